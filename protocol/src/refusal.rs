@@ -1,0 +1,76 @@
+//! Refusals: commands that changed nothing. A decline is not one of them; it is a transaction.
+
+use crate::words::Status;
+use core::fmt;
+
+/// Why a command was turned away with nothing done, nothing journaled and nothing sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// A bounded queue or table is full, or the disk nearly is: try again later.
+    Busy,
+    /// The merchant is not known to this switch or is suspended.
+    MerchantNotActive,
+    /// The processor that was asked for does not exist or takes no traffic.
+    ProcessorNotAvailable,
+    /// No such transaction of this merchant.
+    NotFound,
+    /// The transaction does not stand where this verb is possible.
+    IllegalStep {
+        /// Where it stands.
+        status: Status,
+    },
+    /// Its settlement batch is being closed: neither void nor refund is possible until the processor has answered.
+    BatchClosing,
+    /// Another capture or void of the same transaction is in flight.
+    StepInFlight,
+    /// More than is left to capture or refund.
+    AmountTooLarge {
+        /// The most that is possible, in minor units.
+        max: u64,
+    },
+    /// Zero, where the verb needs an amount.
+    AmountZero,
+    /// The idempotency key was used for a different request.
+    KeyReused,
+}
+
+impl Refusal {
+    /// The frozen number on the binary wire.
+    pub const fn number(self) -> u16 {
+        match self {
+            Refusal::Busy => 1,
+            Refusal::MerchantNotActive => 2,
+            Refusal::ProcessorNotAvailable => 3,
+            Refusal::NotFound => 4,
+            Refusal::IllegalStep { .. } => 5,
+            Refusal::BatchClosing => 6,
+            Refusal::StepInFlight => 7,
+            Refusal::AmountTooLarge { .. } => 8,
+            Refusal::AmountZero => 9,
+            Refusal::KeyReused => 10,
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::Busy => f.write_str("the switch is at its limit, try again later"),
+            Refusal::MerchantNotActive => f.write_str("this merchant account is not active"),
+            Refusal::ProcessorNotAvailable => {
+                f.write_str("invalid processor_id: no such processor takes traffic for this account")
+            }
+            Refusal::NotFound => f.write_str("not found"),
+            Refusal::IllegalStep { status } => {
+                write!(f, "the transaction is {}; possible now: {}", status.word(), status.possible())
+            }
+            Refusal::BatchClosing => {
+                f.write_str("the transaction's settlement batch is being closed; try again once it is settled")
+            }
+            Refusal::StepInFlight => f.write_str("another capture or void of this transaction is in progress"),
+            Refusal::AmountTooLarge { max } => write!(f, "invalid amount: must be at most {max}"),
+            Refusal::AmountZero => f.write_str("invalid amount: must be at least 1"),
+            Refusal::KeyReused => f.write_str("invalid idempotency_key: it was used with a different request"),
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Secrets: types that cannot be printed or serialized by accident, and forget themselves when dropped.
+
+use core::fmt;
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+/// Longest primary account number, ISO/IEC 7812.
+pub const PAN_MAX_DIGITS: usize = 19;
+/// Shortest primary account number that is accepted.
+pub const PAN_MIN_DIGITS: usize = 12;
+
+/// A primary account number (ISO 8583 DE2), digits only. `Debug` shows first six and last four at most.
+#[derive(Clone, Zeroize, ZeroizeOnDrop, PartialEq, Eq)]
+pub struct Pan {
+    digits: [u8; PAN_MAX_DIGITS],
+    length: u8,
+}
+
+impl Pan {
+    /// Takes 12 to 19 ASCII digits; anything else is `None`. The Luhn check is [`crate::card::luhn`]'s.
+    pub fn new(text: &str) -> Option<Pan> {
+        let bytes = text.as_bytes();
+        let acceptable = (PAN_MIN_DIGITS..=PAN_MAX_DIGITS).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_digit);
+        acceptable.then(|| {
+            let mut digits = [0; PAN_MAX_DIGITS];
+            digits[..bytes.len()].copy_from_slice(bytes);
+            Pan { digits, length: bytes.len() as u8 }
+        })
+    }
+
+    /// The digits, for sealing and for the link that writes them to the processor; nowhere else.
+    pub fn expose(&self) -> &str {
+        core::str::from_utf8(&self.digits[..self.length as usize]).unwrap_or("")
+    }
+
+    /// How many digits.
+    pub fn digit_count(&self) -> u8 {
+        self.length
+    }
+
+    /// The first six digits as a number: the issuer identification number.
+    pub fn first_six(&self) -> u32 {
+        self.digits[..6].iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0'))
+    }
+
+    /// The last four digits as a number.
+    pub fn last_four(&self) -> u16 {
+        let end = self.length as usize;
+        self.digits[end - 4..end].iter().fold(0, |number, digit| number * 10 + u16::from(digit - b'0'))
+    }
+}
+
+impl fmt::Debug for Pan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&crate::card::masked(self.first_six(), self.last_four(), self.length))
+    }
+}
+
+/// A card verification value (CVV2, CVC2, CID): three or four digits, in memory only until it is sent.
+#[derive(Clone, Zeroize, ZeroizeOnDrop, PartialEq, Eq)]
+pub struct Cvv {
+    digits: [u8; 4],
+    length: u8,
+}
+
+impl Cvv {
+    /// Takes three or four ASCII digits.
+    pub fn new(text: &str) -> Option<Cvv> {
+        let bytes = text.as_bytes();
+        ((3..=4).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_digit)).then(|| {
+            let mut digits = [0; 4];
+            digits[..bytes.len()].copy_from_slice(bytes);
+            Cvv { digits, length: bytes.len() as u8 }
+        })
+    }
+
+    /// The digits, for the link that writes them to the processor; nowhere else.
+    pub fn expose(&self) -> &str {
+        core::str::from_utf8(&self.digits[..self.length as usize]).unwrap_or("")
+    }
+}
+
+impl fmt::Debug for Cvv {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_never_shows_the_whole_number() {
+        let pan = Pan::new("4012000098765439").unwrap();
+        assert_eq!(format!("{pan:?}"), "401200******5439");
+        assert_eq!(format!("{:?}", Cvv::new("999").unwrap()), "***");
+        assert_eq!((pan.first_six(), pan.last_four(), pan.digit_count()), (401_200, 5439, 16));
+    }
+
+    #[test]
+    fn lengths_and_letters_are_refused() {
+        for text in ["", "41111111111", "41111111111111111111", "4111 1111 1111 1111", "411111111111111x"] {
+            assert_eq!(Pan::new(text), None, "{text:?}");
+        }
+        for text in ["", "12", "12345", "12a"] {
+            assert_eq!(Cvv::new(text), None, "{text:?}");
+        }
+    }
+}
