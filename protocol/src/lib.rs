@@ -11,6 +11,7 @@ pub mod command;
 pub mod exchange;
 pub mod frame;
 pub mod id;
+pub mod iso8583;
 pub mod limits;
 pub mod money;
 pub mod outcome;

@@ -1,0 +1,331 @@
+//! Writing: fields go into the caller's buffer in ascending order, each checked against the table before its first byte;
+//! the bitmaps are put in at the end.
+
+use super::VALUE_MAX_BYTES;
+use super::bitmap::{Bitmap, write_bitmap};
+use super::content::{belongs, exists, first_stranger};
+use super::error::{EncodeError, Part, Reason};
+use super::mti::Mti;
+use super::parse::{Message, Sign, Value};
+use super::spec::{Calendar, Class, Field, Length, MtiForm, Pad, Secondary, Spec};
+use super::wire;
+
+/// Where an [`Encoder`] writes to: a growing `Vec<u8>`, or a [`FixedBuffer`].
+pub trait Output {
+    /// Bytes written so far.
+    fn written(&self) -> usize;
+    /// Adds `count` bytes, to be filled in by the caller; `None`, and no change, when there is no room.
+    fn grow(&mut self, count: usize) -> Option<&mut [u8]>;
+    /// All bytes written so far.
+    fn bytes_mut(&mut self) -> &mut [u8];
+    /// Takes back everything after the first `length` bytes.
+    fn cut(&mut self, length: usize);
+}
+
+impl Output for Vec<u8> {
+    fn written(&self) -> usize {
+        self.len()
+    }
+
+    #[inline]
+    fn grow(&mut self, count: usize) -> Option<&mut [u8]> {
+        let start = self.len();
+        self.resize(start + count, 0);
+        self.get_mut(start..)
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        self
+    }
+
+    fn cut(&mut self, length: usize) {
+        self.truncate(length);
+    }
+}
+
+/// A borrowed slice that is filled from its start and refuses what does not fit.
+#[derive(Debug)]
+pub struct FixedBuffer<'b> {
+    bytes: &'b mut [u8],
+    written: usize,
+}
+
+impl<'b> FixedBuffer<'b> {
+    /// An empty buffer over these bytes.
+    pub fn new(bytes: &'b mut [u8]) -> FixedBuffer<'b> {
+        FixedBuffer { bytes, written: 0 }
+    }
+
+    /// What has been written.
+    pub fn as_slice(&self) -> &[u8] {
+        &self.bytes[..self.written]
+    }
+}
+
+impl Output for FixedBuffer<'_> {
+    fn written(&self) -> usize {
+        self.written
+    }
+
+    #[inline]
+    fn grow(&mut self, count: usize) -> Option<&mut [u8]> {
+        let end = self.written.checked_add(count)?;
+        let room = self.bytes.get_mut(self.written..end)?;
+        self.written = end;
+        Some(room)
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes[..self.written]
+    }
+
+    fn cut(&mut self, length: usize) {
+        self.written = self.written.min(length);
+    }
+}
+
+/// A message being written. It is appended to what the buffer holds; dropped before [`Encoder::finish`], it leaves the
+/// buffer as it was.
+#[derive(Debug)]
+pub struct Encoder<'b, O: Output = Vec<u8>> {
+    spec: &'static Spec,
+    out: &'b mut O,
+    /// Where the message starts in the buffer.
+    base: usize,
+    /// Where the primary bitmap starts in the buffer.
+    bitmap_at: usize,
+    present: Bitmap,
+    last: u8,
+    /// Whether room for the secondary bitmap has been made.
+    secondary: bool,
+    finished: bool,
+}
+
+impl<'b, O: Output> Encoder<'b, O> {
+    /// Starts a message at the end of the buffer.
+    pub fn begin(spec: &'static Spec, mti: Mti, out: &'b mut O) -> Result<Encoder<'b, O>, EncodeError> {
+        let base = out.written();
+        let secondary = spec.secondary() == Secondary::Always;
+        let mut encoder =
+            Encoder { spec, out, base, bitmap_at: base, present: Bitmap::default(), last: 1, secondary, finished: false };
+        encoder.write_mti(mti)?;
+        encoder.bitmap_at = encoder.out.written();
+        let bitmaps = if secondary { 2 } else { 1 };
+        encoder.room(Part::Bitmap, bitmaps * Bitmap::width(spec.bitmap_form()))?;
+        Ok(encoder)
+    }
+
+    fn write_mti(&mut self, mti: Mti) -> Result<(), EncodeError> {
+        match self.spec.mti_form() {
+            MtiForm::Ascii => self.room(Part::Mti, 4)?.copy_from_slice(&mti.to_ascii()),
+            MtiForm::Ebcdic => {
+                self.room(Part::Mti, 4)?.copy_from_slice(&mti.to_ascii().map(wire::to_ebcdic));
+            }
+            MtiForm::Bcd => self.room(Part::Mti, 2)?.copy_from_slice(&mti.to_bcd()),
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn room(&mut self, part: Part, count: usize) -> Result<&mut [u8], EncodeError> {
+        self.out.grow(count).ok_or(EncodeError { part, reason: Reason::BufferFull })
+    }
+
+    /// Writes a text of any class but b. Fixed fields without padding want their exact length.
+    #[inline]
+    pub fn text(&mut self, number: u8, text: &str) -> Result<&mut Self, EncodeError> {
+        let field = self.admit(number)?;
+        if field.class == Class::B {
+            return Err(refusal(number, Reason::WrongKind));
+        }
+        self.write(number, field, text.as_bytes())
+    }
+
+    /// Writes bytes into a field of class b.
+    #[inline]
+    pub fn bytes(&mut self, number: u8, bytes: &[u8]) -> Result<&mut Self, EncodeError> {
+        let field = self.admit(number)?;
+        if field.class != Class::B {
+            return Err(refusal(number, Reason::WrongKind));
+        }
+        self.write(number, field, bytes)
+    }
+
+    /// Writes a number into a field of class n: with leading zeros when the field is fixed, as short as possible else.
+    #[inline]
+    pub fn number(&mut self, number: u8, value: u64) -> Result<&mut Self, EncodeError> {
+        let field = self.admit(number)?;
+        if field.class != Class::N {
+            return Err(refusal(number, Reason::WrongKind));
+        }
+        let mut digits = [b'0'; NUMBER_MAX_DIGITS];
+        let start = write_decimal(value, &mut digits);
+        let start = match field.length {
+            Length::Fixed(length) => fixed_start(number, &digits, start, usize::from(length))?,
+            Length::Ll(_) | Length::Lll(_) => start,
+        };
+        self.write(number, field, digits.get(start..).unwrap_or_default())
+    }
+
+    /// Writes an amount with its direction into a field of class x+n.
+    pub fn signed(&mut self, number: u8, sign: Sign, value: u64) -> Result<&mut Self, EncodeError> {
+        let field = self.admit(number)?;
+        if field.class != Class::Xn {
+            return Err(refusal(number, Reason::WrongKind));
+        }
+        let mut text = [b'0'; NUMBER_MAX_DIGITS];
+        let start = write_decimal(value, &mut text);
+        let start = fixed_start(number, &text, start, usize::from(field.length.max() - 1))? - 1;
+        let text = text.get_mut(start..).unwrap_or_default();
+        if let Some(first) = text.first_mut() {
+            *first = if sign == Sign::Credit { b'C' } else { b'D' };
+        }
+        self.write(number, field, text)
+    }
+
+    /// Writes the same value as another message has in this field; a field that it does not have is left out. The other
+    /// message may be of another dialect. This is how a response repeats its request.
+    pub fn copy(&mut self, message: &Message<'_>, number: u8) -> Result<&mut Self, EncodeError> {
+        match message.field(number) {
+            Some(value) => self.value(&value),
+            None => Ok(self),
+        }
+    }
+
+    /// Writes a parsed value under its own number.
+    pub fn value(&mut self, value: &Value<'_>) -> Result<&mut Self, EncodeError> {
+        let number = value.field_number();
+        let field = self.admit(number)?;
+        if (field.class == Class::B) != (value.field().class == Class::B) {
+            return Err(refusal(number, Reason::WrongKind));
+        }
+        if let Some(text) = value.text() {
+            return self.write(number, field, text.as_bytes());
+        }
+        let mut buffer = [0; VALUE_MAX_BYTES];
+        let units = value.decode_into(&mut buffer).unwrap_or_default();
+        self.write(number, field, units)
+    }
+
+    /// Puts in the bitmaps and returns the length of the message in bytes.
+    pub fn finish(mut self) -> Result<usize, EncodeError> {
+        let form = self.spec.bitmap_form();
+        let width = Bitmap::width(form);
+        if self.secondary {
+            self.present.add(1);
+        }
+        let (at, present) = (self.bitmap_at, self.present);
+        let bytes = self.out.bytes_mut();
+        if let Some(out) = bytes.get_mut(at..at + width) {
+            write_bitmap(form, present.primary(), out);
+        }
+        if self.secondary
+            && let Some(out) = bytes.get_mut(at + width..at + 2 * width)
+        {
+            write_bitmap(form, present.secondary(), out);
+        }
+        self.finished = true;
+        Ok(self.out.written() - self.base)
+    }
+
+    /// The row of a field that may come next.
+    #[inline]
+    fn admit(&self, number: u8) -> Result<&'static Field, EncodeError> {
+        if number <= self.last {
+            return Err(refusal(number, Reason::OutOfOrder { after: self.last }));
+        }
+        self.spec.field(number).ok_or_else(|| refusal(number, Reason::NotInTable))
+    }
+
+    /// Checks a value and writes it; after the check only a full buffer can stop it.
+    #[inline]
+    fn write(&mut self, number: u8, field: &'static Field, value: &[u8]) -> Result<&mut Self, EncodeError> {
+        check(field, value).map_err(|reason| refusal(number, reason))?;
+        if number > 64 && !self.secondary {
+            self.make_room_for_secondary(number)?;
+        }
+        let units = match field.pad {
+            Pad::None => value.len(),
+            Pad::Left(_) | Pad::Right(_) => usize::from(field.length.max()),
+        };
+        let digits = wire::prefix_digits(field.length);
+        let (prefix, width) = wire::write_prefix(field.prefix, digits, units);
+        let out = self.room(Part::Field(number), width + field.encoding.width(units))?;
+        let (head, content) = out.split_at_mut(width);
+        head.copy_from_slice(prefix.get(3 - width..).unwrap_or_default());
+        wire::write_value(field, value, content);
+        self.present.add(number);
+        self.last = number;
+        Ok(self)
+    }
+
+    /// Moves what follows the primary bitmap up, once, when the first field above 64 comes.
+    #[cold]
+    fn make_room_for_secondary(&mut self, number: u8) -> Result<(), EncodeError> {
+        let width = Bitmap::width(self.spec.bitmap_form());
+        let (from, end) = (self.bitmap_at + width, self.out.written());
+        self.room(Part::Field(number), width)?;
+        self.out.bytes_mut().copy_within(from..end, from + width);
+        self.secondary = true;
+        Ok(())
+    }
+}
+
+impl<O: Output> Drop for Encoder<'_, O> {
+    fn drop(&mut self) {
+        if !self.finished {
+            self.out.cut(self.base);
+        }
+    }
+}
+
+/// Digits of the longest number, with room for the longest fixed field that takes one (DE90, 42 digits).
+const NUMBER_MAX_DIGITS: usize = 48;
+
+/// Writes decimal digits at the end of `digits` and returns where they start; zero is one digit.
+#[inline]
+fn write_decimal(value: u64, digits: &mut [u8; NUMBER_MAX_DIGITS]) -> usize {
+    let mut start = NUMBER_MAX_DIGITS;
+    let mut rest = value;
+    for (index, digit) in digits.iter_mut().enumerate().rev() {
+        *digit = b'0' + (rest % 10) as u8;
+        start = index;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    start
+}
+
+/// Where a fixed field of `length` digits starts, when the digits from `start` on fit into it.
+#[inline]
+fn fixed_start(number: u8, digits: &[u8], start: usize, length: usize) -> Result<usize, EncodeError> {
+    match digits.len().checked_sub(length) {
+        Some(first) if first <= start => Ok(first),
+        Some(_) => Err(refusal(number, Reason::Overflow)),
+        None => Err(refusal(number, Reason::WrongKind)),
+    }
+}
+
+#[cold]
+fn refusal(number: u8, reason: Reason) -> EncodeError {
+    EncodeError { part: Part::Field(number), reason }
+}
+
+#[inline]
+fn check(field: &Field, value: &[u8]) -> Result<(), Reason> {
+    let (min, max) = field.length_bounds();
+    if value.len() < usize::from(min) || value.len() > usize::from(max) {
+        let given = u16::try_from(value.len()).unwrap_or(u16::MAX);
+        return Err(Reason::Length { given, min, max });
+    }
+    if !belongs(field.class, value) {
+        let index = first_stranger(field.class, value.iter().copied());
+        return Err(Reason::NotInClass { class: field.class, index });
+    }
+    if field.calendar != Calendar::None && !exists(field.calendar, value) {
+        return Err(Reason::NoSuchMoment(field.calendar));
+    }
+    Ok(())
+}
