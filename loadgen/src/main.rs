@@ -1,0 +1,191 @@
+//! The `loadgen` command: arguments in, one plan run, a table and files out.
+
+use std::io::{IsTerminal, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use loadgen::target::{AMOUNTS_DEFAULT, SandboxFile, Target, loopback};
+use loadgen::{Arrivals, Load, Plan, Report, Show, Verdict};
+
+/// Exit code for a run whose times are not to be believed.
+const EXIT_SATURATED: u8 = 3;
+
+/// Load for Switchyard with honest latency histograms.
+///
+/// Exit codes: 0 measured; 1 the run failed or nothing was answered; 2 bad arguments; 3 the generator could not keep its own
+/// schedule, and no latencies were printed.
+#[derive(Parser)]
+#[command(name = "loadgen")]
+struct Cli {
+    #[command(subcommand)]
+    load: LoadKind,
+}
+
+#[derive(Subcommand)]
+enum LoadKind {
+    /// Card sales over REST, POST /api/transaction.
+    ///
+    /// Send times are fixed before the run (open loop) and latency counts from them, so a stall of the target shows at
+    /// its true size. Each request has its own idempotency key, RUN-ID-SEQUENCE; cards and amounts are drawn from the seed. The generator runs on
+    /// one thread and reports its CPU per request, because it shares the machine with what it measures.
+    Rest(Rest),
+}
+
+#[derive(Args)]
+struct Rest {
+    /// Requests due per second, whether or not the target keeps up (1 to 500000).
+    #[arg(long, default_value_t = 1_000, conflicts_with = "closed")]
+    rate: u32,
+    /// Measured window after the warm-up, like 10s, 500ms or 2m (at most 10m).
+    #[arg(long, default_value = "10s", value_parser = span)]
+    duration: Duration,
+    /// Load before the measured window; sent and kept in --answers, in no figure.
+    #[arg(long, default_value = "1s", value_parser = span)]
+    warmup: Duration,
+    /// Keep-alive connections, each with one request in flight; a due request waits for a free one, and that wait is part of its latency.
+    #[arg(long, default_value_t = 64)]
+    connections: usize,
+    /// Spread of the send times: grid is even, poisson is bursty as independent callers are.
+    #[arg(long, value_enum, default_value_t = Spread::Grid, conflicts_with = "closed")]
+    arrivals: Spread,
+    /// Closed loop instead of a rate: each connection sends again when answered. For the highest throughput; says nothing about latency under load.
+    #[arg(long)]
+    closed: bool,
+    /// One request, from its first byte sent to its last byte read; its connection is then opened anew.
+    #[arg(long, default_value = "5s", value_parser = span)]
+    timeout: Duration,
+    /// Due requests that may wait for a connection; past it they are counted as unsent.
+    #[arg(long, default_value_t = 100_000)]
+    backlog: usize,
+    /// How late the generator itself may be at p99 while connections are free; above it the run is refused as saturated.
+    #[arg(long, default_value = "5ms", value_parser = span)]
+    send_lag_max: Duration,
+    /// Lowest-highest sale amount in minor units, same number of digits. The sandbox answers some low amounts with declines.
+    #[arg(long, default_value_t = format!("{}-{}", AMOUNTS_DEFAULT.0, AMOUNTS_DEFAULT.1))]
+    amounts: String,
+    /// Seed of Poisson gaps, cards and amounts: same seed, same load.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Prefix of this run's idempotency keys (at most 40 visible ASCII). Default: one from the clock; repeat one to replay its keys.
+    #[arg(long)]
+    run_id: Option<String>,
+    /// The switch's DATA/sandbox.json: gives address and API key.
+    #[arg(long, default_value = "data/sandbox.json", conflicts_with_all = ["url", "api_key"])]
+    sandbox: PathBuf,
+    /// Target instead of --sandbox; loopback only.
+    #[arg(long, requires = "api_key")]
+    url: Option<String>,
+    /// API key for --url.
+    #[arg(long, requires = "url")]
+    api_key: Option<String>,
+    /// Writes the result and the load's shape as JSON.
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// Writes the whole latency distribution for HdrHistogram plotters, in ms.
+    #[arg(long)]
+    hgrm: Option<PathBuf>,
+    /// Appends a JSON line for each answer as it arrives (key, id, status, response code, amount, HTTP status): what a client was told, for crash tests.
+    #[arg(long)]
+    answers: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Spread {
+    Grid,
+    Poisson,
+}
+
+fn main() -> ExitCode {
+    let LoadKind::Rest(rest) = Cli::parse().load;
+    match measure(&rest) {
+        Ok(report) => exit_code(&report),
+        Err(error) => {
+            // Nobody is left to tell when stderr is closed.
+            let _ = writeln!(std::io::stderr(), "loadgen: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn measure(rest: &Rest) -> Result<Report> {
+    let plan = plan(rest)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().build().context("start the runtime")?;
+    let report = runtime.block_on(loadgen::rest::run(plan))?;
+    std::io::stdout().write_all(report.table().as_bytes()).context("print the result")?;
+    if let Some(path) = &rest.json {
+        let json = serde_json::to_vec_pretty(&report).context("render the result")?;
+        std::fs::write(path, json).with_context(|| format!("write {}", path.display()))?;
+    }
+    if let (Some(path), Some(distribution)) = (&rest.hgrm, report.distribution()) {
+        std::fs::write(path, distribution).with_context(|| format!("write {}", path.display()))?;
+    }
+    Ok(report)
+}
+
+fn exit_code(report: &Report) -> ExitCode {
+    match report.verdict {
+        Verdict::GeneratorSaturated { .. } => ExitCode::from(EXIT_SATURATED),
+        Verdict::Valid if report.counts.answered() + report.counts.refused == 0 => ExitCode::FAILURE,
+        Verdict::Valid => ExitCode::SUCCESS,
+    }
+}
+
+fn plan(rest: &Rest) -> Result<Plan> {
+    let (address, api_key) = place(rest)?;
+    let run_id = rest.run_id.clone().unwrap_or_else(fresh_run_id);
+    let target = Target::sale(address, &api_key, &run_id, rest.seed, amounts(&rest.amounts)?)?;
+    let arrivals = match rest.arrivals {
+        Spread::Grid => Arrivals::Grid,
+        Spread::Poisson => Arrivals::Poisson,
+    };
+    let load = if rest.closed { Load::Closed } else { Load::Open { rate_per_s: rest.rate, arrivals } };
+    Ok(Plan {
+        connections: rest.connections,
+        warmup: rest.warmup,
+        duration: rest.duration,
+        timeout: rest.timeout,
+        backlog_max: rest.backlog,
+        send_lag_p99_max: rest.send_lag_max,
+        answers: rest.answers.clone(),
+        show: if std::io::stderr().is_terminal() { Show::Bar } else { Show::Lines },
+        ..Plan::new(target, load)
+    })
+}
+
+fn place(rest: &Rest) -> Result<(SocketAddr, String)> {
+    if let (Some(url), Some(api_key)) = (&rest.url, &rest.api_key) {
+        return Ok((loopback(url)?, api_key.clone()));
+    }
+    let path = rest.sandbox.display();
+    let sandbox = SandboxFile::read(&rest.sandbox)
+        .with_context(|| format!("read {path}: start the switch first, or give --url and --api-key"))?;
+    Ok((loopback(&sandbox.http)?, sandbox.api_key))
+}
+
+/// Two runs never share a key: the clock in ns, and the process, in hexadecimal.
+fn fresh_run_id() -> String {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    format!("lg{:x}{:x}", now.as_nanos(), std::process::id())
+}
+
+fn amounts(given: &str) -> Result<(u64, u64)> {
+    let bounds = given.split_once('-').and_then(|(low, high)| Some((low.parse().ok()?, high.parse().ok()?)));
+    bounds.with_context(|| format!("amounts {given:?}: expected LOW-HIGH in minor units, like 10000-99999"))
+}
+
+fn span(given: &str) -> Result<Duration> {
+    let digits = given.bytes().take_while(u8::is_ascii_digit).count();
+    let (count, unit) = given.split_at(digits);
+    let count: u32 = count.parse().with_context(|| format!("{given:?}: expected a whole number and ms, s or m"))?;
+    match unit {
+        "us" => Ok(Duration::from_micros(count.into())),
+        "ms" => Ok(Duration::from_millis(count.into())),
+        "s" => Ok(Duration::from_secs(count.into())),
+        "m" => Ok(Duration::from_secs(u64::from(count) * 60)),
+        _ => bail!("{given:?}: the unit must be us, ms, s or m"),
+    }
+}
