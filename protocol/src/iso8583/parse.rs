@@ -260,7 +260,7 @@ fn read_bitmaps(spec: &Spec, frame: &[u8], at: usize) -> Result<(Bitmap, usize),
     let primary = half(at)?;
     if !Bitmap::announces_secondary(primary) {
         return match spec.secondary() {
-            Secondary::WhenNeeded => Ok((Bitmap::new(primary, 0), at + width)),
+            Secondary::WhenNeeded | Secondary::MayBeEmpty => Ok((Bitmap::new(primary, 0), at + width)),
             Secondary::Always => Err(fault(Part::Bitmap, at, Reason::SecondaryMissing)),
         };
     }

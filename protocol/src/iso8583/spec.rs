@@ -132,6 +132,8 @@ pub enum BitmapForm {
 pub enum Secondary {
     /// Only when a field above 64 is present; an empty one is refused.
     WhenNeeded,
+    /// Written only when a field above 64 is present; an empty one is read too, since some hosts send it.
+    MayBeEmpty,
     /// In every message.
     Always,
 }
