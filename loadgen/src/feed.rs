@@ -33,6 +33,10 @@ impl Window {
         let end = measured_from + plan.duration;
         Window { start, measured_from, end, give_up: end + plan.timeout }
     }
+
+    pub(crate) fn measures(&self, when: Instant) -> bool {
+        (self.measured_from..self.end).contains(&when)
+    }
 }
 
 /// Hands slots to connections.

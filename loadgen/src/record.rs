@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 
 use crate::answer::{Judged, Outcome};
+use crate::feed::Window;
 
 /// Recorded times are bounded: from 1 µs to an hour, three significant digits.
 const TIME_NS_LEAST: u64 = 1_000;
@@ -95,7 +96,9 @@ pub(crate) struct Recorder {
     pub(crate) service: Histogram<u64>,
     pub(crate) refused: Histogram<u64>,
     pub(crate) send_lag: Histogram<u64>,
-    pub(crate) last_done: Option<Instant>,
+    /// Answers that arrived inside the window, also to requests of the warm-up: what the target got done in it.
+    pub(crate) answered_in_window: u64,
+    window: Window,
     live: Option<Live>,
 }
 
@@ -106,7 +109,7 @@ struct Live {
 }
 
 impl Recorder {
-    pub(crate) fn new(live: bool) -> Self {
+    pub(crate) fn new(window: Window, live: bool) -> Self {
         Recorder {
             counts: Counts::default(),
             sent_all: 0,
@@ -117,7 +120,8 @@ impl Recorder {
             service: histogram(TIME_DIGITS),
             refused: histogram(TIME_DIGITS),
             send_lag: histogram(TIME_DIGITS),
-            last_done: None,
+            answered_in_window: 0,
+            window,
             live: live.then(|| Live { answered: 0, latency: histogram(LIVE_DIGITS) }),
         }
     }
@@ -129,11 +133,12 @@ impl Recorder {
             live.answered += u64::from(judged.http_status.is_some());
             live.latency.saturating_record(latency_ns);
         }
+        let answered = matches!(judged.outcome, Outcome::Approved | Outcome::Declined | Outcome::Undecided);
+        self.answered_in_window += u64::from(answered && self.window.measures(exchange.done));
         if !exchange.slot.measured {
             return;
         }
         self.send_lag.saturating_record(nanos(exchange.own_lag()));
-        self.last_done = self.last_done.max(Some(exchange.done));
         self.count(judged);
         match judged.outcome {
             Outcome::Approved | Outcome::Declined | Outcome::Undecided => {

@@ -11,7 +11,6 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
-use crate::feed::Window;
 use crate::plan::{Arrivals, Load, Plan};
 use crate::record::{Counts, Recorder, nanos};
 
@@ -32,9 +31,8 @@ pub struct Report {
     pub response_codes: BTreeMap<u16, u64>,
     /// Requests without an answer, by kind of fault.
     pub transport_errors: BTreeMap<String, u64>,
-    /// From the window's start to its end or, when later, its last answer; ns.
-    pub elapsed_ns: u64,
-    /// Answered (not refused) requests over the elapsed time, rounded to a tenth.
+    /// Answers (not refusals) that arrived inside the window, over its length, rounded to a tenth. Answers to requests of
+    /// the warm-up are among them and late ones are not: it is what the target got done.
     pub answered_per_s: f64,
     /// From the scheduled send time to the last byte of the answer; open loop only. None when the
     /// generator was saturated.
@@ -144,11 +142,9 @@ impl Times {
 }
 
 impl Report {
-    pub(crate) fn new(plan: &Plan, window: Window, seen: &Recorder, cpu: Duration) -> Self {
+    pub(crate) fn new(plan: &Plan, seen: &Recorder, cpu: Duration) -> Self {
         let verdict = verdict(plan, &seen.send_lag);
         let believed = |histogram: &Histogram<u64>| (verdict == Verdict::Valid).then(|| Times::of(histogram));
-        let until = seen.last_done.unwrap_or(window.end).max(window.end);
-        let elapsed = until.duration_since(window.measured_from);
         let open = plan.load != Load::Closed;
         Report {
             latency: if open { believed(&seen.latency) } else { None },
@@ -161,8 +157,7 @@ impl Report {
             http_statuses: seen.http_statuses.clone(),
             response_codes: seen.response_codes.clone(),
             transport_errors: seen.faults.iter().map(|(kind, count)| ((*kind).to_owned(), *count)).collect(),
-            elapsed_ns: nanos(elapsed),
-            answered_per_s: (seen.counts.answered() as f64 / elapsed.as_secs_f64() * 10.0).round() / 10.0,
+            answered_per_s: (seen.answered_in_window as f64 / plan.duration.as_secs_f64() * 10.0).round() / 10.0,
             send_lag: Times::of(&seen.send_lag),
             generator_cpu_ns_per_request: nanos(cpu) / seen.sent_all.max(1),
             excluded: excluded(plan, &seen.counts),
@@ -191,8 +186,18 @@ impl Report {
                 ms(bound_ns)
             )?,
         }
+        if self.fell_behind() {
+            writeln!(out, "\nTHE TARGET FELL BEHIND: requests piled up, so latencies grow with the length of the run.")?;
+        }
         writeln!(out, "\ngenerator  {} µs of CPU per request", micros(self.generator_cpu_ns_per_request))?;
         self.excluded.iter().try_for_each(|left_out| writeln!(out, "left out   {left_out}"))
+    }
+
+    /// Some requests never left, or every answer was a good one and yet a tenth of them came after the window.
+    fn fell_behind(&self) -> bool {
+        let requested = self.shape.rate_per_s.map_or(0.0, f64::from);
+        let only_late = self.counts.errors() + self.counts.refused == 0 && self.answered_per_s < 0.9 * requested;
+        self.counts.unsent > 0 || only_late
     }
 
     fn write_shape(&self, out: &mut String) -> std::fmt::Result {

@@ -63,7 +63,7 @@ async fn drive(plan: Plan) -> Result<Report, LoadError> {
     let window = Window::new(&plan, Instant::now() + START_MARGIN);
     let shared = Rc::new(Shared {
         feed: Feed::new(&plan, window),
-        recorder: RefCell::new(Recorder::new(plan.show != crate::plan::Show::Silent)),
+        recorder: RefCell::new(Recorder::new(window, plan.show != crate::plan::Show::Silent)),
         ledger: RefCell::new(ledger),
         failed: Cell::new(None),
         plan,
@@ -75,7 +75,7 @@ async fn drive(plan: Plan) -> Result<Report, LoadError> {
         return Err(error);
     }
     shared.settle();
-    Ok(Report::new(&shared.plan, window, &shared.recorder.borrow(), cpu))
+    Ok(Report::new(&shared.plan, &shared.recorder.borrow(), cpu))
 }
 
 /// All connections stand before the schedule begins, so that no request of an intact target pays

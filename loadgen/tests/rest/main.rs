@@ -48,7 +48,6 @@ async fn the_rate_is_kept_and_the_warm_up_is_left_out() {
         assert_eq!(counts.approved, counts.scheduled);
         assert_eq!(report.response_codes.into_iter().collect::<Vec<_>>(), [(100, counts.approved)]);
         assert!(server.requests() > counts.scheduled, "the warm-up was sent too");
-        assert!(report.elapsed_ns >= 800_000_000, "never less than the window");
         assert!((250.0..=650.0).contains(&report.answered_per_s), "{}", report.answered_per_s);
     }
 }
@@ -113,10 +112,12 @@ async fn what_was_due_and_never_sent_is_counted() {
     let server = Server::start(|_| Reply::silence()).await;
     let timeout = Duration::from_millis(300);
     let stuck = Plan { timeout, connections: 2, backlog_max: 5, warmup: Duration::ZERO, ..plan(&server, 100, Arrivals::Grid) };
-    let counts = ran(stuck).await.counts;
+    let report = ran(stuck).await;
+    let counts = report.counts;
     assert_eq!(counts.scheduled, 80);
     assert_eq!(counts.timeouts + counts.unsent, 80);
     assert!(counts.unsent >= 60, "{counts:?}");
+    assert!(report.table().contains("THE TARGET FELL BEHIND"));
 }
 
 #[tokio::test]
