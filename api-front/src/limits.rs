@@ -1,0 +1,48 @@
+//! Every bound of the front's runtime (I8), in one place, unit last in the name.
+
+use std::time::Duration;
+
+/// Commands that wait in front of one shard; past it the caller is refused at once.
+pub const SHARD_QUEUE_COMMANDS: usize = 4096;
+/// Inputs that a shard takes before it looks at what it has to say.
+pub const SHARD_TURN_INPUTS: usize = 512;
+/// Groups of one shard that the journal may hold at once. Few, so that groups grow under load instead of queueing.
+pub const SHARD_GROUPS_MAX: usize = 3;
+/// Callers of one shard that wait for a reply, and values in the table of card verification values.
+pub const CALLERS_MAX: u32 = 1 << 16;
+/// Requests that wait for one link to write them.
+pub const LINK_QUEUE_REQUESTS: usize = 8192;
+/// Requests that a link encodes before it writes them all at once.
+pub const LINK_TURN_REQUESTS: usize = 256;
+/// Bytes that a link reads at once.
+pub const LINK_READ_BYTES: usize = 64 * 1024;
+/// Members of an accepted batch that are given to the shard in one hand-off.
+pub const SETTLE_CHUNK_MEMBERS: u32 = 256;
+/// Connections that the REST listener serves at once.
+pub const HTTP_CONNECTIONS_MAX: usize = 10_000;
+
+/// First wait after a connection to a processor failed; doubled each time.
+pub const RECONNECT_MIN: Duration = Duration::from_millis(50);
+/// Bound of that doubling.
+pub const RECONNECT_MAX: Duration = Duration::from_secs(5);
+/// How long a connection to a processor may take.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a write to a processor may take before the connection counts as gone.
+pub const LINK_WRITE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a reading of the past waits for the projection.
+pub const HISTORY_WAIT: Duration = Duration::from_secs(5);
+/// How long a settlement call waits for its batches.
+pub const SETTLE_WAIT: Duration = Duration::from_secs(30);
+/// How long a client may take to send a request's head, and to leave a connection unused.
+pub const HTTP_HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a client may leave our answer unread.
+pub const HTTP_WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a drain waits for what is in flight.
+pub const DRAIN_WAIT: Duration = Duration::from_secs(10);
+/// How long a drain waits for links to sign off.
+pub const SIGN_OFF_WAIT: Duration = Duration::from_secs(2);
+/// How often a start that can't reach the database says so.
+pub const DATABASE_RETRY: Duration = Duration::from_secs(3);
+
+const _: () = assert!(LINK_TURN_REQUESTS <= LINK_QUEUE_REQUESTS);
+const _: () = assert!(SHARD_TURN_INPUTS <= SHARD_QUEUE_COMMANDS);

@@ -1,0 +1,109 @@
+//! Who takes part: processors and merchants as the front shows them. What a shard must know of them is switch-core's.
+
+use dashmap::DashMap;
+use protocol::id::Xid;
+use std::sync::Arc;
+
+/// What kind of host a processor is. Words as in the configuration's `type`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProcessorKind {
+    /// Card host, ISO 8583 in TSYS style.
+    TsysSierra,
+}
+
+impl ProcessorKind {
+    /// The word in the configuration and in `processor_type` of the APIs.
+    pub const fn word(self) -> &'static str {
+        match self {
+            ProcessorKind::TsysSierra => "tsys_sierra",
+        }
+    }
+
+    /// From the word.
+    pub fn from_word(word: &str) -> Option<ProcessorKind> {
+        (word == ProcessorKind::TsysSierra.word()).then_some(ProcessorKind::TsysSierra)
+    }
+}
+
+/// One processor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Processor {
+    /// Its index in layouts, from 1.
+    pub index: u16,
+    /// Its id in the APIs.
+    pub id: Xid,
+    /// Its name in the configuration.
+    pub name: String,
+    /// What kind of host.
+    pub kind: ProcessorKind,
+}
+
+/// All processors of this run, by index and by id.
+#[derive(Debug, Clone, Default)]
+pub struct ProcessorTable(Vec<Processor>);
+
+impl ProcessorTable {
+    /// A table of these.
+    pub fn new(processors: Vec<Processor>) -> ProcessorTable {
+        ProcessorTable(processors)
+    }
+
+    /// By the index in a transaction. `None` for 0 (none was chosen) and for one that is configured no more.
+    pub fn by_index(&self, index: u16) -> Option<&Processor> {
+        self.0.iter().find(|processor| processor.index == index)
+    }
+
+    /// By the id in a request.
+    pub fn by_id(&self, id: &Xid) -> Option<&Processor> {
+        self.0.iter().find(|processor| processor.id == *id)
+    }
+
+    /// All of them, in the order of the configuration.
+    pub fn iter(&self) -> impl Iterator<Item = &Processor> {
+        self.0.iter()
+    }
+}
+
+/// How a merchant's clients want the gateway's answers where they disagree with the document. Settings combine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Compat {
+    /// Capture, void and refund always answer with the resulting transaction; a void's has `type` `void`.
+    pub live: bool,
+    /// A single add-on, discount or plan comes as an array of one.
+    pub arrays: bool,
+}
+
+/// A merchant, as the front must know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Merchant {
+    /// The account.
+    pub id: Xid,
+    /// Its name.
+    pub name: String,
+    /// False refuses every request.
+    pub active: bool,
+    /// True for the sandbox's own merchant: the document's long-expired sample card is good there.
+    pub sandbox: bool,
+    /// Duplicate window, seconds; 0 turns it off.
+    pub duplicate_window_s: u32,
+    /// Index of the processor that takes its cards when a request names none.
+    pub card_processor: u16,
+    /// How its clients want answers.
+    pub compat: Compat,
+}
+
+/// All merchants of this run.
+#[derive(Debug, Default)]
+pub struct MerchantTable(DashMap<Xid, Arc<Merchant>>);
+
+impl MerchantTable {
+    /// New, or changed.
+    pub fn put(&self, merchant: Merchant) {
+        self.0.insert(merchant.id, Arc::new(merchant));
+    }
+
+    /// By its account.
+    pub fn get(&self, id: &Xid) -> Option<Arc<Merchant>> {
+        self.0.get(id).map(|merchant| Arc::clone(&merchant))
+    }
+}
