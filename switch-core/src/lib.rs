@@ -1,1 +1,25 @@
-//! In preparation.
+//! Decisions, pure: what a shard does with each input, and how each processor's messages are read and written.
+//!
+//! Lives here: the shard (a value), payments by verb, idempotency, duplicates, routing, the store-and-forward queue,
+//! settlement, and the connectors' meaning. Must not live here: clocks, randomness, sockets, files, threads, async, locks,
+//! globals, floats, anything that depends on hash order. Time and ids arrive with the inputs; `clippy.toml` bans the rest.
+
+pub mod connectors;
+pub mod input;
+pub mod limits;
+pub mod output;
+
+mod duplicates;
+mod idempotency;
+mod payment;
+mod rrn;
+mod settlement;
+mod shard;
+mod stan;
+mod table;
+mod tails;
+mod waiters;
+mod wheel;
+
+pub use rrn::rrn_of;
+pub use shard::{Shard, ShardOptions, Stats, shard_of};

@@ -1,0 +1,152 @@
+//! The duplicate window: the same card, amount, currency and type at one merchant, a short while apart, is taken for a
+//! mistake unless the request says otherwise.
+
+use crate::wheel::Alarm;
+use hashbrown::HashTable;
+use protocol::id::{Xid, mix};
+use protocol::transaction::Transaction;
+
+/// What makes two payments alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Likeness {
+    merchant: Xid,
+    fingerprint: [u8; 16],
+    amount: u64,
+    currency: u16,
+    verb: u8,
+}
+
+impl Likeness {
+    /// A payment's likeness.
+    pub(crate) fn of(transaction: &Transaction) -> Likeness {
+        Likeness {
+            merchant: transaction.merchant,
+            fingerprint: transaction.fingerprint,
+            amount: transaction.amount.get(),
+            currency: transaction.currency.get(),
+            verb: transaction.verb,
+        }
+    }
+
+    fn hash64(&self) -> u64 {
+        let (half, _) = self.fingerprint.split_at(8);
+        let card = u64::from_le_bytes([half[0], half[1], half[2], half[3], half[4], half[5], half[6], half[7]]);
+        mix(card ^ self.merchant.hash64() ^ self.amount.rotate_left(24) ^ u64::from(self.currency) << 8 ^ u64::from(self.verb))
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Recent {
+    likeness: Likeness,
+    first: Xid,
+    alarm: Alarm,
+}
+
+/// A recent payment's place, for its timer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RecentAt(u32);
+
+/// Payments inside their merchant's window.
+#[derive(Debug)]
+pub(crate) struct Duplicates {
+    recent: Vec<Recent>,
+    free: Vec<u32>,
+    index: HashTable<u32>,
+    recent_max: u32,
+}
+
+impl Duplicates {
+    /// Room for `recent_max` payments.
+    pub(crate) fn new(recent_max: u32) -> Duplicates {
+        Duplicates {
+            recent: Vec::with_capacity(recent_max as usize),
+            free: Vec::with_capacity(recent_max as usize),
+            index: HashTable::with_capacity(recent_max as usize),
+            recent_max,
+        }
+    }
+
+    /// True when one more fits.
+    pub(crate) fn has_room(&self) -> bool {
+        (self.index.len() as u32) < self.recent_max
+    }
+
+    /// The payment that one like this would repeat.
+    pub(crate) fn first_like(&self, likeness: &Likeness) -> Option<Xid> {
+        self.find(likeness).map(|at| self.recent[at.0 as usize].first)
+    }
+
+    /// Remembers a payment. When one like it is remembered (the request allowed the duplicate), that one stays the first and `None`
+    /// is given back.
+    pub(crate) fn remember(&mut self, likeness: Likeness, first: Xid) -> Option<RecentAt> {
+        if self.find(&likeness).is_some() || !self.has_room() {
+            return None;
+        }
+        let recent = Recent { likeness, first, alarm: Alarm::NONE };
+        let at = match self.free.pop() {
+            Some(at) => {
+                self.recent[at as usize] = recent;
+                at
+            }
+            None => {
+                self.recent.push(recent);
+                self.recent.len() as u32 - 1
+            }
+        };
+        let all = &self.recent;
+        self.index.insert_unique(likeness.hash64(), at, |&at| all[at as usize].likeness.hash64());
+        Some(RecentAt(at))
+    }
+
+    /// Notes the deadline that will call [`Duplicates::forget`].
+    pub(crate) fn set_alarm(&mut self, at: RecentAt, alarm: Alarm) {
+        self.recent[at.0 as usize].alarm = alarm;
+    }
+
+    /// The window is over for the payment that was remembered at this place.
+    pub(crate) fn forget(&mut self, at: RecentAt) {
+        let likeness = self.recent[at.0 as usize].likeness;
+        if let Ok(entry) = self.index.find_entry(likeness.hash64(), |&found| found == at.0) {
+            entry.remove();
+            self.free.push(at.0);
+        }
+    }
+
+    /// The payment came to nothing: the same request is welcome again. Gives back the deadline to cancel.
+    pub(crate) fn forget_failed(&mut self, likeness: &Likeness, first: Xid) -> Option<Alarm> {
+        let at = self.find(likeness).filter(|at| self.recent[at.0 as usize].first == first)?;
+        self.forget(at);
+        Some(self.recent[at.0 as usize].alarm)
+    }
+
+    fn find(&self, likeness: &Likeness) -> Option<RecentAt> {
+        let at = self.index.find(likeness.hash64(), |&at| self.recent[at as usize].likeness == *likeness)?;
+        Some(RecentAt(*at))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn likeness(amount: u64) -> Likeness {
+        let mut transaction = Transaction::empty();
+        transaction.amount = amount.into();
+        transaction.fingerprint = [7; 16];
+        Likeness::of(&transaction)
+    }
+
+    #[test]
+    fn the_first_is_named_until_it_is_forgotten() {
+        let mut duplicates = Duplicates::new(2);
+        let (first, second) = (Xid([1; 12]), Xid([2; 12]));
+        duplicates.remember(likeness(100), first).unwrap();
+        assert_eq!(duplicates.remember(likeness(100), second), None);
+        assert_eq!(duplicates.first_like(&likeness(100)), Some(first));
+        assert_eq!(duplicates.first_like(&likeness(101)), None);
+        assert_eq!(duplicates.forget_failed(&likeness(100), second), None, "another's failure does not forget it");
+        assert_eq!(duplicates.first_like(&likeness(100)), Some(first));
+        assert_eq!(duplicates.forget_failed(&likeness(100), first), Some(Alarm::NONE));
+        assert_eq!(duplicates.first_like(&likeness(100)), None);
+    }
+}

@@ -1,0 +1,203 @@
+//! All that a shard can be told. Time and ids come in here; the shard has no other sense of the world.
+
+use protocol::batch::Batch;
+use protocol::calendar::Micros;
+use protocol::command::Command;
+use protocol::id::Xid;
+use protocol::response_code::ResponseCode;
+use protocol::tail::Tail;
+use protocol::transaction::Transaction;
+use protocol::words::Verb;
+
+/// Names the caller who waits for a reply. Drawn by whoever drives the shard, unique while the caller waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Token(pub u64);
+
+/// One input. Each is taken with the moment at which it arrived.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// A merchant asks for something.
+    Command {
+        /// Who waits for the reply.
+        token: Token,
+        /// What is asked; [`Command::parse`] has passed, or a front of ours has built it.
+        command: &'a Command,
+        /// What travels along.
+        tail: Tail<'a>,
+    },
+    /// A processor has answered.
+    Answer(Answer),
+    /// A request was provably never written to the processor.
+    NotSent(Sent),
+    /// A request was written, or may have been, and its connection is gone: no answer can come on it.
+    Lost(Sent),
+    /// A processor's link is signed on: what waits in its store-and-forward queue may go.
+    LinkUp {
+        /// Index of the processor.
+        processor: u16,
+    },
+    /// A transaction that had left memory, read back for the command that follows.
+    Hydrate {
+        /// Its newest version.
+        transaction: &'a Transaction,
+        /// Its tail.
+        tail: Tail<'a>,
+        /// When it was read: too old a reading is refused, because the transaction may have lived again since.
+        read_at: Micros,
+    },
+    /// The operator, or the clock at cut-over, closes a processor's open batches.
+    CloseBatches {
+        /// Who waits for the reply.
+        token: Token,
+        /// Index of the processor.
+        processor: u16,
+    },
+    /// One member of an accepted batch is to be marked settled. It is in memory, or a [`Input::Hydrate`] came before.
+    SettleMember {
+        /// The transaction.
+        transaction: Xid,
+    },
+    /// Every member of an accepted batch has been given to [`Input::SettleMember`].
+    CompleteBatch {
+        /// The batch.
+        batch: Xid,
+    },
+    /// A merchant's terms, new or changed.
+    Merchant(MerchantTerms),
+    /// A processor's terms, new or changed.
+    Processor(ProcessorTerms),
+    /// What lasted from before a restart, before any other input.
+    Recover(Recovered<'a>),
+    /// All that lasted has been given: what was in flight is now unknown, what was queued is sent again.
+    RecoveryDone,
+    /// Nothing but time has passed.
+    Tick,
+}
+
+/// Which of a transaction's requests is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Leg {
+    /// The request that made it.
+    Original,
+    /// The latest capture or void.
+    Step,
+    /// Its reversal.
+    Reversal,
+    /// A batch's totals; the id is the batch's.
+    Totals,
+}
+
+/// Names one request to a processor, as the link has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Sent {
+    /// The transaction, or the batch when the leg is [`Leg::Totals`].
+    pub id: Xid,
+    /// Which of its requests.
+    pub leg: Leg,
+    /// The trace number that it carried.
+    pub stan: u32,
+}
+
+/// A processor's explicit answer, decoded and mapped by its connector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Answer {
+    /// The request that it answers.
+    pub sent: Sent,
+    /// What it says.
+    pub verdict: Verdict,
+    /// ISO 8583 DE39, as it came.
+    pub processor_code: [u8; 2],
+    /// ISO 8583 DE38; zeros when none.
+    pub auth_code: [u8; 6],
+    /// The processor's text; zeros when none.
+    pub text: [u8; 16],
+    /// Address verification letter; `0` not done.
+    pub avs: u8,
+    /// Card verification letter; zero not done.
+    pub cvv: u8,
+}
+
+/// What an answer says, in the gateway's terms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Approved in full; totals: accepted.
+    Approved,
+    /// Approved in part.
+    Partial {
+        /// The part, minor units.
+        approved: u64,
+    },
+    /// Declined or refused; totals: rejected.
+    Declined(ResponseCode),
+    /// A reversal's receipt: it has arrived and is final, whatever its code says.
+    Receipt,
+    /// A reversal could not be taken now; it is repeated.
+    TryLater,
+}
+
+/// What a shard must know of a merchant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MerchantTerms {
+    /// The account.
+    pub id: Xid,
+    /// False refuses every command.
+    pub active: bool,
+    /// Duplicate window in seconds; 0 turns it off.
+    pub duplicate_window_s: u32,
+    /// Index of the processor that takes its cards when a request names none.
+    pub card_processor: u16,
+}
+
+/// What a shard must know of a processor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProcessorTerms {
+    /// Its index, from 1.
+    pub index: u16,
+    /// False takes no new transactions; reversals and steps of old ones still go.
+    pub enabled: bool,
+    /// How long an answer may take, milliseconds.
+    pub timeout_ms: u32,
+    /// Wait before the first repeat of an unanswered reversal, milliseconds; doubled at each repeat.
+    pub reversal_retry_ms: u32,
+    /// Bound of that doubling, milliseconds.
+    pub reversal_retry_max_ms: u32,
+}
+
+/// What lasted from before a restart.
+#[derive(Debug)]
+pub enum Recovered<'a> {
+    /// A transaction that was open, newest version.
+    Transaction(&'a Transaction, Tail<'a>),
+    /// An idempotency key inside its window.
+    Key(RecoveredKey),
+    /// A payment inside its merchant's duplicate window.
+    Recent(&'a Transaction),
+    /// A batch that is not complete: open with the totals of its members, or on its way.
+    Batch(&'a Batch),
+    /// The highest batch number used by a merchant at a processor.
+    BatchNumber {
+        /// The merchant.
+        merchant: Xid,
+        /// Index of the processor.
+        processor: u16,
+        /// The number.
+        number: u32,
+    },
+}
+
+/// An idempotency key as it lasted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecoveredKey {
+    /// Hash of merchant and key.
+    pub hash: [u8; 16],
+    /// Hash of what was asked.
+    pub request: [u8; 16],
+    /// The transaction that the operation made or acted upon.
+    pub transaction: Xid,
+    /// What was asked.
+    pub verb: Verb,
+    /// The version that answered; 0 while none has.
+    pub answer_version: u32,
+    /// When the key may be used anew.
+    pub expires_at: Micros,
+}

@@ -1,0 +1,50 @@
+//! Every bound of a shard (I8), in one place, unit last in the name.
+
+/// How large a shard may grow. Tables are reserved at this size and never grow past it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Transactions in memory: open ones, and those that were touched a short while ago.
+    pub transactions_max: u32,
+    /// Memory for the tails of those transactions, bytes.
+    pub tails_max_bytes: u32,
+    /// Idempotency keys inside their window.
+    pub keys_max: u32,
+    /// Payments inside their merchant's duplicate window.
+    pub recent_max: u32,
+    /// Callers that wait for a reply.
+    pub waiters_max: u32,
+    /// Settlement batches that are not complete.
+    pub batches_max: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            transactions_max: 1 << 18,
+            tails_max_bytes: 1 << 28,
+            keys_max: 1 << 19,
+            recent_max: 1 << 18,
+            waiters_max: 1 << 17,
+            batches_max: 1 << 14,
+        }
+    }
+}
+
+/// A transaction with nothing under way stays in memory at least this long after its last change, milliseconds.
+pub const RESIDENCY_MIN_MS: u32 = 10_000;
+/// A reading of a transaction that is older than this is not taken back into memory, milliseconds.
+pub const HYDRATION_AGE_MAX_MS: u32 = 5_000;
+/// Share of the transaction table, in percent, above which transactions with nothing under way leave it.
+pub const EVICTION_ABOVE_PERCENT: u32 = 75;
+/// Slots that one input's sweep may look at.
+pub const EVICTION_SWEEP_SLOTS: u32 = 64;
+/// Bytes of one block of the tail pool.
+pub const TAIL_BLOCK_BYTES: usize = 256;
+/// Shards that a switch can have: their trace numbers share one range.
+pub const SHARDS_MAX: u16 = 64;
+
+// A stale reading must be refused before the transaction that has lived again since can have left memory once more.
+const _: () = assert!(HYDRATION_AGE_MAX_MS < RESIDENCY_MIN_MS);
+const _: () = assert!(EVICTION_ABOVE_PERCENT < 100);
+// Every shard has trace numbers for a few thousand requests in flight.
+const _: () = assert!(protocol::limits::STAN_MAX / SHARDS_MAX as u32 > 10_000);

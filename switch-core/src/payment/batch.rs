@@ -1,0 +1,169 @@
+//! Closing a batch: totals to the processor, its answer, and the settling of the members.
+
+use crate::input::{Answer, Leg, Sent, Token, Verdict};
+use crate::settlement::BatchAt;
+use crate::shard::{Shard, Timer};
+use crate::wheel::Alarm;
+use protocol::batch::BatchState;
+use protocol::id::Xid;
+use protocol::record::Kind;
+use protocol::response_code::ResponseCode;
+use protocol::words::Status;
+
+impl Shard {
+    /// Closes a processor's open batches and takes up those that were rejected. Their totals go once nothing in them is undecided.
+    pub(crate) fn close_batches(&mut self, token: Token, processor: u16) {
+        let closable: Vec<BatchAt> = self.batches.places().filter(|at| self.is_closable(*at, processor)).collect();
+        for &at in &closable {
+            self.close_batch(at);
+        }
+        self.effects.reply_batches_closed(token, closable.len() as u32);
+    }
+
+    fn is_closable(&self, at: BatchAt, processor: u16) -> bool {
+        let slot = &self.batches[at];
+        let has_members = slot.batch.member_count() > 0 || slot.undecided > 0;
+        let state = slot.batch.state();
+        slot.batch.processor.get() == processor && has_members && matches!(state, BatchState::Open | BatchState::Rejected)
+    }
+
+    fn close_batch(&mut self, at: BatchAt) {
+        if self.batches[at].batch.state() == BatchState::Rejected {
+            let (merchant, processor) = (self.batches[at].batch.merchant, self.batches[at].batch.processor.get());
+            let number = self.batches.next_number(merchant, processor);
+            self.batches[at].batch.number = number.into();
+        }
+        self.batches.close(at);
+        self.batches[at].batch.stan = 0.into();
+        self.batches[at].batch.closed_at = self.now.0.into();
+        self.commit_batch(at, Kind::BatchClosed);
+        self.send_totals_if_ready(at);
+    }
+
+    /// Sends a closed batch's totals once they are final: made durable first, with their trace number (I1).
+    pub(crate) fn send_totals_if_ready(&mut self, at: BatchAt) {
+        if !self.batches[at].is_ready() {
+            return;
+        }
+        if self.batches[at].batch.member_count() == 0 {
+            return self.complete(at);
+        }
+        let index = self.batches[at].batch.processor.get();
+        if !self.processor(index).is_some_and(|processor| processor.stans.has_room()) {
+            let wait = self.now.plus_s(1);
+            return self.set_totals_alarm(at, wait);
+        }
+        let stan = self.processor_mut(index).stans.draw();
+        self.batches[at].batch.stan = stan.into();
+        self.commit_batch(at, Kind::BatchClosed);
+        self.send_totals(at, false);
+    }
+
+    fn send_totals(&mut self, at: BatchAt, repeat: bool) {
+        let batch = self.batches[at].batch;
+        let sent = Sent { id: batch.id, leg: Leg::Totals, stan: batch.stan.get() };
+        self.effects.send_totals(sent, repeat, &batch);
+        let timeout_ms = self.processor(batch.processor.get()).map_or(0, |processor| processor.terms.timeout_ms);
+        self.set_totals_alarm(at, self.now.plus_ms(timeout_ms));
+    }
+
+    fn set_totals_alarm(&mut self, at: BatchAt, when: protocol::calendar::Micros) {
+        self.wheel.cancel(self.batches[at].alarm);
+        self.batches[at].alarm = self.wheel.set(when, Timer::Totals(at));
+    }
+
+    pub(crate) fn repeat_totals(&mut self, at: BatchAt) {
+        self.batches[at].alarm = Alarm::NONE;
+        match self.batches[at].batch.stan.get() {
+            0 => self.send_totals_if_ready(at),
+            _ if self.batches[at].batch.state() == BatchState::Closing => self.send_totals(at, true),
+            _ => {}
+        }
+    }
+
+    pub(crate) fn totals_not_sent(&mut self, id: Xid) {
+        if let Some(at) = self.batches.find(id)
+            && self.batches[at].batch.state() == BatchState::Closing
+        {
+            let index = self.batches[at].batch.processor.get();
+            let wait_ms = self.processor(index).map_or(0, |processor| processor.terms.reversal_retry_ms);
+            self.set_totals_alarm(at, self.now.plus_ms(wait_ms));
+        }
+    }
+
+    pub(crate) fn totals_link_up(&mut self, processor: u16) {
+        let waiting: Vec<BatchAt> = self.batches.places().filter(|at| self.awaits_totals(*at, processor)).collect();
+        for at in waiting {
+            self.send_totals(at, true);
+        }
+    }
+
+    fn awaits_totals(&self, at: BatchAt, processor: u16) -> bool {
+        let batch = &self.batches[at].batch;
+        batch.processor.get() == processor && batch.state() == BatchState::Closing && batch.stan.get() != 0
+    }
+
+    pub(crate) fn totals_answered(&mut self, answer: &Answer) {
+        let found = self.batches.find(answer.sent.id);
+        let Some(at) = found.filter(|at| {
+            let batch = &self.batches[*at].batch;
+            batch.state() == BatchState::Closing && batch.stan.get() == answer.sent.stan
+        }) else {
+            self.stats.unmatched_answers += 1;
+            return;
+        };
+        let (state, code) = match answer.verdict {
+            Verdict::Approved | Verdict::Partial { .. } | Verdict::Receipt => (BatchState::Accepted, ResponseCode::APPROVED),
+            Verdict::Declined(code) => (BatchState::Rejected, code),
+            Verdict::TryLater => return,
+        };
+        self.wheel.cancel(self.batches[at].alarm);
+        let now = self.now.0;
+        let slot = &mut self.batches[at];
+        slot.alarm = Alarm::NONE;
+        slot.batch.state = state as u8;
+        slot.batch.response_code = code.0.into();
+        slot.batch.text = answer.text;
+        slot.batch.answered_at = now.into();
+        let (index, stan) = (slot.batch.processor.get(), slot.batch.stan.get());
+        self.processor_mut(index).stans.release(stan);
+        self.commit_batch(at, Kind::BatchAnswered);
+        let batch = self.batches[at].batch;
+        self.effects.batch_moved(&batch);
+    }
+
+    /// Settles one member of an accepted batch. A second time changes nothing: whoever drives this may start over.
+    pub(crate) fn settle_member(&mut self, id: Xid) {
+        let Some(at) = self.table.find(id) else { return };
+        let transaction = &self.table[at].transaction;
+        let Some(batch) = self.batches.find(transaction.batch) else { return };
+        let accepted = self.batches[batch].batch.state() == BatchState::Accepted;
+        if !accepted || transaction.status() != Status::PendingSettlement {
+            return;
+        }
+        let settled_count = &mut self.batches[batch].batch.settled_count;
+        settled_count.set(settled_count.get() + 1);
+        let now = self.now.0;
+        let transaction = &mut self.table[at].transaction;
+        transaction.status = Status::Settled.number();
+        transaction.amount_settled = transaction.amount_captured;
+        transaction.settled_at = now.into();
+        self.commit(at, Kind::Settled, false);
+    }
+
+    pub(crate) fn complete_batch(&mut self, id: Xid) {
+        let Some(at) = self.batches.find(id) else { return };
+        let batch = &self.batches[at].batch;
+        if batch.state() == BatchState::Accepted && batch.settled_count.get() == batch.member_count() {
+            self.complete(at);
+        }
+    }
+
+    fn complete(&mut self, at: BatchAt) {
+        self.batches[at].batch.state = BatchState::Complete as u8;
+        self.commit_batch(at, Kind::BatchComplete);
+        let batch = self.batches[at].batch;
+        self.effects.batch_moved(&batch);
+        self.batches.remove(at);
+    }
+}

@@ -1,0 +1,145 @@
+//! Sale, authorization, credit and verification: commands that make a transaction on a card.
+
+use super::{Stop, account_of, window_end};
+use crate::duplicates::Likeness;
+use crate::input::{Leg, Token};
+use crate::rrn::rrn_of;
+use crate::shard::{Shard, Timer};
+use crate::table::SlotAt;
+use protocol::calendar::Micros;
+use protocol::command::{Command, flag};
+use protocol::id::Xid;
+use protocol::record::Kind;
+use protocol::refusal::Refusal;
+use protocol::response_code::ResponseCode;
+use protocol::tail::Tail;
+use protocol::transaction::Transaction;
+use protocol::words::{Status, Verb};
+
+impl Shard {
+    pub(crate) fn create(&mut self, token: Token, command: &Command, tail: Tail<'_>, verb: Verb) -> Result<(), Stop> {
+        let processor = self.choose_processor(command)?;
+        let mut transaction = new_transaction(command, verb, self.now);
+        transaction.processor = processor.into();
+        transaction.tail_length = (tail.bytes().len() as u32).into();
+        self.check_room(command, tail.bytes().len())?;
+        self.check_processor_room(processor)?;
+        let window_s = self.duplicate_window_s(command);
+        let crowded = self.table.room() == 0
+            || !self.batches.has_room(account_of(&transaction))
+            || (window_s > 0 && !self.duplicates.has_room())
+            || self.table.find(command.id).is_some();
+        if crowded {
+            return Err(Refusal::Busy.into());
+        }
+        // From here the command can't fail.
+        let likeness = Likeness::of(&transaction);
+        let repeated = if window_s > 0 { self.duplicates.first_like(&likeness) } else { None };
+        transaction.key = self.remember_key(command, transaction.id, verb);
+        transaction.duplicate_of = repeated.unwrap_or(Xid::NONE);
+        let kept = self.tails.keep(tail.bytes());
+        let at = self.table.insert(&transaction, kept);
+        if command.has(flag::EXPIRED_CARD) {
+            self.decline_at_gateway(at, token, ResponseCode::EXPIRED_CARD);
+        } else if repeated.is_some() {
+            self.decline_at_gateway(at, token, ResponseCode::DUPLICATE_TRANSACTION);
+        } else {
+            self.remember_recent(likeness, transaction.id, window_end(self.now, window_s));
+            self.send_original(at, token);
+        }
+        Ok(())
+    }
+
+    /// The processor that the request names, else the merchant's own for cards.
+    fn choose_processor(&self, command: &Command) -> Result<u16, Refusal> {
+        let own = self.merchant(command.merchant).map_or(0, |terms| terms.card_processor);
+        let index = if command.processor.get() == 0 { own } else { command.processor.get() };
+        let takes_traffic = self.processor(index).is_some_and(|processor| processor.terms.enabled);
+        if takes_traffic { Ok(index) } else { Err(Refusal::ProcessorNotAvailable) }
+    }
+
+    /// The duplicate window that holds for a command; 0 none.
+    fn duplicate_window_s(&self, command: &Command) -> u32 {
+        if command.has(flag::ALLOW_DUPLICATE) {
+            return 0;
+        }
+        self.merchant(command.merchant).map_or(0, |terms| terms.duplicate_window_s)
+    }
+
+    pub(crate) fn remember_recent(&mut self, likeness: Likeness, id: Xid, until: Micros) {
+        if until > self.now
+            && let Some(recent) = self.duplicates.remember(likeness, id)
+        {
+            let alarm = self.wheel.set(until, Timer::Recent(recent));
+            self.duplicates.set_alarm(recent, alarm);
+        }
+    }
+
+    /// The payment came to nothing: it does not stand in the way of the next attempt.
+    pub(crate) fn forget_recent(&mut self, at: SlotAt) {
+        let transaction = &self.table[at].transaction;
+        let (likeness, id) = (Likeness::of(transaction), transaction.id);
+        if let Some(alarm) = self.duplicates.forget_failed(&likeness, id) {
+            self.wheel.cancel(alarm);
+        }
+    }
+
+    /// Declines without asking a processor: an outcome with no intent before it.
+    fn decline_at_gateway(&mut self, at: SlotAt, token: Token, code: ResponseCode) {
+        let transaction = &mut self.table[at].transaction;
+        transaction.status = Status::Declined.number();
+        transaction.response_code = code.0.into();
+        let verb = transaction.verb();
+        self.wait(at, token, false);
+        let written = self.commit(at, Kind::Outcome, true);
+        self.tell(at, verb, written);
+    }
+
+    /// Sends the request that makes the transaction.
+    pub(crate) fn send_original(&mut self, at: SlotAt, token: Token) {
+        let transaction = &self.table[at].transaction;
+        let (verb, amount) = (transaction.verb(), transaction.amount.get());
+        if captures_at_once(verb) {
+            self.enter_batch(at);
+        }
+        let exchange = self.begin_exchange(at, verb, amount);
+        let transaction = &mut self.table[at].transaction;
+        transaction.original = exchange;
+        transaction.status = Status::Pending.number();
+        self.send_intent(at, token, Leg::Original);
+    }
+}
+
+/// True when an approval of this verb is money to be settled, with no capture after it.
+pub(crate) fn captures_at_once(verb: Verb) -> bool {
+    match verb {
+        Verb::Sale | Verb::Credit | Verb::Refund => true,
+        Verb::Authorize | Verb::Verification | Verb::Capture | Verb::Void => false,
+    }
+}
+
+/// The transaction that a command makes, before anything is decided about it.
+pub(crate) fn new_transaction(command: &Command, verb: Verb, now: Micros) -> Transaction {
+    Transaction {
+        verb: verb.number(),
+        status: Status::Pending.number(),
+        id: command.id,
+        merchant: command.merchant,
+        parent: command.target,
+        flags: command.flags,
+        amount: command.amount,
+        currency: command.currency,
+        source: command.source,
+        payment_method: command.payment_method,
+        entry_type: command.entry_type,
+        brand: command.brand,
+        first_six: command.first_six,
+        last_four: command.last_four,
+        expiry: command.expiry,
+        pan_digits: command.pan_digits,
+        fingerprint: command.fingerprint,
+        rrn: rrn_of(command.id),
+        created_at: now.0.into(),
+        ..Transaction::empty()
+    }
+}

@@ -1,0 +1,135 @@
+//! After a restart: what lasted comes back in, and what was in flight is unknown, for nobody can say how far it went.
+
+use super::window_end;
+use crate::duplicates::Likeness;
+use crate::idempotency::Key;
+use crate::input::{Leg, Recovered, RecoveredKey};
+use crate::limits::HYDRATION_AGE_MAX_MS;
+use crate::shard::Shard;
+use crate::table::SlotAt;
+use crate::wheel::Alarm;
+use protocol::batch::{Batch, BatchState};
+use protocol::calendar::Micros;
+use protocol::tail::Tail;
+use protocol::transaction::Transaction;
+use protocol::words::{ExchangeState, ReversalReason, ReversalState, Status, Verb};
+
+impl Shard {
+    /// Takes a transaction back into memory for the input that follows. One that is in memory is newer than any reading;
+    /// a reading that is too old may be older than a version that has lived and left since.
+    pub(crate) fn hydrate(&mut self, transaction: &Transaction, tail: Tail<'_>, read_at: Micros) {
+        let fresh = read_at.plus_ms(HYDRATION_AGE_MAX_MS) >= self.now;
+        let fits = self.table.room() > 0 && self.tails.has_room(tail.bytes().len());
+        // What is open never leaves memory, so a reading that says "open" is not the newest version.
+        if fresh && fits && !transaction.is_open() && self.table.find(transaction.id).is_none() {
+            self.take_in(transaction, tail);
+        }
+    }
+
+    fn take_in(&mut self, transaction: &Transaction, tail: Tail<'_>) -> SlotAt {
+        let kept = self.tails.keep(tail.bytes());
+        self.table.insert(transaction, kept)
+    }
+
+    /// Batches come before transactions: these say what is undecided in them.
+    pub(crate) fn recover(&mut self, recovered: Recovered<'_>) {
+        match recovered {
+            Recovered::Transaction(transaction, tail) => self.recover_transaction(transaction, tail),
+            Recovered::Key(key) => self.recover_key(key),
+            Recovered::Recent(transaction) => self.recover_recent(transaction),
+            Recovered::Batch(batch) => self.recover_batch(batch),
+            Recovered::BatchNumber { merchant, processor, number } => self.batches.note_number(merchant, processor, number),
+        }
+    }
+
+    /// # Panics
+    /// When what lasted does not fit: the limits were lowered below what is open; better not to start than to lose it.
+    fn recover_transaction(&mut self, transaction: &Transaction, tail: Tail<'_>) {
+        assert!(self.table.room() > 0 && self.tails.has_room(tail.bytes().len()), "limits are below what is open in the journal");
+        let at = self.take_in(transaction, tail);
+        if !transaction.is_open() {
+            return;
+        }
+        let stans = &mut self.processor_mut(transaction.processor.get()).stans;
+        for exchange in [&transaction.original, &transaction.step] {
+            if exchange.state() == ExchangeState::InFlight {
+                stans.reserve(exchange.stan.get());
+            }
+        }
+        if transaction.reversal.state() == ReversalState::Queued {
+            stans.reserve(transaction.reversal.stan.get());
+        }
+        self.recover_membership(at);
+    }
+
+    /// An open transaction that names a batch is undecided in it. One whose void is in flight stands in the totals still, for
+    /// its status says so; it is taken out again, as when the void was asked for.
+    fn recover_membership(&mut self, at: SlotAt) {
+        let transaction = &self.table[at].transaction;
+        let undecided = transaction.original.state() == ExchangeState::InFlight
+            || transaction.step.state() == ExchangeState::InFlight
+            || transaction.reversal.state() == ReversalState::Queued;
+        if !undecided {
+            return;
+        }
+        if transaction.status() == Status::PendingSettlement {
+            self.withdraw_from_batch(at);
+        } else if let Some(batch) = self.batches.find(transaction.batch) {
+            self.batches[batch].undecided += 1;
+        }
+    }
+
+    fn recover_key(&mut self, key: RecoveredKey) {
+        let RecoveredKey { hash, request, transaction, verb, answer_version, expires_at } = key;
+        if self.keys.has_room() && self.keys.find(&hash).is_none() {
+            self.keep_key(Key { hash, request, transaction, verb, answer_version, expires_at, alarm: Alarm::NONE });
+        }
+    }
+
+    fn recover_recent(&mut self, transaction: &Transaction) {
+        let window_s = self.merchant(transaction.merchant).map_or(0, |terms| terms.duplicate_window_s);
+        let until = window_end(Micros(transaction.created_at.get()), window_s);
+        self.remember_recent(Likeness::of(transaction), transaction.id, until);
+    }
+
+    fn recover_batch(&mut self, batch: &Batch) {
+        let at = self.batches.insert(batch);
+        let (processor, stan) = (batch.processor.get(), batch.stan.get());
+        if self.batches[at].batch.state() == BatchState::Closing && stan != 0 {
+            self.processor_mut(processor).stans.reserve(stan);
+        }
+        self.batches.note_number(batch.merchant, processor, batch.number.get().max(batch.members_number.get()));
+    }
+
+    /// Everything is in: requests that were in flight become unknown, reversals wait for their link, batches go on.
+    pub(crate) fn recovery_done(&mut self) {
+        for at in self.table.places() {
+            if self.table.is_occupied(at) {
+                self.resume(at);
+            }
+        }
+        let places: Vec<_> = self.batches.places().collect();
+        for at in places {
+            self.send_totals_if_ready(at);
+            let batch = self.batches[at].batch;
+            if batch.state() == BatchState::Accepted {
+                self.effects.batch_moved(&batch);
+            }
+        }
+    }
+
+    fn resume(&mut self, at: SlotAt) {
+        let transaction = &self.table[at].transaction;
+        if transaction.original.state() == ExchangeState::InFlight {
+            self.in_flight += 1;
+            self.become_unknown(at, Leg::Original, ReversalReason::Lost);
+        } else if transaction.step.state() == ExchangeState::InFlight {
+            debug_assert!(matches!(transaction.step.verb(), Some(Verb::Capture | Verb::Void)));
+            self.in_flight += 1;
+            self.become_unknown(at, Leg::Step, ReversalReason::Lost);
+        } else if transaction.reversal.state() == ReversalState::Queued {
+            self.enqueue(at);
+            self.repeat_reversal(at);
+        }
+    }
+}

@@ -1,0 +1,324 @@
+//! The shard: a value that takes inputs and gives records and outputs. It owns its merchants' payments whole.
+//!
+//! Same inputs, same records (I7): nothing in here depends on a clock, on chance or on hash order.
+
+use crate::duplicates::{Duplicates, RecentAt};
+use crate::idempotency::{KeyAt, Keys};
+use crate::input::{Input, Leg, MerchantTerms, ProcessorTerms, Sent, Token};
+use crate::limits::{Limits, SHARDS_MAX};
+use crate::output::{Effects, Released, Written};
+use crate::settlement::{BatchAt, Batches};
+use crate::stan::Stans;
+use crate::table::{SlotAt, Table};
+use crate::tails::Tails;
+use crate::waiters::Waiters;
+use crate::wheel::{Alarm, Wheel};
+use hashbrown::HashTable;
+use protocol::calendar::Micros;
+use protocol::id::Xid;
+use protocol::record::{Decided, Kind};
+use protocol::words::Verb;
+use std::collections::BTreeSet;
+
+/// Sets of effects that are kept for reuse.
+const SPARE_EFFECTS_MAX: usize = 8;
+
+/// Which shard, of how many, and how large.
+#[derive(Debug, Clone, Copy)]
+pub struct ShardOptions {
+    /// From 0.
+    pub index: u16,
+    /// How many shards the switch has; at most [`SHARDS_MAX`].
+    pub count: u16,
+    /// How large it may grow.
+    pub limits: Limits,
+}
+
+/// The shard that an account belongs to.
+pub fn shard_of(merchant: Xid, count: u16) -> u16 {
+    (merchant.hash64() % u64::from(count.max(1))) as u16
+}
+
+/// What a shard has counted since it started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Answers that came after their deadline: the transaction is unknown or reversed, and stays so.
+    pub late_answers: u64,
+    /// Of those, approvals: covered by their reversal.
+    pub late_approvals: u64,
+    /// Answers that name nothing that is in memory.
+    pub unmatched_answers: u64,
+    /// Requests that became unknown.
+    pub unknowns: u64,
+    /// Reversals sent, repeats included.
+    pub reversals_sent: u64,
+    /// Reversals acknowledged.
+    pub reversals_done: u64,
+    /// Commands refused because a limit was reached.
+    pub busy: u64,
+}
+
+/// What fires when its time has come.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Timer {
+    /// A request has no answer.
+    Deadline(SlotAt),
+    /// A reversal has no receipt.
+    Reversal(SlotAt),
+    /// An idempotency window is over.
+    Key(KeyAt),
+    /// A duplicate window is over.
+    Recent(RecentAt),
+    /// A batch's totals have no answer.
+    Totals(BatchAt),
+}
+
+/// A processor as a shard sees it.
+#[derive(Debug)]
+pub(crate) struct Processor {
+    pub(crate) terms: ProcessorTerms,
+    pub(crate) stans: Stans,
+    /// The store-and-forward queue: reversals not acknowledged, in the order in which they were queued.
+    pub(crate) reversals: BTreeSet<(Micros, Xid)>,
+}
+
+/// A shard.
+#[derive(Debug)]
+pub struct Shard {
+    index: u16,
+    count: u16,
+    pub(crate) now: Micros,
+    sequence: u64,
+    durable_sequence: u64,
+    pub(crate) table: Table,
+    pub(crate) tails: Tails,
+    pub(crate) keys: Keys,
+    pub(crate) duplicates: Duplicates,
+    pub(crate) waiters: Waiters,
+    pub(crate) wheel: Wheel<Timer>,
+    pub(crate) batches: Batches,
+    merchants: HashTable<MerchantTerms>,
+    processors: Vec<Option<Processor>>,
+    pub(crate) effects: Effects,
+    spare: Vec<Effects>,
+    /// A tail on its way from the pool into a record.
+    pub(crate) scratch: Vec<u8>,
+    pub(crate) in_flight: u32,
+    pub(crate) stats: Stats,
+}
+
+impl Shard {
+    /// An empty shard.
+    pub fn new(options: ShardOptions) -> Shard {
+        let ShardOptions { index, count, limits } = options;
+        assert!(index < count && count <= SHARDS_MAX, "shard {index} of {count}: at most {SHARDS_MAX}, counted from 0");
+        // Each transaction, key, recent payment and batch has at most one deadline, so the wheel is never full before they are.
+        let alarms_max = limits.transactions_max + limits.keys_max + limits.recent_max + limits.batches_max;
+        Shard {
+            index,
+            count,
+            now: Micros::NONE,
+            sequence: 0,
+            durable_sequence: 0,
+            table: Table::new(limits.transactions_max),
+            tails: Tails::new(limits.tails_max_bytes),
+            keys: Keys::new(limits.keys_max),
+            duplicates: Duplicates::new(limits.recent_max),
+            waiters: Waiters::new(limits.waiters_max),
+            wheel: Wheel::new(alarms_max),
+            batches: Batches::new(limits.batches_max),
+            merchants: HashTable::new(),
+            processors: Vec::new(),
+            effects: Effects::default(),
+            spare: Vec::with_capacity(SPARE_EFFECTS_MAX),
+            scratch: Vec::new(),
+            in_flight: 0,
+            stats: Stats::default(),
+        }
+    }
+
+    /// Takes one input that arrived at `now`. A clock that went back counts as standing still.
+    pub fn accept(&mut self, now: Micros, input: Input<'_>) {
+        self.now = self.now.max(now);
+        while let Some(timer) = self.wheel.fire(self.now) {
+            self.expired(timer);
+        }
+        match input {
+            Input::Command { token, command, tail } => self.command(token, command, tail),
+            Input::Answer(answer) => self.answered(&answer),
+            Input::NotSent(sent) => self.not_sent(sent),
+            Input::Lost(sent) => self.lost(sent),
+            Input::LinkUp { processor } => self.link_up(processor),
+            Input::Hydrate { transaction, tail, read_at } => self.hydrate(transaction, tail, read_at),
+            Input::CloseBatches { token, processor } => self.close_batches(token, processor),
+            Input::SettleMember { transaction } => self.settle_member(transaction),
+            Input::CompleteBatch { batch } => self.complete_batch(batch),
+            Input::Merchant(terms) => self.set_merchant(terms),
+            Input::Processor(terms) => self.set_processor(terms),
+            Input::Recover(recovered) => self.recover(recovered),
+            Input::RecoveryDone => self.recovery_done(),
+            Input::Tick => {}
+        }
+        self.table.sweep(self.now, self.durable_sequence, &mut self.tails);
+    }
+
+    /// The records and outputs since the last call; `None` when there are none.
+    pub fn take_effects(&mut self) -> Option<Effects> {
+        if self.effects.is_empty() {
+            return None;
+        }
+        let empty = self.spare.pop().unwrap_or_default();
+        Some(core::mem::replace(&mut self.effects, empty))
+    }
+
+    /// Gives released effects back: their records are durable, their buffers can be used again.
+    pub fn recycle(&mut self, released: Released) {
+        self.durable_sequence = self.durable_sequence.max(released.last_sequence());
+        if self.spare.len() < SPARE_EFFECTS_MAX {
+            self.spare.push(released.into_empty());
+        }
+    }
+
+    /// When the next [`Input::Tick`] must come at the latest; `None` while nothing waits.
+    pub fn next_deadline(&self) -> Option<Micros> {
+        self.wheel.next()
+    }
+
+    /// Requests to processors that are not decided; reversals and totals are not counted.
+    pub fn in_flight(&self) -> u32 {
+        self.in_flight
+    }
+
+    /// Reversals that no processor has acknowledged yet.
+    pub fn reversals_queued(&self) -> u32 {
+        self.processors.iter().flatten().map(|processor| processor.reversals.len() as u32).sum()
+    }
+
+    /// Transactions in memory.
+    pub fn transactions_in_memory(&self) -> u32 {
+        self.table.len()
+    }
+
+    /// What was counted.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    fn expired(&mut self, timer: Timer) {
+        match timer {
+            Timer::Deadline(at) => self.deadline_passed(at),
+            Timer::Reversal(at) => self.repeat_reversal(at),
+            Timer::Key(at) => self.key_expired(at),
+            Timer::Recent(at) => self.duplicates.forget(at),
+            Timer::Totals(at) => self.repeat_totals(at),
+        }
+    }
+
+    fn set_merchant(&mut self, terms: MerchantTerms) {
+        let hash = terms.id.hash64();
+        match self.merchants.find_mut(hash, |known| known.id == terms.id) {
+            Some(known) => *known = terms,
+            None => {
+                self.merchants.insert_unique(hash, terms, |known| known.id.hash64());
+            }
+        }
+    }
+
+    fn set_processor(&mut self, terms: ProcessorTerms) {
+        let at = terms.index as usize;
+        if self.processors.len() <= at {
+            self.processors.resize_with(at + 1, || None);
+        }
+        match &mut self.processors[at] {
+            Some(known) => known.terms = terms,
+            empty => {
+                *empty = Some(Processor { terms, stans: Stans::of_shard(self.index, self.count), reversals: BTreeSet::new() });
+            }
+        }
+    }
+
+    pub(crate) fn merchant(&self, id: Xid) -> Option<&MerchantTerms> {
+        self.merchants.find(id.hash64(), |known| known.id == id)
+    }
+
+    pub(crate) fn processor(&self, index: u16) -> Option<&Processor> {
+        self.processors.get(index as usize)?.as_ref()
+    }
+
+    /// The processor of a transaction in memory.
+    pub(crate) fn processor_mut(&mut self, index: u16) -> &mut Processor {
+        self.processors[index as usize].as_mut().expect("a transaction's processor was known when it was chosen or recovered")
+    }
+
+    /// Writes a transaction's new version: from here on it is what the journal says.
+    pub(crate) fn commit(&mut self, at: SlotAt, kind: Kind, answers: bool) -> Written {
+        let decided = self.decide();
+        let slot = &mut self.table[at];
+        slot.transaction.version.set(slot.transaction.version.get() + 1);
+        slot.transaction.updated_at.set(decided.at.0);
+        slot.transaction.answers = u8::from(answers);
+        slot.last_sequence = decided.sequence;
+        assert_money_closes(&slot.transaction);
+        self.scratch.clear();
+        self.tails.read(slot.tail, &mut self.scratch);
+        self.effects.write_transaction(kind, decided, &slot.transaction, &self.scratch)
+    }
+
+    /// Writes a batch's new version.
+    pub(crate) fn commit_batch(&mut self, at: BatchAt, kind: Kind) {
+        let decided = self.decide();
+        self.effects.write_batch(kind, decided, &self.batches[at].batch);
+    }
+
+    fn decide(&mut self) -> Decided {
+        self.sequence += 1;
+        Decided { shard: self.index, sequence: self.sequence, at: self.now }
+    }
+
+    /// The answer to an operation is decided: it is remembered under its key, and all who wait are told.
+    pub(crate) fn tell(&mut self, at: SlotAt, verb: Verb, written: Written) {
+        let transaction = &self.table[at].transaction;
+        if transaction.key.is_some()
+            && let Some(key) = self.keys.find(&transaction.key.hash)
+        {
+            self.keys[key].answer_version = transaction.version.get();
+        }
+        while let Some((token, attached)) = self.waiters.pop(&mut self.table[at].waiters) {
+            self.effects.reply_written(token, written, verb, attached);
+        }
+    }
+
+    /// Sets a transaction's deadline in place of the one it has.
+    pub(crate) fn set_alarm(&mut self, at: SlotAt, when: Micros, timer: Timer) {
+        self.wheel.cancel(self.table[at].alarm);
+        self.table[at].alarm = self.wheel.set(when, timer);
+    }
+
+    pub(crate) fn cancel_alarm(&mut self, at: SlotAt) {
+        self.wheel.cancel(self.table[at].alarm);
+        self.table[at].alarm = Alarm::NONE;
+    }
+
+    /// Hands a version to the link of its processor.
+    pub(crate) fn send(&mut self, at: SlotAt, leg: Leg, stan: u32, repeat: bool, written: Written) {
+        let transaction = &self.table[at].transaction;
+        let sent = Sent { id: transaction.id, leg, stan };
+        self.effects.send_written(transaction.processor.get(), sent, repeat, written);
+    }
+
+    pub(crate) fn wait(&mut self, at: SlotAt, token: Token, attached: bool) {
+        let mut chain = self.table[at].waiters;
+        self.waiters.push(&mut chain, token, attached);
+        self.table[at].waiters = chain;
+    }
+}
+
+/// I5, checked at every version that is written: a breach is our own error, and the process stops rather than journal it.
+fn assert_money_closes(transaction: &protocol::transaction::Transaction) {
+    let captured = transaction.amount_captured.get();
+    let authorized = transaction.amount_authorized.get();
+    assert!(captured <= authorized, "I5: {captured} captured of {authorized} authorized, {}", transaction.id);
+    let refunds = transaction.amount_refunded.get() + transaction.amount_refund_pending.get();
+    let settled = transaction.amount_settled.get();
+    assert!(refunds <= settled, "I5: {refunds} refunded of {settled} settled, {}", transaction.id);
+}

@@ -1,0 +1,158 @@
+//! Transactions in memory: a slab of slots, found by id through an open-addressing table. Nothing grows past its reserve.
+
+use crate::limits::{EVICTION_ABOVE_PERCENT, EVICTION_SWEEP_SLOTS, RESIDENCY_MIN_MS};
+use crate::tails::{TailAt, Tails};
+use crate::waiters::Chain;
+use crate::wheel::Alarm;
+use hashbrown::HashTable;
+use protocol::calendar::Micros;
+use protocol::id::Xid;
+use protocol::transaction::Transaction;
+
+/// A transaction's place in memory. Valid until the transaction leaves; never kept across inputs but in timers, which are
+/// cancelled before it leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SlotAt(u32);
+
+/// A transaction in memory.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    pub(crate) transaction: Transaction,
+    pub(crate) tail: TailAt,
+    /// Who waits for the operation that is under way.
+    pub(crate) waiters: Chain,
+    /// The deadline of the request in flight, or the next repeat of the reversal; a transaction never has both.
+    pub(crate) alarm: Alarm,
+    /// How often the reversal was sent since this process started.
+    pub(crate) reversal_attempts: u32,
+    /// The shard's count of the last record of it: it may leave memory once that one is durable.
+    pub(crate) last_sequence: u64,
+    occupied: bool,
+}
+
+/// The slab and its index.
+#[derive(Debug)]
+pub(crate) struct Table {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    index: HashTable<u32>,
+    sweep_at: u32,
+    slots_max: u32,
+}
+
+impl Table {
+    /// Room for `slots_max` transactions.
+    pub(crate) fn new(slots_max: u32) -> Table {
+        Table {
+            slots: Vec::with_capacity(slots_max as usize),
+            free: Vec::with_capacity(slots_max as usize),
+            index: HashTable::with_capacity(slots_max as usize),
+            sweep_at: 0,
+            slots_max,
+        }
+    }
+
+    /// How many more transactions fit.
+    pub(crate) fn room(&self) -> u32 {
+        self.slots_max - self.index.len() as u32
+    }
+
+    /// How many are in memory.
+    pub(crate) fn len(&self) -> u32 {
+        self.index.len() as u32
+    }
+
+    /// Finds a transaction.
+    pub(crate) fn find(&self, id: Xid) -> Option<SlotAt> {
+        self.index.find(id.hash64(), |&at| self.slots[at as usize].transaction.id == id).map(|&at| SlotAt(at))
+    }
+
+    /// Takes a transaction into memory.
+    ///
+    /// # Panics
+    /// When there is no room, or it is there already: callers check both before they change anything.
+    pub(crate) fn insert(&mut self, transaction: &Transaction, tail: TailAt) -> SlotAt {
+        assert!(self.room() > 0 && self.find(transaction.id).is_none(), "a transaction enters memory once, into checked room");
+        let slot = Slot {
+            transaction: *transaction,
+            tail,
+            waiters: Chain::EMPTY,
+            alarm: Alarm::NONE,
+            reversal_attempts: 0,
+            last_sequence: 0,
+            occupied: true,
+        };
+        let at = match self.free.pop() {
+            Some(at) => {
+                self.slots[at as usize] = slot;
+                at
+            }
+            None => {
+                self.slots.push(slot);
+                self.slots.len() as u32 - 1
+            }
+        };
+        let slots = &self.slots;
+        self.index.insert_unique(transaction.id.hash64(), at, |&at| slots[at as usize].transaction.id.hash64());
+        SlotAt(at)
+    }
+
+    /// The slots in the order of their places, for what must be done to every transaction after a restart.
+    pub(crate) fn places(&self) -> impl Iterator<Item = SlotAt> + use<> {
+        (0..self.slots.len() as u32).map(SlotAt)
+    }
+
+    /// True when the place holds a transaction.
+    pub(crate) fn is_occupied(&self, at: SlotAt) -> bool {
+        self.slots[at.0 as usize].occupied
+    }
+
+    /// Looks at a few slots, where the last sweep ended, and lets go of transactions with nothing under way that have not
+    /// changed for a while and whose last record is durable. Does nothing while the table is roomy.
+    pub(crate) fn sweep(&mut self, now: Micros, durable_sequence: u64, tails: &mut Tails) {
+        for _ in 0..EVICTION_SWEEP_SLOTS {
+            let crowded = u64::from(self.len()) * 100 > u64::from(self.slots_max) * u64::from(EVICTION_ABOVE_PERCENT);
+            if !crowded {
+                return;
+            }
+            self.sweep_at = if self.sweep_at as usize + 1 >= self.slots.len() { 0 } else { self.sweep_at + 1 };
+            if self.may_leave(self.sweep_at, now, durable_sequence) {
+                self.remove(self.sweep_at, tails);
+            }
+        }
+    }
+
+    fn may_leave(&self, at: u32, now: Micros, durable_sequence: u64) -> bool {
+        let slot = &self.slots[at as usize];
+        let rested = slot.transaction.updated_at().plus_ms(RESIDENCY_MIN_MS) <= now;
+        slot.occupied
+            && rested
+            && !slot.transaction.is_open()
+            && slot.last_sequence <= durable_sequence
+            && slot.waiters == Chain::EMPTY
+    }
+
+    fn remove(&mut self, at: u32, tails: &mut Tails) {
+        let id = self.slots[at as usize].transaction.id;
+        if let Ok(entry) = self.index.find_entry(id.hash64(), |&found| found == at) {
+            entry.remove();
+        }
+        tails.forget(self.slots[at as usize].tail);
+        self.slots[at as usize].occupied = false;
+        self.free.push(at);
+    }
+}
+
+impl core::ops::Index<SlotAt> for Table {
+    type Output = Slot;
+
+    fn index(&self, at: SlotAt) -> &Slot {
+        &self.slots[at.0 as usize]
+    }
+}
+
+impl core::ops::IndexMut<SlotAt> for Table {
+    fn index_mut(&mut self, at: SlotAt) -> &mut Slot {
+        &mut self.slots[at.0 as usize]
+    }
+}
