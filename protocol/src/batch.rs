@@ -49,7 +49,7 @@ pub struct Batch {
     pub id: Xid,
     /// The merchant account.
     pub merchant: Xid,
-    /// Batch number at the processor; not reused for five days.
+    /// Number under which its totals were sent, or will be; not reused for five days. A rejected batch tries under a new one.
     pub number: U32,
     /// Index of the processor.
     pub processor: U16,
@@ -81,8 +81,10 @@ pub struct Batch {
     pub settled_count: U32,
     /// The processor's text, 16 characters.
     pub text: [u8; 16],
+    /// Number that its members' requests carried.
+    pub members_number: U32,
     /// Zero.
-    pub reserved_2: [u8; 52],
+    pub reserved_2: [u8; 48],
 }
 
 const _: () = assert!(size_of::<Batch>() == 160);

@@ -20,6 +20,8 @@ pub mod flag {
     pub const BYPASS_RULES: u32 = 1 << 3;
     /// A CVV came with the request and waits in the side table.
     pub const HAS_CVV: u32 = 1 << 4;
+    /// The card's month is over: the gateway declines it with 223 and nothing is sent.
+    pub const EXPIRED_CARD: u32 = 1 << 5;
 }
 
 /// The fixed part of a command, 128 bytes, little-endian. A [`crate::tail::Tail`] follows.

@@ -34,17 +34,19 @@ pub enum Kind {
     RefundsChanged = 7,
     /// Its settlement batch was accepted.
     Settled = 8,
-    /// A batch was closed: its totals are about to be sent.
-    BatchClosed = 16,
+    /// A batch was opened by its first transaction.
+    BatchOpened = 16,
+    /// A batch was closed; with a trace number, its totals are final and about to be sent.
+    BatchClosed = 17,
     /// The processor answered the totals.
-    BatchAnswered = 17,
+    BatchAnswered = 18,
     /// Every member of an accepted batch is settled.
-    BatchComplete = 18,
+    BatchComplete = 19,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 11] = [
+    pub const ALL: [Kind; 12] = [
         Kind::Intent,
         Kind::Outcome,
         Kind::StepIntent,
@@ -53,6 +55,7 @@ impl Kind {
         Kind::ReversalDone,
         Kind::RefundsChanged,
         Kind::Settled,
+        Kind::BatchOpened,
         Kind::BatchClosed,
         Kind::BatchAnswered,
         Kind::BatchComplete,
@@ -74,6 +77,7 @@ impl Kind {
             Kind::ReversalDone => "reversal done",
             Kind::RefundsChanged => "refunds changed",
             Kind::Settled => "settled",
+            Kind::BatchOpened => "batch opened",
             Kind::BatchClosed => "batch closed",
             Kind::BatchAnswered => "batch answered",
             Kind::BatchComplete => "batch complete",
@@ -188,13 +192,13 @@ pub fn operation_verb(kind: Kind, transaction: &Transaction) -> Option<Verb> {
         Kind::StepIntent | Kind::StepOutcome => transaction.step.verb(),
         Kind::ReversalQueued => transaction.step.verb().or(Some(transaction.verb())),
         Kind::ReversalDone | Kind::RefundsChanged | Kind::Settled => None,
-        Kind::BatchClosed | Kind::BatchAnswered | Kind::BatchComplete => None,
+        Kind::BatchOpened | Kind::BatchClosed | Kind::BatchAnswered | Kind::BatchComplete => None,
     }
 }
 
 fn read_body(kind: Kind, body: &[u8]) -> Option<Body<'_>> {
     match kind {
-        Kind::BatchClosed | Kind::BatchAnswered | Kind::BatchComplete => {
+        Kind::BatchOpened | Kind::BatchClosed | Kind::BatchAnswered | Kind::BatchComplete => {
             Batch::ref_from_prefix(body).ok().map(|(batch, _)| Body::Batch(batch))
         }
         Kind::Intent

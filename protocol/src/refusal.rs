@@ -32,6 +32,8 @@ pub enum Refusal {
     AmountZero,
     /// The idempotency key was used for a different request.
     KeyReused,
+    /// With what the step adds, the transaction's tail would be longer than a tail may be.
+    TailTooLong,
 }
 
 impl Refusal {
@@ -48,6 +50,7 @@ impl Refusal {
             Refusal::AmountTooLarge { .. } => 8,
             Refusal::AmountZero => 9,
             Refusal::KeyReused => 10,
+            Refusal::TailTooLong => 11,
         }
     }
 }
@@ -70,6 +73,7 @@ impl fmt::Display for Refusal {
             Refusal::StepInFlight => f.write_str("another capture or void of this transaction is in progress"),
             Refusal::AmountTooLarge { max } => write!(f, "invalid amount: must be at most {max}"),
             Refusal::AmountZero => f.write_str("invalid amount: must be at least 1"),
+            Refusal::TailTooLong => write!(f, "the transaction's fields together must be at most {} bytes", crate::limits::TAIL_MAX_BYTES),
             Refusal::KeyReused => f.write_str("invalid idempotency_key: it was used with a different request"),
         }
     }

@@ -112,8 +112,10 @@ pub struct Transaction {
     pub reserved_3: [u8; 6],
     /// Bytes of the tail that follows.
     pub tail_length: U32,
+    /// Number of that batch at the processor, as the requests carried it; 0 outside a batch.
+    pub batch_number: U32,
     /// Zero.
-    pub reserved_4: [u8; 28],
+    pub reserved_4: [u8; 24],
 }
 
 const _: () = assert!(size_of::<Transaction>() == 448);
