@@ -1,0 +1,363 @@
+//! The life of one connection to the host, sans I/O: sign-on, traffic, echo, sign-off; and which answer belongs to which request.
+//!
+//! Whoever owns the socket tells what happened ([`Session::connected`], [`Session::received`], [`Session::tick`], …) and does what
+//! [`Session::poll`] says. Bytes to write collect in [`Session::take_output`], so that neighbours leave in one write.
+
+use super::decode;
+use super::encode::{self, Outgoing, Unwritable};
+use crate::input::{Answer, Sent};
+use hashbrown::HashTable;
+use protocol::calendar::Micros;
+use protocol::id::mix;
+use protocol::iso8583::{Frames, Message, Mti, TSYS};
+use std::collections::VecDeque;
+
+/// DE70: sign-on.
+const SIGN_ON: &str = "001";
+/// DE70: sign-off.
+const SIGN_OFF: &str = "002";
+/// DE70: echo test.
+const ECHO: &str = "301";
+/// Trace numbers of network management wrap here; they are matched among themselves only.
+const NETWORK_STAN_MAX: u32 = protocol::limits::STAN_MAX;
+
+/// Times and bounds of a session.
+#[derive(Debug, Clone, Copy)]
+pub struct SessionOptions {
+    /// Silence after which an echo is sent, milliseconds.
+    pub echo_after_ms: u32,
+    /// How long the host may take to answer network management, milliseconds.
+    pub network_timeout_ms: u32,
+    /// Echoes without an answer after which the connection counts as down.
+    pub missed_echoes_max: u32,
+    /// How long a request is remembered for a late answer, milliseconds. Longer than any processor's time-out.
+    pub late_answer_ms: u32,
+    /// Requests remembered at most (I8).
+    pub pending_max: u32,
+}
+
+impl Default for SessionOptions {
+    fn default() -> SessionOptions {
+        SessionOptions {
+            echo_after_ms: 30_000,
+            network_timeout_ms: 5_000,
+            missed_echoes_max: 3,
+            late_answer_ms: 600_000,
+            pending_max: 1 << 17,
+        }
+    }
+}
+
+/// Why a request was not taken. Nothing of it was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotSubmitted {
+    /// The host has not answered the sign-on, or the connection is down.
+    NotSignedOn,
+    /// Too many requests wait for answers.
+    Full,
+    /// The message can't be written.
+    Unwritable(Unwritable),
+}
+
+/// Why a connection is to be closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DisconnectReason {
+    /// The host sent bytes that are no frame or no message.
+    Garbage,
+    /// The host refused the sign-on.
+    SignOnRefused,
+    /// The host does not answer network management.
+    Silent,
+    /// Signed off.
+    SignedOff,
+}
+
+/// What a session has to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// The host is ready for traffic.
+    SignedOn,
+    /// An answer, matched to its request.
+    Answer(Answer),
+    /// The connection went down with this request unanswered.
+    Lost(Sent),
+    /// Close the connection, then call [`Session::disconnected`].
+    Disconnect(DisconnectReason),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Down,
+    SigningOn {
+        until: Micros,
+    },
+    Up,
+    SigningOff {
+        until: Micros,
+    },
+    /// Told to disconnect; nothing more is read.
+    Closing,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Pending {
+    /// The message type of its answer: a void's 0410 and its reversal advice's 0430 may carry one trace number.
+    answer: Mti,
+    terminal: [u8; 8],
+    sent: Sent,
+    forget_at: Micros,
+}
+
+/// One connection's session.
+#[derive(Debug)]
+pub struct Session {
+    options: SessionOptions,
+    state: State,
+    inbound: Vec<u8>,
+    output: Vec<u8>,
+    events: VecDeque<Event>,
+    pending: HashTable<Pending>,
+    network_stan: u32,
+    heard_at: Micros,
+    echo_until: Option<Micros>,
+    missed_echoes: u32,
+    next_purge: Micros,
+    unmatched: u64,
+}
+
+impl Session {
+    /// A session that is not connected.
+    pub fn new(options: SessionOptions) -> Session {
+        Session {
+            options,
+            state: State::Down,
+            inbound: Vec::new(),
+            output: Vec::new(),
+            events: VecDeque::new(),
+            pending: HashTable::new(),
+            network_stan: 0,
+            heard_at: Micros::NONE,
+            echo_until: None,
+            missed_echoes: 0,
+            next_purge: Micros::NONE,
+            unmatched: 0,
+        }
+    }
+
+    /// The connection stands: sign-on goes first, traffic after its answer.
+    pub fn connected(&mut self, now: Micros) {
+        self.inbound.clear();
+        self.output.clear();
+        (self.missed_echoes, self.echo_until, self.heard_at) = (0, None, now);
+        self.state = State::SigningOn { until: now.plus_ms(self.options.network_timeout_ms) };
+        self.send_network(SIGN_ON, now);
+    }
+
+    /// The connection is gone. What it had not answered is lost; what it had not yet been given to write is lost too, for nobody
+    /// knows how much of it left.
+    pub fn disconnected(&mut self) {
+        self.state = State::Down;
+        self.inbound.clear();
+        self.output.clear();
+        let mut lost: Vec<Sent> = self.pending.drain().map(|pending| pending.sent).collect();
+        // The table's order depends on the machine; the order of events must not (I7).
+        lost.sort_unstable_by_key(|sent| (sent.id, sent.leg as u8, sent.stan));
+        self.events.extend(lost.into_iter().map(Event::Lost));
+    }
+
+    /// True when requests are taken.
+    pub fn is_up(&self) -> bool {
+        self.state == State::Up
+    }
+
+    /// Requests that wait for an answer, late ones included.
+    pub fn pending_count(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// Answers that belonged to no request.
+    pub fn unmatched_count(&self) -> u64 {
+        self.unmatched
+    }
+
+    /// Takes a request: its message is appended to the output.
+    pub fn submit(&mut self, outgoing: &Outgoing<'_>, now: Micros) -> Result<(), NotSubmitted> {
+        if self.state != State::Up {
+            return Err(NotSubmitted::NotSignedOn);
+        }
+        if self.pending.len() >= self.options.pending_max as usize {
+            return Err(NotSubmitted::Full);
+        }
+        encode::write(outgoing, &mut self.output).map_err(NotSubmitted::Unwritable)?;
+        let sent = outgoing.request.sent;
+        let mti = encode::mti_of(&outgoing.request);
+        let answer = mti.response().unwrap_or(mti);
+        let terminal = padded(&outgoing.acceptor.terminal);
+        self.forget(answer, sent.stan, &terminal);
+        let pending = Pending { answer, terminal, sent, forget_at: now.plus_ms(self.options.late_answer_ms) };
+        self.pending.insert_unique(hash_of(answer, sent.stan), pending, |known| hash_of(known.answer, known.sent.stan));
+        Ok(())
+    }
+
+    /// Says good-bye: no more requests are taken, and the connection is closed once the host has answered or its time is over.
+    pub fn sign_off(&mut self, now: Micros) {
+        if self.state == State::Up {
+            self.state = State::SigningOff { until: now.plus_ms(self.options.network_timeout_ms) };
+            self.send_network(SIGN_OFF, now);
+        }
+    }
+
+    /// Bytes have come in.
+    pub fn received(&mut self, bytes: &[u8], now: Micros) {
+        if matches!(self.state, State::Down | State::Closing) {
+            return;
+        }
+        self.heard_at = now;
+        self.inbound.extend_from_slice(bytes);
+        let inbound = core::mem::take(&mut self.inbound);
+        let consumed = self.read_frames(&inbound);
+        self.inbound = inbound;
+        self.inbound.drain(..consumed);
+    }
+
+    fn read_frames(&mut self, inbound: &[u8]) -> usize {
+        let mut frames = Frames::new(inbound);
+        loop {
+            match frames.next_message() {
+                Ok(Some(frame)) if self.read_message(frame) => {}
+                Ok(None) => return frames.consumed(),
+                Ok(Some(_)) | Err(_) => {
+                    self.disconnect(DisconnectReason::Garbage);
+                    return inbound.len();
+                }
+            }
+        }
+    }
+
+    /// False when the bytes are no message that this session can act upon.
+    fn read_message(&mut self, frame: &[u8]) -> bool {
+        if self.state == State::Closing {
+            return true;
+        }
+        let Ok(message) = Message::parse(&TSYS, frame) else { return false };
+        let Some(stan) = message.number(11).map(|stan| stan as u32) else { return false };
+        if message.mti() == Mti::NETWORK_RESPONSE {
+            self.network_answered(&message);
+            return true;
+        }
+        if !message.mti().is_response() {
+            return false;
+        }
+        let terminal = message.text(41).map_or([b' '; 8], padded);
+        let matched = self.forget(message.mti(), stan, &terminal);
+        match matched.and_then(|pending| decode::answer(&message, pending.sent)) {
+            Some(answer) => self.events.push_back(Event::Answer(answer)),
+            None => self.unmatched += 1,
+        }
+        true
+    }
+
+    fn network_answered(&mut self, message: &Message<'_>) {
+        let accepted = message.text(39) == Some("00");
+        match self.state {
+            State::SigningOn { .. } if accepted => {
+                self.state = State::Up;
+                self.events.push_back(Event::SignedOn);
+            }
+            State::SigningOn { .. } => self.disconnect(DisconnectReason::SignOnRefused),
+            State::SigningOff { .. } => self.disconnect(DisconnectReason::SignedOff),
+            State::Up => (self.echo_until, self.missed_echoes) = (None, 0),
+            State::Down | State::Closing => {}
+        }
+    }
+
+    /// Time has passed.
+    pub fn tick(&mut self, now: Micros) {
+        match self.state {
+            State::SigningOn { until } if until <= now => self.disconnect(DisconnectReason::Silent),
+            State::SigningOff { until } if until <= now => self.disconnect(DisconnectReason::SignedOff),
+            State::Up => self.tick_up(now),
+            State::Down | State::SigningOn { .. } | State::SigningOff { .. } | State::Closing => {}
+        }
+    }
+
+    fn tick_up(&mut self, now: Micros) {
+        if self.next_purge <= now {
+            self.pending.retain(|pending| pending.forget_at > now);
+            self.next_purge = now.plus_s(1);
+        }
+        match self.echo_until {
+            Some(until) if until <= now => self.echo_missed(now),
+            Some(_) => {}
+            None if self.heard_at.plus_ms(self.options.echo_after_ms) <= now => self.send_echo(now),
+            None => {}
+        }
+    }
+
+    fn echo_missed(&mut self, now: Micros) {
+        self.missed_echoes += 1;
+        if self.missed_echoes >= self.options.missed_echoes_max {
+            return self.disconnect(DisconnectReason::Silent);
+        }
+        self.send_echo(now);
+    }
+
+    fn send_echo(&mut self, now: Micros) {
+        self.echo_until = Some(now.plus_ms(self.options.network_timeout_ms));
+        self.send_network(ECHO, now);
+    }
+
+    /// When [`Session::tick`] must come at the latest; `None` while nothing waits.
+    pub fn next_tick(&self) -> Option<Micros> {
+        match self.state {
+            State::SigningOn { until } | State::SigningOff { until } => Some(until),
+            State::Up => {
+                let echo = self.echo_until.unwrap_or(self.heard_at.plus_ms(self.options.echo_after_ms));
+                Some(echo.min(self.next_purge.max(self.heard_at.plus_s(1))))
+            }
+            State::Down | State::Closing => None,
+        }
+    }
+
+    /// The next thing to do; `None` when there is nothing.
+    pub fn poll(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// Bytes to write: everything since the last call, swapped for the caller's emptied buffer.
+    pub fn take_output(&mut self, emptied: &mut Vec<u8>) {
+        emptied.clear();
+        core::mem::swap(emptied, &mut self.output);
+    }
+
+    fn send_network(&mut self, code: &str, now: Micros) {
+        self.network_stan = self.network_stan % NETWORK_STAN_MAX + 1;
+        let written = encode::write_network(self.network_stan, code, now, &mut self.output);
+        debug_assert!(written.is_ok(), "a network message has fixed, fitting fields");
+    }
+
+    fn disconnect(&mut self, reason: DisconnectReason) {
+        self.state = State::Closing;
+        self.events.push_back(Event::Disconnect(reason));
+    }
+
+    /// Takes out the request that an answer of this type with these numbers belongs to.
+    fn forget(&mut self, answer: Mti, stan: u32, terminal: &[u8; 8]) -> Option<Pending> {
+        let is_it = |known: &Pending| known.answer == answer && known.sent.stan == stan && known.terminal == *terminal;
+        let (pending, _) = self.pending.find_entry(hash_of(answer, stan), is_it).ok()?.remove();
+        Some(pending)
+    }
+}
+
+fn hash_of(answer: Mti, stan: u32) -> u64 {
+    mix(u64::from(u32::from_be_bytes(answer.to_ascii())) << 32 | u64::from(stan))
+}
+
+/// DE41 in its eight characters.
+fn padded(terminal: &str) -> [u8; 8] {
+    let mut bytes = [b' '; 8];
+    for (place, byte) in bytes.iter_mut().zip(terminal.bytes()) {
+        *place = byte;
+    }
+    bytes
+}
