@@ -40,9 +40,10 @@ impl Bitmap {
     /// Adds a field; numbers outside 1 to 128 are no fields and change nothing.
     #[inline]
     pub(super) const fn add(&mut self, number: u8) {
-        if number >= 1 && number <= FIELD_MAX {
-            let index = number - 1;
-            self.halves[(index / 64) as usize] |= FIRST >> (index % 64);
+        match number {
+            1..=64 => self.halves[0] |= FIRST >> (number - 1),
+            65..=FIELD_MAX => self.halves[1] |= FIRST >> (number - 65),
+            _ => {}
         }
     }
 
@@ -94,7 +95,7 @@ pub(super) fn read_bitmap(form: BitmapForm, wire: &[u8]) -> Result<u64, usize> {
         None => Err(index),
     };
     match form {
-        BitmapForm::Binary => Ok(wire.iter().fold(0, |bits, byte| bits << 8 | u64::from(*byte))),
+        BitmapForm::Binary => Ok(wire.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes))),
         BitmapForm::AsciiHex => wire.iter().copied().enumerate().try_fold(0, hex),
         BitmapForm::EbcdicHex => wire.iter().map(|b| from_ebcdic(*b)).enumerate().try_fold(0, hex),
     }

@@ -3,41 +3,89 @@
 
 use super::spec::{Calendar, Class};
 
-const ONES: u64 = 0x0101_0101_0101_0101;
-
-/// Bits of [`MEMBER`], one per class.
-const DIGIT: u8 = 1;
-const ALPHA: u8 = 2;
-const ALPHANUMERIC: u8 = 4;
-const PRINTABLE: u8 = 8;
-const TRACK: u8 = 16;
-const ANY: u8 = 32;
-
-/// Class membership of every ASCII byte.
-static MEMBER: [u8; 256] = member_table();
-
-const fn member_table() -> [u8; 256] {
-    let mut table = [ANY; 256];
-    let mut byte = 0x20;
-    while byte <= 0x7e {
-        let b = byte as u8;
-        let digit = if b.is_ascii_digit() { DIGIT | ALPHANUMERIC } else { 0 };
-        let alpha = if b.is_ascii_alphabetic() { ALPHA | ALPHANUMERIC } else { 0 };
-        let track = if b >= b'0' && b <= b'?' { TRACK } else { 0 };
-        table[byte] |= PRINTABLE | digit | alpha | track;
-        byte += 1;
-    }
-    table
+/// Whether the four bytes of a word are ASCII digits. The sum cannot carry between bytes once the high nibbles are 3.
+pub(super) const fn four_digits(word: u32) -> bool {
+    word & 0xf0f0_f0f0 == 0x3030_3030 && (word + 0x0606_0606) & 0xf0f0_f0f0 == 0x3030_3030
 }
 
-const fn membership(class: Class) -> u8 {
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGH: u64 = 0x80 * ONES;
+
+/// A test over eight characters at once: the high bit of every one that is no member of a class. Characters are added to
+/// without their high bits, so that no sum carries into the next one.
+type Strangers = fn(u64) -> u64;
+
+/// Digits are those that exclusive-or with `0` leaves at nine or below.
+const fn not_digits(word: u64) -> u64 {
+    let value = word ^ 0x30 * ONES;
+    (value | (value & !HIGH) + 0x76 * ONES) & HIGH
+}
+
+const fn not_printable(word: u64) -> u64 {
+    let ascii = word & !HIGH;
+    (word | ascii + ONES | !((ascii & 0x60 * ONES) + 0x60 * ONES)) & HIGH
+}
+
+/// Setting bit 5 makes capitals small; it moves nothing else among the letters.
+const fn not_letters(word: u64) -> u64 {
+    let small = word & !HIGH | 0x20 * ONES;
+    (word | !(small + 0x1f * ONES) | small + 0x05 * ONES) & HIGH
+}
+
+const fn not_alphanumeric(word: u64) -> u64 {
+    not_digits(word) & not_letters(word)
+}
+
+const fn not_of_track(word: u64) -> u64 {
+    let column = (word ^ 0x30 * ONES) & 0xf0 * ONES;
+    (column | (column & !HIGH) + 0x70 * ONES) & HIGH
+}
+
+/// Whether a text has members only. Words overlap where its length is no multiple of eight: bytes may be seen twice, but no
+/// byte outside the text is.
+#[inline]
+fn all(text: &[u8], strangers: impl Fn(u64) -> u64) -> bool {
+    if let Some(last) = text.last_chunk::<8>() {
+        let (words, _) = text.as_chunks::<8>();
+        let seen = |found, word: &[u8; 8]| found | strangers(u64::from_le_bytes(*word));
+        return words.iter().fold(seen(0, last), seen) == 0;
+    }
+    strangers(short_word(text)) & mask(text.len()) == 0
+}
+
+/// A text of fewer than eight bytes as a word: every byte of it is among the first [`mask`] bytes.
+#[inline]
+fn short_word(text: &[u8]) -> u64 {
+    if let (Some(first), Some(last)) = (text.first_chunk::<4>(), text.last_chunk::<4>()) {
+        let overlap = 8 * (8 - text.len() as u32);
+        return u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32 >> overlap;
+    }
+    match *text {
+        [a, b, c] => u64::from_le_bytes([a, b, c, 0, 0, 0, 0, 0]),
+        [a, b] => u64::from_le_bytes([a, b, 0, 0, 0, 0, 0, 0]),
+        [a] => u64::from(a),
+        _ => 0,
+    }
+}
+
+/// The bits of a word's first `length` bytes, of eight at most.
+#[inline]
+const fn mask(length: usize) -> u64 {
+    match u64::MAX.checked_shr(64 - 8 * length as u32) {
+        Some(bits) => bits,
+        None => 0,
+    }
+}
+
+/// The test of a class; none for b, which takes any byte. For x+n it is that of the digits.
+const fn strangers(class: Class) -> Strangers {
     match class {
-        Class::N | Class::Xn => DIGIT,
-        Class::A => ALPHA,
-        Class::An => ALPHANUMERIC,
-        Class::Ans => PRINTABLE,
-        Class::Z => TRACK,
-        Class::B => ANY,
+        Class::N | Class::Xn => not_digits,
+        Class::A => not_letters,
+        Class::An => not_alphanumeric,
+        Class::Ans => not_printable,
+        Class::Z => not_of_track,
+        Class::B => |_| 0,
     }
 }
 
@@ -46,59 +94,100 @@ const fn membership(class: Class) -> u8 {
 pub(super) fn fits(class: Class, index: usize, byte: u8) -> bool {
     match (class, index) {
         (Class::Xn, 0) => matches!(byte, b'C' | b'D'),
-        _ => MEMBER[usize::from(byte)] & membership(class) != 0,
+        _ => strangers(class)(u64::from(byte)) & 0x80 == 0,
     }
-}
-
-/// Whether the four bytes of a word are ASCII digits. The sum cannot carry between bytes once the high nibbles are 3.
-pub(super) const fn four_digits(word: u32) -> bool {
-    word & 0xf0f0_f0f0 == 0x3030_3030 && (word + 0x0606_0606) & 0xf0f0_f0f0 == 0x3030_3030
-}
-
-const fn eight_digits(word: u64) -> bool {
-    word & (0xf0 * ONES) == 0x30 * ONES && (word + 0x06 * ONES) & (0xf0 * ONES) == 0x30 * ONES
-}
-
-/// Whether eight bytes are printable ASCII, blank to tilde. With all high bits clear no sum carries between bytes.
-const fn eight_printable(word: u64) -> bool {
-    let high = 0x80 * ONES;
-    word & high == 0 && (word + 0x60 * ONES) & high == high && (word + ONES) & high == 0
-}
-
-/// Runs a test over words of eight; the last word overlaps the one before, so that no byte is left over.
-#[inline]
-fn by_words(text: &[u8], word: impl Fn(u64) -> bool, byte: impl Fn(&u8) -> bool) -> bool {
-    let Some(last) = text.last_chunk::<8>() else {
-        return text.iter().all(byte);
-    };
-    let (words, _) = text.as_chunks::<8>();
-    words.iter().all(|w| word(u64::from_le_bytes(*w))) && word(u64::from_le_bytes(*last))
-}
-
-/// Whether every byte is an ASCII digit.
-#[inline]
-pub(super) fn all_digits(text: &[u8]) -> bool {
-    match (text.len(), text.first_chunk::<4>(), text.last_chunk::<4>()) {
-        (4..=7, Some(first), Some(last)) => four_digits(u32::from_le_bytes(*first)) && four_digits(u32::from_le_bytes(*last)),
-        _ => by_words(text, eight_digits, u8::is_ascii_digit),
-    }
-}
-
-#[inline]
-fn all_members(text: &[u8], class: Class) -> bool {
-    let wanted = membership(class);
-    text.iter().fold(wanted, |seen, b| seen & MEMBER[usize::from(*b)]) != 0
 }
 
 /// Whether ASCII text belongs to a class. Class b takes any byte.
 #[inline]
 pub(super) fn belongs(class: Class, text: &[u8]) -> bool {
     match class {
-        Class::N => all_digits(text),
-        Class::Ans => by_words(text, eight_printable, |b| (0x20..=0x7e).contains(b)),
-        Class::A | Class::An | Class::Z => all_members(text, class),
-        Class::Xn => text.iter().enumerate().all(|(index, byte)| fits(class, index, *byte)),
+        Class::N => all(text, not_digits),
+        Class::A => all(text, not_letters),
+        Class::An => all(text, not_alphanumeric),
+        Class::Ans => all(text, not_printable),
+        Class::Z => all(text, not_of_track),
+        Class::Xn => matches!(text, [b'C' | b'D', digits @ ..] if all(digits, not_digits)),
         Class::B => true,
+    }
+}
+
+/// The same for `length` bytes from `start` of a frame, which has them.
+#[inline]
+pub(super) fn belongs_in(class: Class, frame: &[u8], start: usize, length: usize) -> bool {
+    match class {
+        Class::N => all_in(frame, start, length, not_digits),
+        Class::An => all_in(frame, start, length, not_alphanumeric),
+        Class::Ans => all_in(frame, start, length, not_printable),
+        Class::A | Class::Z | Class::Xn | Class::B => frame.get(start..start + length).is_some_and(|text| belongs(class, text)),
+    }
+}
+
+/// Texts of the usual length are tested in one or two steps, where eight bytes can be loaded.
+#[inline]
+fn all_in(frame: &[u8], start: usize, length: usize, strangers: impl Fn(u64) -> u64) -> bool {
+    let word = |at: usize| frame.get(at..at + 8).and_then(<[u8]>::first_chunk).map(|bytes| u64::from_le_bytes(*bytes));
+    if length <= 8 {
+        if let Some(only) = word(start) {
+            return strangers(only) & mask(length) == 0;
+        }
+    } else if length <= 16
+        && let (Some(first), Some(last)) = (word(start), word(start + length - 8))
+    {
+        return strangers(first) | strangers(last) == 0;
+    }
+    frame.get(start..start + length).is_some_and(|text| all(text, strangers))
+}
+
+/// Copies text of a class, and says whether it belongs there; `to` is scratch when it does not. Both slices have the same
+/// length.
+#[inline]
+pub(super) fn copy_belonging(class: Class, text: &[u8], to: &mut [u8]) -> bool {
+    match class {
+        Class::N => copy_all(text, to, not_digits),
+        Class::Ans => copy_all(text, to, not_printable),
+        Class::An => copy_all(text, to, not_alphanumeric),
+        Class::A | Class::Z | Class::Xn | Class::B => {
+            to.copy_from_slice(text);
+            belongs(class, text)
+        }
+    }
+}
+
+/// Texts of the usual length go through registers: a call of `memcpy` and a second look at the bytes would take longer than
+/// the rest of the field.
+#[inline]
+fn copy_all(text: &[u8], to: &mut [u8], strangers: impl Fn(u64) -> u64) -> bool {
+    if let (8..=16, Some(first), Some(last)) = (text.len(), text.first_chunk::<8>(), text.last_chunk::<8>()) {
+        put_ends(first, last, to);
+        return strangers(u64::from_le_bytes(*first)) | strangers(u64::from_le_bytes(*last)) == 0;
+    }
+    if let (4..=7, Some(first), Some(last)) = (text.len(), text.first_chunk::<4>(), text.last_chunk::<4>()) {
+        put_ends(first, last, to);
+        let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
+        return strangers(u64::from(first) << 32 | u64::from(last)) == 0;
+    }
+    copy_any_length(text, to);
+    all(text, strangers)
+}
+
+#[inline]
+fn put_ends<const N: usize>(first: &[u8; N], last: &[u8; N], to: &mut [u8]) {
+    if let Some(place) = to.first_chunk_mut::<N>() {
+        *place = *first;
+    }
+    if let Some(place) = to.last_chunk_mut::<N>() {
+        *place = *last;
+    }
+}
+
+#[inline]
+fn copy_any_length(text: &[u8], to: &mut [u8]) {
+    match (text, &mut *to) {
+        ([a, b, c], [x, y, z]) => (*x, *y, *z) = (*a, *b, *c),
+        ([a, b], [x, y]) => (*x, *y) = (*a, *b),
+        ([a], [x]) => *x = *a,
+        _ => to.copy_from_slice(text),
     }
 }
 
@@ -112,34 +201,35 @@ pub(super) fn first_stranger(class: Class, text: impl Iterator<Item = u8>) -> u1
 /// Days of each month; February has 29, since the fields carry no year to say otherwise.
 const MONTH_DAYS: [u8; 13] = [0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
-fn pair(digits: &[u8], index: usize) -> Option<u8> {
-    let tens = digits.get(index)?.wrapping_sub(b'0');
-    let ones = digits.get(index + 1)?.wrapping_sub(b'0');
-    (tens <= 9 && ones <= 9).then(|| tens * 10 + ones)
+const fn pair(tens: u8, ones: u8) -> u8 {
+    (tens & 0xf) * 10 + (ones & 0xf)
 }
 
-fn is_month(digits: &[u8], at: usize) -> bool {
-    matches!(pair(digits, at), Some(1..=12))
+fn is_month(tens: u8, ones: u8) -> bool {
+    matches!(pair(tens, ones), 1..=12)
 }
 
-fn is_month_day(digits: &[u8], at: usize) -> bool {
-    let (Some(month), Some(day)) = (pair(digits, at), pair(digits, at + 2)) else { return false };
-    day >= 1 && MONTH_DAYS.get(usize::from(month)).is_some_and(|days| day <= *days)
+fn is_month_day([a, b, c, d]: [u8; 4]) -> bool {
+    let day = pair(c, d);
+    day >= 1 && MONTH_DAYS.get(usize::from(pair(a, b))).is_some_and(|days| day <= *days)
 }
 
-fn is_time(digits: &[u8], at: usize) -> bool {
-    matches!((pair(digits, at), pair(digits, at + 2), pair(digits, at + 4)), (Some(0..=23), Some(0..=59), Some(0..=59)))
+fn is_time([a, b, c, d, e, f]: [u8; 6]) -> bool {
+    pair(a, b) <= 23 && pair(c, d) <= 59 && pair(e, f) <= 59
 }
 
 /// Whether digits, already known to be digits, name a moment that exists.
 #[inline]
 pub(super) fn exists(calendar: Calendar, digits: &[u8]) -> bool {
-    match calendar {
-        Calendar::None => true,
-        Calendar::MonthDayTime => is_month_day(digits, 0) && is_time(digits, 4),
-        Calendar::Time => is_time(digits, 0),
-        Calendar::MonthDay => is_month_day(digits, 0),
-        Calendar::YearMonth => is_month(digits, 2),
-        Calendar::YearMonthDay => is_month_day(digits, 2),
+    match (calendar, digits) {
+        (Calendar::None, _) => true,
+        (Calendar::MonthDayTime, &[a, b, c, d, ref time @ ..]) => {
+            is_month_day([a, b, c, d]) && time.first_chunk().is_some_and(|time| is_time(*time))
+        }
+        (Calendar::Time, time) => time.first_chunk().is_some_and(|time| is_time(*time)),
+        (Calendar::MonthDay, &[a, b, c, d, ..]) => is_month_day([a, b, c, d]),
+        (Calendar::YearMonth, &[_, _, c, d, ..]) => is_month(c, d),
+        (Calendar::YearMonthDay, &[_, _, c, d, e, f, ..]) => is_month_day([c, d, e, f]),
+        (Calendar::MonthDayTime | Calendar::MonthDay | Calendar::YearMonth | Calendar::YearMonthDay, _) => false,
     }
 }

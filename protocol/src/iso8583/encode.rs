@@ -3,24 +3,27 @@
 
 use super::VALUE_MAX_BYTES;
 use super::bitmap::{Bitmap, write_bitmap};
-use super::content::{belongs, exists, first_stranger};
+use super::content::{belongs, first_stranger};
 use super::error::{EncodeError, Part, Reason};
 use super::mti::Mti;
 use super::parse::{Message, Sign, Value};
-use super::spec::{Calendar, Class, Field, Length, MtiForm, Pad, Secondary, Spec};
+use super::spec::{Class, Field, Length, MtiForm, Secondary, Spec};
 use super::wire;
 
 /// Where an [`Encoder`] writes to: a growing `Vec<u8>`, or a [`FixedBuffer`].
+///
+/// While a message is being written, bytes after the encoder's own position are scratch; [`Output::cut`] drops them.
 pub trait Output {
-    /// Bytes written so far.
+    /// Bytes that belong to the caller, when no message is being written.
     fn written(&self) -> usize;
-    /// Adds `count` bytes, to be filled in by the caller; `None`, and no change, when there is no room.
-    fn grow(&mut self, count: usize) -> Option<&mut [u8]>;
-    /// All bytes written so far.
-    fn bytes_mut(&mut self) -> &mut [u8];
-    /// Takes back everything after the first `length` bytes.
+    /// All bytes that may be written to, at least `end` of them; `None` when there is no such room.
+    fn reach(&mut self, end: usize) -> Option<&mut [u8]>;
+    /// Keeps the first `length` bytes, at most as many as were reached.
     fn cut(&mut self, length: usize);
 }
+
+/// How much a `Vec` is opened up at once: most messages fit, and clearing it costs little.
+const VEC_STEP_BYTES: usize = 384;
 
 impl Output for Vec<u8> {
     fn written(&self) -> usize {
@@ -28,19 +31,24 @@ impl Output for Vec<u8> {
     }
 
     #[inline]
-    fn grow(&mut self, count: usize) -> Option<&mut [u8]> {
-        let start = self.len();
-        self.resize(start + count, 0);
-        self.get_mut(start..)
+    fn reach(&mut self, end: usize) -> Option<&mut [u8]> {
+        if self.len() < end {
+            open_up(self, end);
+        }
+        Some(self)
     }
 
-    fn bytes_mut(&mut self) -> &mut [u8] {
-        self
-    }
-
+    #[inline]
     fn cut(&mut self, length: usize) {
         self.truncate(length);
     }
+}
+
+#[cold]
+fn open_up(bytes: &mut Vec<u8>, end: usize) {
+    let step = end.max(bytes.len() + VEC_STEP_BYTES);
+    // Not past the capacity the caller has reserved, as long as that suffices: a right-sized buffer is never reallocated.
+    bytes.resize(step.min(bytes.capacity()).max(end), 0);
 }
 
 /// A borrowed slice that is filled from its start and refuses what does not fit.
@@ -58,7 +66,7 @@ impl<'b> FixedBuffer<'b> {
 
     /// What has been written.
     pub fn as_slice(&self) -> &[u8] {
-        &self.bytes[..self.written]
+        self.bytes.get(..self.written).unwrap_or_default()
     }
 }
 
@@ -68,19 +76,13 @@ impl Output for FixedBuffer<'_> {
     }
 
     #[inline]
-    fn grow(&mut self, count: usize) -> Option<&mut [u8]> {
-        let end = self.written.checked_add(count)?;
-        let room = self.bytes.get_mut(self.written..end)?;
-        self.written = end;
-        Some(room)
+    fn reach(&mut self, end: usize) -> Option<&mut [u8]> {
+        (end <= self.bytes.len()).then_some(&mut *self.bytes)
     }
 
-    fn bytes_mut(&mut self) -> &mut [u8] {
-        &mut self.bytes[..self.written]
-    }
-
+    #[inline]
     fn cut(&mut self, length: usize) {
-        self.written = self.written.min(length);
+        self.written = length;
     }
 }
 
@@ -92,6 +94,8 @@ pub struct Encoder<'b, O: Output = Vec<u8>> {
     out: &'b mut O,
     /// Where the message starts in the buffer.
     base: usize,
+    /// Where the next byte goes in the buffer.
+    at: usize,
     /// Where the primary bitmap starts in the buffer.
     bitmap_at: usize,
     present: Bitmap,
@@ -106,10 +110,19 @@ impl<'b, O: Output> Encoder<'b, O> {
     pub fn begin(spec: &'static Spec, mti: Mti, out: &'b mut O) -> Result<Encoder<'b, O>, EncodeError> {
         let base = out.written();
         let secondary = spec.secondary() == Secondary::Always;
-        let mut encoder =
-            Encoder { spec, out, base, bitmap_at: base, present: Bitmap::default(), last: 1, secondary, finished: false };
+        let mut encoder = Encoder {
+            spec,
+            out,
+            base,
+            at: base,
+            bitmap_at: base,
+            present: Bitmap::default(),
+            last: 1,
+            secondary,
+            finished: false,
+        };
         encoder.write_mti(mti)?;
-        encoder.bitmap_at = encoder.out.written();
+        encoder.bitmap_at = encoder.at;
         let bitmaps = if secondary { 2 } else { 1 };
         encoder.room(Part::Bitmap, bitmaps * Bitmap::width(spec.bitmap_form()))?;
         Ok(encoder)
@@ -128,7 +141,14 @@ impl<'b, O: Output> Encoder<'b, O> {
 
     #[inline]
     fn room(&mut self, part: Part, count: usize) -> Result<&mut [u8], EncodeError> {
-        self.out.grow(count).ok_or(EncodeError { part, reason: Reason::BufferFull })
+        let (start, end) = (self.at, self.at + count);
+        match self.out.reach(end).and_then(|bytes| bytes.get_mut(start..end)) {
+            Some(room) => {
+                self.at = end;
+                Ok(room)
+            }
+            None => Err(EncodeError { part, reason: Reason::BufferFull }),
+        }
     }
 
     /// Writes a text of any class but b. Fixed fields without padding want their exact length.
@@ -215,7 +235,7 @@ impl<'b, O: Output> Encoder<'b, O> {
             self.present.add(1);
         }
         let (at, present) = (self.bitmap_at, self.present);
-        let bytes = self.out.bytes_mut();
+        let bytes = self.out.reach(self.at).unwrap_or_default();
         if let Some(out) = bytes.get_mut(at..at + width) {
             write_bitmap(form, present.primary(), out);
         }
@@ -225,7 +245,8 @@ impl<'b, O: Output> Encoder<'b, O> {
             write_bitmap(form, present.secondary(), out);
         }
         self.finished = true;
-        Ok(self.out.written() - self.base)
+        self.out.cut(self.at);
+        Ok(self.at - self.base)
     }
 
     /// The row of a field that may come next.
@@ -237,23 +258,22 @@ impl<'b, O: Output> Encoder<'b, O> {
         self.spec.field(number).ok_or_else(|| refusal(number, Reason::NotInTable))
     }
 
-    /// Checks a value and writes it; after the check only a full buffer can stop it.
-    #[inline]
+    /// Writes a value and checks it on the way; the field counts only when all is well, before that it is scratch.
     fn write(&mut self, number: u8, field: &'static Field, value: &[u8]) -> Result<&mut Self, EncodeError> {
-        check(field, value).map_err(|reason| refusal(number, reason))?;
+        let units = units_on_wire(field, value.len()).map_err(|reason| refusal(number, reason))?;
         if number > 64 && !self.secondary {
             self.make_room_for_secondary(number)?;
         }
-        let units = match field.pad {
-            Pad::None => value.len(),
-            Pad::Left(_) | Pad::Right(_) => usize::from(field.length.max()),
-        };
-        let digits = wire::prefix_digits(field.length);
-        let (prefix, width) = wire::write_prefix(field.prefix, digits, units);
-        let out = self.room(Part::Field(number), width + field.encoding.width(units))?;
-        let (head, content) = out.split_at_mut(width);
-        head.copy_from_slice(prefix.get(3 - width..).unwrap_or_default());
-        wire::write_value(field, value, content);
+        let head = usize::from(field.bounds.prefix_width);
+        let start = self.at;
+        let (prefix, content) = self.room(Part::Field(number), head + field.encoding.width(units))?.split_at_mut(head);
+        if head > 0 {
+            wire::write_prefix(field.prefix, units, prefix);
+        }
+        if !wire::write_value(field, value, content) {
+            self.at = start;
+            return Err(refusal(number, explain(field, value)));
+        }
         self.present.add(number);
         self.last = number;
         Ok(self)
@@ -263,9 +283,9 @@ impl<'b, O: Output> Encoder<'b, O> {
     #[cold]
     fn make_room_for_secondary(&mut self, number: u8) -> Result<(), EncodeError> {
         let width = Bitmap::width(self.spec.bitmap_form());
-        let (from, end) = (self.bitmap_at + width, self.out.written());
+        let (from, end) = (self.bitmap_at + width, self.at);
         self.room(Part::Field(number), width)?;
-        self.out.bytes_mut().copy_within(from..end, from + width);
+        self.out.reach(self.at).unwrap_or_default().copy_within(from..end, from + width);
         self.secondary = true;
         Ok(())
     }
@@ -313,19 +333,27 @@ fn refusal(number: u8, reason: Reason) -> EncodeError {
     EncodeError { part: Part::Field(number), reason }
 }
 
+/// Length on the wire of a value, in characters or bytes, when the table lets it be this long.
 #[inline]
-fn check(field: &Field, value: &[u8]) -> Result<(), Reason> {
-    let (min, max) = field.length_bounds();
-    if value.len() < usize::from(min) || value.len() > usize::from(max) {
-        let given = u16::try_from(value.len()).unwrap_or(u16::MAX);
-        return Err(Reason::Length { given, min, max });
+fn units_on_wire(field: &Field, given: usize) -> Result<usize, Reason> {
+    let (min, max) = (usize::from(field.bounds.min), usize::from(field.bounds.max));
+    if given < min || given > max {
+        return Err(wrong_length(field, given));
     }
-    if !belongs(field.class, value) {
-        let index = first_stranger(field.class, value.iter().copied());
-        return Err(Reason::NotInClass { class: field.class, index });
+    Ok(if field.bounds.prefix_width == 0 { max } else { given })
+}
+
+#[cold]
+fn wrong_length(field: &Field, given: usize) -> Reason {
+    let given = u16::try_from(given).unwrap_or(u16::MAX);
+    Reason::Length { given, min: field.bounds.min, max: field.bounds.max }
+}
+
+#[cold]
+fn explain(field: &Field, value: &[u8]) -> Reason {
+    if belongs(field.class, value) {
+        return Reason::NoSuchMoment(field.calendar);
     }
-    if field.calendar != Calendar::None && !exists(field.calendar, value) {
-        return Err(Reason::NoSuchMoment(field.calendar));
-    }
-    Ok(())
+    let index = first_stranger(field.class, value.iter().copied());
+    Reason::NotInClass { class: field.class, index }
 }

@@ -14,14 +14,8 @@ pub struct Message<'a> {
     frame: &'a [u8],
     mti: Mti,
     present: Bitmap,
-    spans: [Span; FIELD_MAX as usize + 1],
-}
-
-/// Where a field's content starts in the frame, and how many characters or bytes it has.
-#[derive(Clone, Copy, Default)]
-struct Span {
-    start: u16,
-    units: u16,
+    /// Where each field's content starts in the frame, after its length prefix.
+    starts: [u16; FIELD_MAX as usize + 1],
 }
 
 /// One field of a message: its row of the table and its bytes. Printing it shows what a log may show.
@@ -52,18 +46,22 @@ impl<'a> Message<'a> {
         }
         let (mti, at) = read_mti(spec.mti_form(), frame)?;
         let (present, at) = read_bitmaps(spec, frame, at)?;
-        let mut message = Message { spec, frame, mti, present, spans: [Span::default(); FIELD_MAX as usize + 1] };
-        message.read_fields(at)?;
-        Ok(message)
+        // Filled in where it will stay: moving the table of starts right after it was written costs as much as five fields.
+        let mut parsed = Ok(Message { spec, frame, mti, present, starts: [0; FIELD_MAX as usize + 1] });
+        if let Ok(message) = &mut parsed
+            && let Err(error) = message.read_fields(at)
+        {
+            parsed = Err(error);
+        }
+        parsed
     }
 
-    #[inline]
-    fn read_fields(&mut self, start: usize) -> Result<(), ParseError> {
-        let mut at = start;
+    fn read_fields(&mut self, first: usize) -> Result<(), ParseError> {
+        let mut at = first;
         for number in self.present.fields() {
-            let (span, end) = read_field(self.spec, self.frame, number, at)?;
-            if let Some(slot) = self.spans.get_mut(usize::from(number)) {
-                *slot = span;
+            let (start, end) = read_field(self.spec, self.frame, number, at)?;
+            if let Some(place) = self.starts.get_mut(usize::from(number)) {
+                *place = start as u16;
             }
             at = end;
         }
@@ -101,8 +99,11 @@ impl<'a> Message<'a> {
             return None;
         }
         let field = self.spec.field(number)?;
-        let span = self.spans.get(usize::from(number))?;
-        let (start, units) = (usize::from(span.start), usize::from(span.units));
+        let start = usize::from(*self.starts.get(usize::from(number))?);
+        let units = match usize::from(field.bounds.prefix_width) {
+            0 => usize::from(field.bounds.max),
+            width => wire::read_prefix(field.prefix, self.frame.get(start - width..start)?)?,
+        };
         let wire = self.frame.get(start..start + field.encoding.width(units))?;
         Some(Value { number, field, wire, units })
     }
@@ -270,28 +271,29 @@ fn read_bitmaps(spec: &Spec, frame: &[u8], at: usize) -> Result<(Bitmap, usize),
     }
 }
 
+/// Where a field's content starts and ends, once it is checked.
 #[inline]
-fn read_field(spec: &'static Spec, frame: &[u8], number: u8, at: usize) -> Result<(Span, usize), ParseError> {
+fn read_field(spec: &'static Spec, frame: &[u8], number: u8, at: usize) -> Result<(usize, usize), ParseError> {
     let part = Part::Field(number);
     let field = spec.field(number).ok_or_else(|| fault(part, at, Reason::NotInTable))?;
-    let (units, start) = read_length(field, frame, part, at)?;
+    let (units, start) = match usize::from(field.bounds.prefix_width) {
+        0 => (usize::from(field.bounds.max), at),
+        width => read_length(field, frame, part, at, width)?,
+    };
     let width = field.encoding.width(units);
-    let content = take(frame, part, start, width)?;
-    wire::check(field, content, units).map_err(|(offset, reason)| fault(part, start + offset, reason))?;
-    Ok((Span { start: start as u16, units: units as u16 }, start + width))
+    if frame.len() - start < width {
+        return Err(truncated(frame, part, start, width));
+    }
+    wire::check(field, frame, start, units).map_err(|(offset, reason)| fault(part, start + offset, reason))?;
+    Ok((start, start + width))
 }
 
-/// Length of a field's value, and where its content starts.
+/// Length of a variable field's value, and where its content starts.
 #[inline]
-fn read_length(field: &Field, frame: &[u8], part: Part, at: usize) -> Result<(usize, usize), ParseError> {
-    let digits = match wire::prefix_digits(field.length) {
-        0 => return Ok((usize::from(field.length.max()), at)),
-        digits => digits,
-    };
-    let width = field.prefix.width(digits);
-    let wire = take(frame, part, at, width)?;
-    let units = wire::read_prefix(field.prefix, wire).ok_or_else(|| fault(part, at, Reason::PrefixNotDigits))?;
-    let (min, max) = (field.length_min, field.length.max());
+fn read_length(field: &Field, frame: &[u8], part: Part, at: usize, width: usize) -> Result<(usize, usize), ParseError> {
+    let prefix = take(frame, part, at, width)?;
+    let units = wire::read_prefix(field.prefix, prefix).ok_or_else(|| fault(part, at, Reason::PrefixNotDigits))?;
+    let (min, max) = (field.bounds.min, field.bounds.max);
     if units < usize::from(min) || units > usize::from(max) {
         return Err(fault(part, at, Reason::Length { given: units as u16, min, max }));
     }

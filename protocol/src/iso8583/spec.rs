@@ -159,6 +159,21 @@ pub struct Field {
     pub calendar: Calendar,
     /// What a log may show of it.
     pub secrecy: Secrecy,
+    /// Worked out of the others when the field enters a table.
+    pub(super) bounds: Bounds,
+}
+
+/// What every message asks of a field, worked out once: the axes above, folded into what can be compared at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Bounds {
+    /// Shortest value that may be written, in characters or bytes.
+    pub(super) min: u16,
+    /// Longest value; of a fixed field also the length on the wire.
+    pub(super) max: u16,
+    /// Bytes of the length prefix; none when the field is fixed.
+    pub(super) prefix_width: u8,
+    /// Whether the content is ASCII text with nothing to know but its class: no date, no sign, no filler of another class.
+    pub(super) plain: bool,
 }
 
 /// A field as a standard describes it: what it means, before any dialect says how it is written.
@@ -222,7 +237,7 @@ impl Length {
 
 impl Prefix {
     /// Bytes of a prefix of `digits` digits.
-    pub(super) const fn width(self, digits: usize) -> usize {
+    pub(super) const fn width(self, digits: u8) -> u8 {
         match self {
             Prefix::Ascii | Prefix::Ebcdic => digits,
             Prefix::Bcd | Prefix::Binary => digits.div_ceil(2),
@@ -272,6 +287,7 @@ impl Field {
             pad: Pad::None,
             calendar: Calendar::None,
             secrecy: Secrecy::Open,
+            bounds: Bounds { min: 0, max: 0, prefix_width: 0, plain: false },
         }
     }
 
@@ -305,13 +321,20 @@ impl Field {
         self
     }
 
-    /// Lengths a value may have, shortest and longest.
-    pub const fn length_bounds(&self) -> (u16, u16) {
-        match (self.length, self.pad) {
-            (Length::Fixed(length), Pad::None) => (length, length),
-            (Length::Fixed(length), Pad::Left(_) | Pad::Right(_)) => (0, length),
-            (Length::Ll(max) | Length::Lll(max), _) => (self.length_min, max),
-        }
+    const fn bounded(mut self) -> Field {
+        let (min, max, prefix_width) = match (self.length, self.pad) {
+            (Length::Fixed(length), Pad::None) => (length, length, 0),
+            (Length::Fixed(length), Pad::Left(_) | Pad::Right(_)) => (0, length, 0),
+            (Length::Ll(max), _) => (self.length_min, max, self.prefix.width(2)),
+            (Length::Lll(max), _) => (self.length_min, max, self.prefix.width(3)),
+        };
+        let filler_belongs = matches!((self.pad, self.class), (Pad::None, _) | (_, Class::Ans));
+        let plain = matches!(self.encoding, Encoding::Ascii)
+            && matches!(self.calendar, Calendar::None)
+            && !matches!(self.class, Class::Xn)
+            && filler_belongs;
+        self.bounds = Bounds { min, max, prefix_width, plain };
+        self
     }
 
     /// Panics, at compile time for a `static` table, when the axes contradict one another.
@@ -360,7 +383,7 @@ impl Spec {
         assert!(number >= 2 && number <= FIELD_MAX, "fields are numbered 2 to 128");
         assert!(number != 65, "field 65 would announce a third bitmap, which 1987 does not fill");
         field.assert_sound();
-        self.fields[number as usize] = Some(field);
+        self.fields[number as usize] = Some(field.bounded());
         self
     }
 
@@ -445,6 +468,7 @@ impl Layout {
             pad: Pad::None,
             calendar: element.calendar,
             secrecy: element.secrecy,
+            bounds: Bounds { min: 0, max: 0, prefix_width: 0, plain: false },
         }
     }
 }

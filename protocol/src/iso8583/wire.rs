@@ -1,8 +1,8 @@
 //! Characters and numbers to bytes of the wire and back, one small function per form. Knows nothing of messages.
 
-use super::content::{belongs, exists, first_stranger, fits};
+use super::content::{belongs, belongs_in, copy_belonging, exists, first_stranger, fits};
 use super::error::Reason;
-use super::spec::{Calendar, Class, Encoding, Field, Length, Pad, Prefix};
+use super::spec::{Calendar, Class, Encoding, Field, Pad, Prefix};
 
 /// EBCDIC code page 037 of the printable ASCII characters, from blank (0x20) on.
 const EBCDIC: [u8; 95] = [
@@ -117,9 +117,17 @@ pub(super) fn unpadded<'a>(field: &Field, wire: &'a [u8], units: usize) -> (&'a 
     (value, value.len())
 }
 
-/// Checks content on the wire against its row. A fault comes with its offset in `wire`.
+/// Checks the content that starts in a frame at `start` against its row. A fault comes with its offset in the content.
 #[inline]
-pub(super) fn check(field: &Field, wire: &[u8], units: usize) -> Result<(), (usize, Reason)> {
+pub(super) fn check(field: &Field, frame: &[u8], start: usize, units: usize) -> Result<(), (usize, Reason)> {
+    if field.bounds.plain && belongs_in(field.class, frame, start, units) {
+        return Ok(());
+    }
+    let end = start + field.encoding.width(units);
+    check_slowly(field, frame.get(start..end).unwrap_or_default(), units)
+}
+
+fn check_slowly(field: &Field, wire: &[u8], units: usize) -> Result<(), (usize, Reason)> {
     let (value, units) = unpadded(field, wire, units);
     let sound = match field.encoding {
         Encoding::Ascii => belongs(field.class, value),
@@ -133,10 +141,16 @@ pub(super) fn check(field: &Field, wire: &[u8], units: usize) -> Result<(), (usi
         let (at, reason) = explain(field, value, units);
         return Err((skipped + at, reason));
     }
-    if field.calendar != Calendar::None && !moment_exists(field, value, units) {
-        return Err((0, Reason::NoSuchMoment(field.calendar)));
+    check_moment(field, value, units)
+}
+
+#[inline]
+fn check_moment(field: &Field, wire: &[u8], units: usize) -> Result<(), (usize, Reason)> {
+    if field.calendar == Calendar::None || moment_exists(field, wire, units) {
+        Ok(())
+    } else {
+        Err((0, Reason::NoSuchMoment(field.calendar)))
     }
-    Ok(())
 }
 
 fn bcd_is_sound(field: &Field, packed: &[u8], units: usize) -> bool {
@@ -180,18 +194,27 @@ fn explain(field: &Field, wire: &[u8], units: usize) -> (usize, Reason) {
 /// The number that a length prefix says; `None` when it is no number.
 #[inline]
 pub(super) fn read_prefix(prefix: Prefix, wire: &[u8]) -> Option<usize> {
-    let decimal = |sum: Option<usize>, digit: u8| (digit <= 9).then_some(sum? * 10 + usize::from(digit));
-    match prefix {
-        Prefix::Ascii => wire.iter().map(|b| b.wrapping_sub(b'0')).fold(Some(0), decimal),
-        Prefix::Ebcdic => wire.iter().map(|b| b.wrapping_sub(0xf0)).fold(Some(0), decimal),
-        Prefix::Bcd => wire.iter().flat_map(|b| [b >> 4, b & 0xf]).fold(Some(0), decimal),
-        Prefix::Binary => Some(wire.iter().fold(0, |sum, b| sum << 8 | usize::from(*b))),
+    match (prefix, wire) {
+        (Prefix::Ascii, &[tens, ones]) => decimal(&[tens ^ 0x30, ones ^ 0x30]),
+        (Prefix::Ascii, &[hundreds, tens, ones]) => decimal(&[hundreds ^ 0x30, tens ^ 0x30, ones ^ 0x30]),
+        (Prefix::Ebcdic, &[tens, ones]) => decimal(&[tens ^ 0xf0, ones ^ 0xf0]),
+        (Prefix::Ebcdic, &[hundreds, tens, ones]) => decimal(&[hundreds ^ 0xf0, tens ^ 0xf0, ones ^ 0xf0]),
+        (Prefix::Bcd, &[byte]) => decimal(&[byte >> 4, byte & 0xf]),
+        (Prefix::Bcd, &[high, low]) => decimal(&[high >> 4, high & 0xf, low >> 4, low & 0xf]),
+        (Prefix::Binary, bytes) => Some(bytes.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte))),
+        (Prefix::Ascii | Prefix::Ebcdic | Prefix::Bcd, _) => None,
     }
 }
 
-/// A length prefix: its bytes, right-aligned in three, and how many of them count.
 #[inline]
-pub(super) fn write_prefix(prefix: Prefix, digits: usize, length: usize) -> ([u8; 3], usize) {
+fn decimal(digits: &[u8]) -> Option<usize> {
+    let number = digits.iter().fold(0, |sum, digit| sum * 10 + usize::from(*digit));
+    digits.iter().all(|digit| *digit <= 9).then_some(number)
+}
+
+/// Puts a length into the bytes of its prefix; `out` has the prefix's width.
+#[inline]
+pub(super) fn write_prefix(prefix: Prefix, length: usize, out: &mut [u8]) {
     let [hundreds, tens, ones] = [(length / 100) as u8, (length / 10 % 10) as u8, (length % 10) as u8];
     let bytes = match prefix {
         Prefix::Ascii => [0x30 | hundreds, 0x30 | tens, 0x30 | ones],
@@ -199,39 +222,44 @@ pub(super) fn write_prefix(prefix: Prefix, digits: usize, length: usize) -> ([u8
         Prefix::Bcd => [0, hundreds, tens << 4 | ones],
         Prefix::Binary => [0, (length >> 8) as u8, length as u8],
     };
-    (bytes, prefix.width(digits))
-}
-
-/// Digits of the length prefix of a length form: 0, 2 or 3.
-#[inline]
-pub(super) const fn prefix_digits(length: Length) -> usize {
-    match length {
-        Length::Fixed(_) => 0,
-        Length::Ll(_) => 2,
-        Length::Lll(_) => 3,
+    match (out, bytes) {
+        ([a, b], [_, tens, ones]) => (*a, *b) = (tens, ones),
+        ([a, b, c], bytes) => (*a, *b, *c) = bytes.into(),
+        ([a], [_, _, ones]) => *a = ones,
+        _ => {}
     }
 }
 
-/// Puts a checked value into the bytes of its field, filler included. `out` is exactly as wide as the field's content.
+/// Puts a value of allowed length into the bytes of its field, filler included, and says whether it belongs to the field's
+/// class and names a moment that exists. `out` is exactly as wide as the field's content, and scratch when the answer is no.
 #[inline]
-pub(super) fn write_value(field: &Field, value: &[u8], out: &mut [u8]) {
+pub(super) fn write_value(field: &Field, value: &[u8], out: &mut [u8]) -> bool {
+    if field.bounds.plain && value.len() == out.len() {
+        return copy_belonging(field.class, value, out);
+    }
+    write_slowly(field, value, out)
+}
+
+fn write_slowly(field: &Field, value: &[u8], out: &mut [u8]) -> bool {
     let spare = match field.pad {
         Pad::None => 0,
         Pad::Left(_) | Pad::Right(_) => out.len() - value.len(),
     };
-    match field.pad {
-        Pad::Left(fill) if spare > 0 => {
+    let content = match field.pad {
+        Pad::None => out,
+        Pad::Left(fill) => {
             let (filler, content) = out.split_at_mut(spare);
             filler.fill(fill_byte(field.encoding, fill));
-            write_units(field.encoding, value, content);
+            content
         }
-        Pad::Right(fill) if spare > 0 => {
+        Pad::Right(fill) => {
             let (content, filler) = out.split_at_mut(value.len());
             filler.fill(fill_byte(field.encoding, fill));
-            write_units(field.encoding, value, content);
+            content
         }
-        Pad::None | Pad::Left(_) | Pad::Right(_) => write_units(field.encoding, value, out),
-    }
+    };
+    write_units(field.encoding, value, content);
+    belongs(field.class, value) && exists(field.calendar, value)
 }
 
 const fn fill_byte(encoding: Encoding, fill: u8) -> u8 {
