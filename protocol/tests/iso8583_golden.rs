@@ -210,7 +210,7 @@ fn a_fixed_buffer_takes_a_message_that_fits_and_refuses_one_byte_less() {
 }
 
 fn parse_fault(frame: &[u8]) -> (Part, u16, Reason) {
-    let error = Message::parse(&TSYS, frame).err().expect("it is broken");
+    let error = Message::parse(&TSYS, frame).expect_err("it is broken");
     (error.part, error.position, error.reason)
 }
 

@@ -170,6 +170,6 @@ fn broken_messages_are_refused_with_field_and_position() {
 fn an_error_reads_as_field_position_and_reason() {
     let vector = vectors().into_iter().find(|v| v.id == "moov_message_with_hex_bcd").expect("it is in the file");
     let frame = from_hex(&vector.hex);
-    let error = Message::parse(&ASCII_1987, &frame).err().expect("it is broken");
+    let error = Message::parse(&ASCII_1987, &frame).expect_err("it is broken");
     assert_eq!(error.to_string(), "field 48 at byte 66: length prefix is not decimal digits");
 }

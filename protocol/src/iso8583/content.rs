@@ -17,19 +17,19 @@ type Strangers = fn(u64) -> u64;
 
 /// Digits are those that exclusive-or with `0` leaves at nine or below.
 const fn not_digits(word: u64) -> u64 {
-    let value = word ^ 0x30 * ONES;
-    (value | (value & !HIGH) + 0x76 * ONES) & HIGH
+    let value = word ^ (0x30 * ONES);
+    (value | ((value & !HIGH) + 0x76 * ONES)) & HIGH
 }
 
 const fn not_printable(word: u64) -> u64 {
     let ascii = word & !HIGH;
-    (word | ascii + ONES | !((ascii & 0x60 * ONES) + 0x60 * ONES)) & HIGH
+    (word | (ascii + ONES) | !((ascii & (0x60 * ONES)) + 0x60 * ONES)) & HIGH
 }
 
 /// Setting bit 5 makes capitals small; it moves nothing else among the letters.
 const fn not_letters(word: u64) -> u64 {
-    let small = word & !HIGH | 0x20 * ONES;
-    (word | !(small + 0x1f * ONES) | small + 0x05 * ONES) & HIGH
+    let small = (word & !HIGH) | (0x20 * ONES);
+    (word | !(small + 0x1f * ONES) | (small + 0x05 * ONES)) & HIGH
 }
 
 const fn not_alphanumeric(word: u64) -> u64 {
@@ -37,8 +37,8 @@ const fn not_alphanumeric(word: u64) -> u64 {
 }
 
 const fn not_of_track(word: u64) -> u64 {
-    let column = (word ^ 0x30 * ONES) & 0xf0 * ONES;
-    (column | (column & !HIGH) + 0x70 * ONES) & HIGH
+    let column = (word ^ (0x30 * ONES)) & (0xf0 * ONES);
+    (column | ((column & !HIGH) + 0x70 * ONES)) & HIGH
 }
 
 /// Whether a text has members only. Words overlap where its length is no multiple of eight: bytes may be seen twice, but no

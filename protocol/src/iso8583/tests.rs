@@ -1,1 +1,120 @@
-//! Facts of the codec.
+//! Facts of the tables and of the word-wide class tests, each against the obvious way to say it.
+
+use super::content::{belongs, belongs_in, copy_belonging, exists, first_stranger};
+use super::spec::{Calendar, Class, Length, Pad};
+use super::wire::{from_ebcdic, to_ebcdic};
+use super::{BCD_1987, DIALECTS, ISO_1987, TSYS};
+
+const CLASSES: [Class; 6] = [Class::N, Class::A, Class::An, Class::Ans, Class::Z, Class::Xn];
+
+fn obviously_belongs(class: Class, text: &[u8]) -> bool {
+    let digits = |text: &[u8]| text.iter().all(u8::is_ascii_digit);
+    match class {
+        Class::N => digits(text),
+        Class::A => text.iter().all(u8::is_ascii_alphabetic),
+        Class::An => text.iter().all(u8::is_ascii_alphanumeric),
+        Class::Ans => text.iter().all(|b| *b == b' ' || b.is_ascii_graphic()),
+        Class::Z => text.iter().all(|b| b"0123456789:;<=>?".contains(b)),
+        Class::Xn => matches!(text.first(), Some(b'C' | b'D')) && digits(&text[1..]),
+        Class::B => true,
+    }
+}
+
+/// A text of a class, of any length, and where one byte of it is replaced.
+fn sound_text(class: Class, length: usize) -> Vec<u8> {
+    let first = if class == Class::Xn {
+        b'D'
+    } else if class == Class::A {
+        b'x'
+    } else {
+        b'7'
+    };
+    let rest = if class == Class::A { b'Z' } else { b'0' };
+    (0..length).map(|index| if index == 0 { first } else { rest }).collect()
+}
+
+#[test]
+fn every_byte_at_every_place_of_every_length_is_judged_as_the_standard_says() {
+    for class in CLASSES {
+        for length in 1..=40 {
+            let sound = sound_text(class, length);
+            for at in 0..length {
+                for byte in 0..=255 {
+                    let mut text = sound.clone();
+                    text[at] = byte;
+                    let verdict = obviously_belongs(class, &text);
+                    assert_eq!(belongs(class, &text), verdict, "{class} {text:?}");
+                    if !verdict {
+                        assert_eq!(usize::from(first_stranger(class, text.iter().copied())), at);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn neighbours_in_the_frame_do_not_change_the_verdict_and_copies_are_exact() {
+    for class in CLASSES {
+        for length in 1..=40 {
+            for broken in [None, Some(0), Some(length - 1)] {
+                let mut text = sound_text(class, length);
+                if let Some(at) = broken {
+                    text[at] = 0xb0;
+                }
+                let mut frame = vec![0xff; 9];
+                frame.extend(&text);
+                assert_eq!(belongs_in(class, &frame, 9, length), broken.is_none(), "at the end: {class} {length}");
+                frame.extend([0xff; 9]);
+                assert_eq!(belongs_in(class, &frame, 9, length), broken.is_none(), "inside: {class} {length}");
+                let mut copy = vec![0; length];
+                assert_eq!(copy_belonging(class, &text, &mut copy), broken.is_none(), "copied: {class} {length}");
+                assert_eq!(copy, text);
+            }
+        }
+    }
+}
+
+#[test]
+fn only_moments_that_exist_pass() {
+    let cases: [(Calendar, &[&str], &[&str]); 5] = [
+        (Calendar::MonthDay, &["0101", "0229", "1231", "0430"], &["0000", "0230", "0431", "1301", "9099", "0100"]),
+        (Calendar::Time, &["000000", "235959"], &["240000", "006000", "000060"]),
+        (Calendar::MonthDayTime, &["0229235959", "1121013042"], &["0230000000", "1121240000", "0001000000"]),
+        (Calendar::YearMonth, &["0001", "9912"], &["2800", "2813"]),
+        (Calendar::YearMonthDay, &["031128", "000229"], &["031131", "990001"]),
+    ];
+    for (calendar, real, unreal) in cases {
+        real.iter().for_each(|text| assert!(exists(calendar, text.as_bytes()), "{text}"));
+        unreal.iter().for_each(|text| assert!(!exists(calendar, text.as_bytes()), "{text}"));
+    }
+}
+
+#[test]
+fn ebcdic_and_back_is_the_same_printable_character() {
+    let mut seen = [false; 256];
+    for ascii in 0x20..=0x7e {
+        assert_eq!(from_ebcdic(to_ebcdic(ascii)), ascii);
+        assert!(!std::mem::replace(&mut seen[usize::from(to_ebcdic(ascii))], true), "two characters share a byte");
+    }
+    assert_eq!((to_ebcdic(0x1f), to_ebcdic(0x7f), from_ebcdic(0x00)), (0, 0, 0));
+}
+
+#[test]
+fn the_dictionary_is_in_order_and_every_dialect_has_all_of_it() {
+    let numbers: Vec<u8> = ISO_1987.iter().map(|element| element.number).collect();
+    assert_eq!(numbers, (2..=128).filter(|number| *number != 65).collect::<Vec<u8>>());
+    for spec in DIALECTS {
+        assert!(numbers.iter().all(|number| spec.field(*number).is_some()), "{}", spec.name());
+        assert!([0, 1, 65, 129, 255].iter().all(|number| spec.field(*number).is_none()), "{}", spec.name());
+    }
+}
+
+#[test]
+fn our_wire_pads_the_acceptor_fields_and_carries_emv_as_bytes() {
+    let row = |number| TSYS.field(number).expect("the table has it");
+    assert_eq!((row(41).length, row(42).length, row(43).length), (Length::Fixed(8), Length::Fixed(15), Length::Fixed(40)));
+    assert!([41, 42, 43].iter().all(|number| row(*number).pad == Pad::Right(b' ')));
+    assert_eq!((row(55).class, row(55).length), (Class::B, Length::Lll(255)));
+    assert_eq!(BCD_1987.field(41).map(|field| field.pad), Some(Pad::None));
+}
