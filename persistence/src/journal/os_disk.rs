@@ -1,0 +1,161 @@
+//! The operating system's disk: a folder, written past the page cache where the file system allows it.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use protocol::frame::BLOCK_BYTES;
+
+use super::block::BlockBuffer;
+use super::disk::{Access, Disk, DiskFile};
+use super::names;
+
+const PROBE: &str = "PROBE";
+/// Records hold sealed cards and amounts: nobody but the owner reads them.
+const FILE_MODE: u32 = 0o600;
+
+/// A folder of the file system.
+pub struct OsDisk {
+    folder: PathBuf,
+    direct: bool,
+}
+
+impl OsDisk {
+    /// Opens the folder for a journal that is written, creates it if need be, and finds out whether the file system takes
+    /// `O_DIRECT` (tmpfs may not).
+    pub fn open(folder: impl AsRef<Path>) -> io::Result<Self> {
+        let folder = folder.as_ref().to_path_buf();
+        fs::create_dir_all(&folder)?;
+        let mut disk = Self { folder, direct: true };
+        disk.direct = disk.takes_direct_writes();
+        Ok(disk)
+    }
+
+    /// Opens the folder for reading only; it is left as it is.
+    pub fn open_to_read(folder: impl AsRef<Path>) -> Self {
+        Self { folder: folder.as_ref().to_path_buf(), direct: false }
+    }
+
+    /// Writes through the page cache with `fdatasync` even where `O_DIRECT` would work.
+    pub fn through_page_cache(mut self) -> Self {
+        self.direct = false;
+        self
+    }
+
+    /// Whether commits bypass the page cache.
+    pub fn is_direct(&self) -> bool {
+        self.direct
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// Some file systems accept the flag at open and refuse it at the first write, so one block is really written.
+    fn takes_direct_writes(&self) -> bool {
+        let _ = fs::remove_file(self.path(PROBE));
+        let wrote = self.open(PROBE, Access::Create).and_then(|file| {
+            let block = BlockBuffer::zeroed(BLOCK_BYTES);
+            file.write_at(block.bytes(), 0)
+        });
+        let _ = fs::remove_file(self.path(PROBE));
+        wrote.is_ok()
+    }
+
+    fn flags(&self, access: Access) -> i32 {
+        match access {
+            Access::Commit if self.direct => libc::O_DIRECT | libc::O_DSYNC,
+            Access::Create if self.direct => libc::O_DIRECT,
+            Access::Read | Access::Commit | Access::Create => 0,
+        }
+    }
+}
+
+impl Disk for OsDisk {
+    type File = OsFile;
+    type Lock = File;
+
+    fn lock(&self) -> io::Result<Option<File>> {
+        let path = self.path(names::LOCK);
+        let file = OpenOptions::new().create(true).truncate(false).write(true).mode(FILE_MODE).open(path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    fn list(&self) -> io::Result<Vec<String>> {
+        // Names that are not UTF-8 are not ours.
+        let entries = fs::read_dir(&self.folder)?.collect::<Result<Vec<_>, _>>()?;
+        Ok(entries.into_iter().filter_map(|entry| entry.file_name().into_string().ok()).collect())
+    }
+
+    fn open(&self, name: &str, access: Access) -> io::Result<OsFile> {
+        let mut options = OpenOptions::new();
+        options.read(true).mode(FILE_MODE).custom_flags(self.flags(access));
+        match access {
+            Access::Read => {}
+            Access::Commit => _ = options.write(true),
+            Access::Create => _ = options.write(true).create_new(true),
+        }
+        let file = options.open(self.path(name))?;
+        Ok(OsFile { file, write_syncs: access == Access::Commit && self.direct })
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        fs::rename(self.path(from), self.path(to))
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        fs::remove_file(self.path(name))
+    }
+
+    fn sync_folder(&self) -> io::Result<()> {
+        File::open(&self.folder)?.sync_all()
+    }
+
+    fn free_bytes(&self) -> io::Result<u64> {
+        let path = std::ffi::CString::new(self.folder.as_os_str().as_bytes())?;
+        // SAFETY: statvfs is plain integers, for which all zeros is a value.
+        let mut facts: libc::statvfs = unsafe { std::mem::zeroed() };
+        // SAFETY: `path` ends with a zero byte and `facts` outlives the call.
+        if unsafe { libc::statvfs(path.as_ptr(), &mut facts) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(facts.f_bavail.saturating_mul(facts.f_frsize))
+    }
+
+    fn abort(&self, report: &str) -> ! {
+        // Straight to stderr: a log layer might hold the line back in a buffer that dies with the process.
+        let _ = writeln!(io::stderr(), "journal {}: {report}", self.folder.display());
+        std::process::abort();
+    }
+}
+
+/// A file of an [`OsDisk`].
+pub struct OsFile {
+    file: File,
+    write_syncs: bool,
+}
+
+impl DiskFile for OsFile {
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+
+    fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+        self.file.read_exact_at(bytes, offset)
+    }
+
+    fn write_at(&self, blocks: &[u8], offset: u64) -> io::Result<()> {
+        self.file.write_all_at(blocks, offset)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        // Under O_DSYNC the write itself returned only when the blocks were stable.
+        if self.write_syncs { Ok(()) } else { self.file.sync_data() }
+    }
+}

@@ -1,0 +1,53 @@
+//! Power cuts at every kind of moment: what was acknowledged is there afterwards, what was not is whole or gone.
+
+use super::fake_disk::Dice;
+use super::{FakeDisk, append, open};
+use crate::journal::AppendError;
+
+/// One life of the journal: recovers, checks, appends until the power goes. Gives the last LSN acknowledged.
+fn live(disk: &FakeDisk, dice: &mut Dice, acknowledged: u64, case: &str) -> u64 {
+    let opened = open(disk);
+    let (mut log, recovered) = match opened {
+        Ok(opened) => opened,
+        // The power went during recovery.
+        Err(super::super::JournalError::Disk(_)) => return acknowledged,
+        Err(refusal) => panic!("{case}: refused after a mere power cut: {refusal}"),
+    };
+    assert!(
+        recovered.last_lsn >= acknowledged,
+        "{case}: LSN {acknowledged} was acknowledged, {} is the last",
+        recovered.last_lsn
+    );
+    let mut acknowledged = recovered.last_lsn;
+    loop {
+        let prepared = if dice.roll(4) == 0 { log.prepare_ahead() } else { Ok(()) };
+        let appended = prepared.and_then(|()| append(&mut log, 1 + dice.roll(9) as u32, 16 + dice.roll(3000) as usize));
+        match appended {
+            Ok(()) => acknowledged = log.last_lsn(),
+            Err(AppendError::Disk(_)) => {
+                assert!(
+                    matches!(append(&mut log, 1, 64), Err(AppendError::Failed | AppendError::Disk(_))),
+                    "{case}: went on after a failure"
+                );
+                return acknowledged;
+            }
+            Err(other) => panic!("{case}: {other}"),
+        }
+    }
+}
+
+#[test]
+fn no_acknowledged_record_is_lost_over_any_row_of_power_cuts() {
+    for seed in 0..150 {
+        let mut dice = Dice(seed);
+        let disk = FakeDisk::default();
+        let mut acknowledged = 0;
+        for round in 0..8 {
+            disk.cut_power_after(dice.roll(120));
+            acknowledged = live(&disk, &mut dice, acknowledged, &format!("seed {seed} round {round}"));
+            disk.restart(&mut dice);
+        }
+        let (_, recovered) = open(&disk).unwrap_or_else(|refusal| panic!("seed {seed}: {refusal}"));
+        assert!(recovered.last_lsn >= acknowledged, "seed {seed}");
+    }
+}

@@ -1,0 +1,63 @@
+//! Looking at a journal without changing it: for `switchyard journal verify`, and for archiving.
+
+use std::path::{Path, PathBuf};
+
+use protocol::frame::BLOCK_BYTES;
+
+use super::disk::Disk;
+use super::error::JournalError;
+use super::names;
+use super::os_disk::OsDisk;
+use super::recovery::{self, Recovered};
+use super::walk::Segment;
+
+/// What verifying found. Damage that opening would refuse is an error instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// Counts, LSNs, chain head and the cut that opening would make; `None` if no journal was begun here.
+    pub found: Option<Recovered>,
+    /// Segments waiting, written ahead.
+    pub prepared: u32,
+    /// A process had the journal open meanwhile: a cut may then be a write in progress.
+    pub in_use: bool,
+}
+
+/// Verifies every byte of the journal in `folder`; nothing of it is changed. While it runs no writer can open the journal.
+pub fn verify(folder: impl AsRef<Path>) -> Result<Report, JournalError> {
+    verify_on(&OsDisk::open_to_read(folder))
+}
+
+/// The same on any disk.
+pub(super) fn verify_on<D: Disk>(disk: &D) -> Result<Report, JournalError> {
+    // A journal that was copied to a read-only place can't be locked, and nobody writes it either.
+    let lock = disk.lock();
+    let in_use = matches!(lock, Ok(None));
+    let survey = recovery::survey(disk, 0, |_, _| {});
+    let survey = match survey {
+        Err(JournalError::Archived { first_lsn, .. }) => recovery::survey(disk, first_lsn - 1, |_, _| {})?,
+        other => other?,
+    };
+    let prepared = survey.as_ref().map_or(0, |survey| survey.prepared.len() as u32);
+    Ok(Report { found: survey.map(|survey| survey.recovered), prepared, in_use })
+}
+
+/// Files of sealed segments that hold only records with an LSN below `lsn`, oldest first. Whoever moves them away starts with
+/// the first and keeps the order: a gap in the row refuses to open.
+pub fn archivable(folder: impl AsRef<Path>, lsn: u64) -> Result<Vec<PathBuf>, JournalError> {
+    let disk = OsDisk::open_to_read(&folder);
+    let mut files = Vec::new();
+    for number in recovery::numbers(&disk)? {
+        let mut segment = Segment::open(&disk, number, BLOCK_BYTES)?;
+        let Ok(header) = segment.header(number)? else {
+            // The newest segment begun stays: it names the journal and the LSN to go on with.
+            files.pop();
+            return Ok(files);
+        };
+        match segment.seal(&header)? {
+            Ok(seal) if seal.first_lsn.get() <= lsn => files.push(folder.as_ref().join(names::segment(number))),
+            Ok(_) | Err(_) => return Ok(files),
+        }
+    }
+    files.pop();
+    Ok(files)
+}
