@@ -1,0 +1,132 @@
+//! Reads of what the projection holds. Whoever must see a certain record waits for it first: see [`super::AppliedWatch`].
+
+use protocol::batch::Batch;
+use protocol::id::Xid;
+use protocol::tail::Tail;
+use protocol::transaction::Transaction;
+use sqlx::any::AnyRow;
+use zerocopy::FromBytes;
+
+use crate::error::PersistenceError;
+use crate::sql::{Database, Fields, unsigned};
+
+/// A version of a transaction as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredTransaction {
+    /// LSN of its record.
+    pub lsn: u64,
+    /// The fixed part and the tail; checked when it was read.
+    body: Vec<u8>,
+}
+
+impl StoredTransaction {
+    pub(super) fn read(row: &AnyRow, table: &'static str) -> Result<StoredTransaction, PersistenceError> {
+        let fields = Fields::of(row, table);
+        let stored = StoredTransaction { lsn: unsigned(fields.integer("lsn")?), body: fields.bytes("body")? };
+        match Transaction::parse(&stored.body) {
+            Some(_) => Ok(stored),
+            None => Err(PersistenceError::StoredRow { table, fault: "the body is not a transaction" }),
+        }
+    }
+
+    /// The fixed part.
+    pub fn transaction(&self) -> &Transaction {
+        self.parts().0
+    }
+
+    /// The fixed part and the tail.
+    pub fn parts(&self) -> (&Transaction, Tail<'_>) {
+        Transaction::parse(&self.body).expect("the body was checked when it was read")
+    }
+
+    /// The bytes of both, as the record carried them.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+}
+
+/// Reads of the projection. Clones share the connections.
+#[derive(Debug, Clone)]
+pub struct Queries {
+    pub(super) database: Database,
+}
+
+impl Queries {
+    pub(crate) fn new(database: Database) -> Queries {
+        Queries { database }
+    }
+
+    /// LSN of the last record whose effects are in the tables; 0 when nothing was ever applied.
+    pub async fn applied_lsn(&self) -> Result<u64, PersistenceError> {
+        let select = sqlx::query("SELECT applied_lsn FROM projection WHERE one = 1");
+        let row = select.fetch_optional(&self.database.pool).await.map_err(PersistenceError::sql("read the applied LSN"))?;
+        row.map_or(Ok(0), |row| Fields::of(&row, "projection").integer("applied_lsn").map(unsigned))
+    }
+
+    /// The newest version of a merchant's transaction. Another merchant's is as if it were not there.
+    pub async fn transaction(&self, merchant: &Xid, id: &Xid) -> Result<Option<StoredTransaction>, PersistenceError> {
+        let found = self.transaction_by_id(id).await?;
+        Ok(found.filter(|stored| stored.transaction().merchant == *merchant))
+    }
+
+    /// The newest version of a transaction, whosever it is. For operators and the switch itself, not for merchants.
+    pub async fn transaction_by_id(&self, id: &Xid) -> Result<Option<StoredTransaction>, PersistenceError> {
+        let select = sqlx::query("SELECT lsn, body FROM transactions WHERE id = $1").bind(&id.0[..]);
+        let row = select.fetch_optional(&self.database.pool).await.map_err(PersistenceError::sql("read a transaction"))?;
+        row.map(|row| StoredTransaction::read(&row, "transactions")).transpose()
+    }
+
+    /// One version of a transaction, exactly as it was: a repeated answer is rendered from it.
+    pub async fn version(&self, id: &Xid, version: u32) -> Result<Option<StoredTransaction>, PersistenceError> {
+        let select = sqlx::query("SELECT lsn, body FROM versions WHERE transaction_id = $1 AND version = $2");
+        let select = select.bind(&id.0[..]).bind(i64::from(version));
+        let row = select.fetch_optional(&self.database.pool).await.map_err(PersistenceError::sql("read a version"))?;
+        row.map(|row| StoredTransaction::read(&row, "versions")).transpose()
+    }
+
+    /// Every version of a transaction, oldest first: its story.
+    pub async fn versions(&self, id: &Xid) -> Result<Vec<StoredTransaction>, PersistenceError> {
+        let select = sqlx::query("SELECT lsn, body FROM versions WHERE transaction_id = $1 ORDER BY version").bind(&id.0[..]);
+        let rows = select.fetch_all(&self.database.pool).await.map_err(PersistenceError::sql("read a transaction's versions"))?;
+        rows.iter().map(|row| StoredTransaction::read(row, "versions")).collect()
+    }
+
+    /// The refunds of a transaction, oldest first.
+    pub async fn children(&self, parent: &Xid) -> Result<Vec<StoredTransaction>, PersistenceError> {
+        let select = sqlx::query("SELECT lsn, body FROM transactions WHERE parent = $1 ORDER BY id").bind(&parent.0[..]);
+        let rows = select.fetch_all(&self.database.pool).await.map_err(PersistenceError::sql("read a transaction's refunds"))?;
+        rows.iter().map(|row| StoredTransaction::read(row, "transactions")).collect()
+    }
+
+    /// Members of a batch in pages by id: at most `limit` after `after`; begin with [`Xid::NONE`]. Settled ones and those
+    /// that dropped out (declined, voided) but carried its number are among them: the caller looks at the status.
+    pub async fn batch_members(&self, batch: &Xid, after: &Xid, limit: u32) -> Result<Vec<StoredTransaction>, PersistenceError> {
+        let select = sqlx::query("SELECT lsn, body FROM transactions WHERE batch = $1 AND id > $2 ORDER BY id LIMIT $3");
+        let select = select.bind(&batch.0[..]).bind(&after.0[..]).bind(i64::from(limit));
+        let rows = select.fetch_all(&self.database.pool).await.map_err(PersistenceError::sql("read a batch's members"))?;
+        rows.iter().map(|row| StoredTransaction::read(row, "transactions")).collect()
+    }
+
+    /// The newest version of a batch.
+    pub async fn batch(&self, id: &Xid) -> Result<Option<Batch>, PersistenceError> {
+        let select = sqlx::query("SELECT body FROM batches WHERE id = $1").bind(&id.0[..]);
+        let row = select.fetch_optional(&self.database.pool).await.map_err(PersistenceError::sql("read a batch"))?;
+        row.map(|row| read_batch(&row)).transpose()
+    }
+
+    /// Batches that are not complete, oldest first, as journaled: an open one's totals are zero there.
+    /// [`Queries::recover`] gives them with the totals of their members.
+    pub async fn unfinished_batches(&self) -> Result<Vec<Batch>, PersistenceError> {
+        let select = sqlx::query(UNFINISHED_BATCHES);
+        let rows = select.fetch_all(&self.database.pool).await.map_err(PersistenceError::sql("read unfinished batches"))?;
+        rows.iter().map(read_batch).collect()
+    }
+}
+
+/// The number is [`protocol::batch::BatchState::Complete`], as in the partial index that answers this.
+pub(super) const UNFINISHED_BATCHES: &str = "SELECT id, body FROM batches WHERE state <> 5 ORDER BY id";
+
+pub(super) fn read_batch(row: &AnyRow) -> Result<Batch, PersistenceError> {
+    let body = Fields::of(row, "batches").bytes("body")?;
+    Batch::read_from_bytes(&body).map_err(|_| PersistenceError::StoredRow { table: "batches", fault: "the body is not a batch" })
+}

@@ -1,0 +1,223 @@
+//! What a restart needs of the past, read at one moment: everything that is still under way or still remembered.
+
+use std::collections::HashMap;
+
+use protocol::batch::{Batch, BatchState};
+use protocol::calendar::Micros;
+use protocol::id::Xid;
+use protocol::words::Verb;
+use sqlx::AnyConnection;
+use sqlx::any::AnyRow;
+
+use super::IdempotencyKey;
+use super::queries::{Queries, StoredTransaction, UNFINISHED_BATCHES, read_batch};
+use crate::error::PersistenceError;
+use crate::sql::{Fields, unsigned};
+
+/// How far back a restart looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecoveryScope {
+    /// Keys that expire before this are forgotten.
+    pub now: Micros,
+    /// Payments that were made before this are outside every merchant's duplicate window.
+    pub recent_since: Micros,
+    /// Recent payments at most, the newest of them.
+    pub recent_max: u32,
+}
+
+/// One thing that a restart needs.
+#[derive(Debug)]
+pub enum RecoveryItem {
+    /// A transaction with something under way.
+    Open(StoredTransaction),
+    /// An idempotency key inside its window.
+    Key(IdempotencyKey),
+    /// A payment made lately, newest version; it may be an open one, too.
+    Recent(StoredTransaction),
+    /// A batch that is not complete. When its totals are not final yet they are those of its members.
+    Batch(Batch),
+    /// The highest number that a merchant's batches have had at a processor.
+    BatchNumber {
+        /// The merchant.
+        merchant: Xid,
+        /// Index of the processor.
+        processor: u16,
+        /// The number.
+        number: u32,
+    },
+}
+
+/// Rows that are read at once.
+const PAGE_ROWS: u32 = 4_096;
+const OPERATION: &str = "read what recovery needs";
+
+/// Totals of the members of one batch that are captured and not settled.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct MemberTotals {
+    capture_count: u32,
+    credit_count: u32,
+    captured: u64,
+    credited: u64,
+}
+
+impl Queries {
+    /// Gives everything that a restart needs to `take`, all of it as of one moment. Returns the LSN of that moment: the
+    /// journal is to be replayed after it.
+    pub async fn recover(&self, scope: RecoveryScope, mut take: impl FnMut(RecoveryItem)) -> Result<u64, PersistenceError> {
+        let begun = self.database.pool.begin_with(self.database.dialect.begin_snapshot()).await;
+        let mut snapshot = begun.map_err(PersistenceError::sql(OPERATION))?;
+        let row =
+            sqlx::query("SELECT COALESCE(MAX(applied_lsn), 0) AS applied_lsn FROM projection").fetch_one(&mut *snapshot).await;
+        let row = row.map_err(PersistenceError::sql(OPERATION))?;
+        let applied = unsigned(Fields::of(&row, "projection").integer("applied_lsn")?);
+        open_transactions(&mut snapshot, &mut take).await?;
+        keys(&mut snapshot, scope.now, &mut take).await?;
+        recent_transactions(&mut snapshot, scope, &mut take).await?;
+        batches(&mut snapshot, &mut take).await?;
+        batch_numbers(&mut snapshot, &mut take).await?;
+        snapshot.commit().await.map_err(PersistenceError::sql(OPERATION))?;
+        Ok(applied)
+    }
+}
+
+async fn open_transactions(snapshot: &mut AnyConnection, take: &mut impl FnMut(RecoveryItem)) -> Result<(), PersistenceError> {
+    let mut after = Xid::NONE;
+    loop {
+        let select = sqlx::query("SELECT lsn, body FROM transactions WHERE is_open = 1 AND id > $1 ORDER BY id LIMIT $2");
+        let rows = select.bind(&after.0[..]).bind(i64::from(PAGE_ROWS)).fetch_all(&mut *snapshot).await;
+        let rows = rows.map_err(PersistenceError::sql(OPERATION))?;
+        for row in &rows {
+            let stored = StoredTransaction::read(row, "transactions")?;
+            after = stored.transaction().id;
+            take(RecoveryItem::Open(stored));
+        }
+        if rows.len() < PAGE_ROWS as usize {
+            return Ok(());
+        }
+    }
+}
+
+async fn keys(snapshot: &mut AnyConnection, now: Micros, take: &mut impl FnMut(RecoveryItem)) -> Result<(), PersistenceError> {
+    let mut after = Vec::new();
+    loop {
+        let select = sqlx::query(
+            "SELECT key_hash, request_hash, transaction_id, verb, answer_version, expires_at FROM idempotency \
+             WHERE expires_at >= $1 AND key_hash > $2 ORDER BY key_hash LIMIT $3",
+        );
+        let rows = select.bind(now.0).bind(&after[..]).bind(i64::from(PAGE_ROWS)).fetch_all(&mut *snapshot).await;
+        let rows = rows.map_err(PersistenceError::sql(OPERATION))?;
+        for row in &rows {
+            let key = read_key(row)?;
+            after = key.hash.to_vec();
+            take(RecoveryItem::Key(key));
+        }
+        if rows.len() < PAGE_ROWS as usize {
+            return Ok(());
+        }
+    }
+}
+
+fn read_key(row: &AnyRow) -> Result<IdempotencyKey, PersistenceError> {
+    let fields = Fields::of(row, "idempotency");
+    let fault = PersistenceError::StoredRow { table: "idempotency", fault: "the verb is unknown" };
+    Ok(IdempotencyKey {
+        hash: fields.array("key_hash")?,
+        request: fields.array("request_hash")?,
+        transaction: fields.id("transaction_id")?,
+        verb: Verb::from_number(fields.narrow("verb")?).ok_or(fault)?,
+        answer_version: fields.narrow("answer_version")?,
+        expires_at: fields.time("expires_at")?,
+    })
+}
+
+/// Newest first, so that the bound leaves out the oldest: those fall out of the duplicate window first.
+async fn recent_transactions(
+    snapshot: &mut AnyConnection,
+    scope: RecoveryScope,
+    take: &mut impl FnMut(RecoveryItem),
+) -> Result<(), PersistenceError> {
+    let (mut before, mut before_id) = (i64::MAX, Xid([0xff; 12]));
+    let mut left = scope.recent_max;
+    while left > 0 {
+        let page = left.min(PAGE_ROWS);
+        let select = sqlx::query(
+            "SELECT lsn, body FROM transactions WHERE created_at >= $1 AND (created_at, id) < ($2, $3) \
+             ORDER BY created_at DESC, id DESC LIMIT $4",
+        );
+        let select = select.bind(scope.recent_since.0).bind(before).bind(&before_id.0[..]).bind(i64::from(page));
+        let rows = select.fetch_all(&mut *snapshot).await.map_err(PersistenceError::sql(OPERATION))?;
+        for row in &rows {
+            let stored = StoredTransaction::read(row, "transactions")?;
+            (before, before_id) = (stored.transaction().created_at.get(), stored.transaction().id);
+            take(RecoveryItem::Recent(stored));
+        }
+        left = if rows.len() < page as usize { 0 } else { left - page };
+    }
+    Ok(())
+}
+
+async fn batches(snapshot: &mut AnyConnection, take: &mut impl FnMut(RecoveryItem)) -> Result<(), PersistenceError> {
+    let totals = member_totals(snapshot).await?;
+    let rows = sqlx::query(UNFINISHED_BATCHES).fetch_all(&mut *snapshot).await.map_err(PersistenceError::sql(OPERATION))?;
+    for row in &rows {
+        let mut batch = read_batch(row)?;
+        if !totals_are_final(&batch) {
+            let members = totals.get(&batch.id).copied().unwrap_or_default();
+            fill_in(&mut batch, members);
+        }
+        take(RecoveryItem::Batch(batch));
+    }
+    Ok(())
+}
+
+/// Once the totals message has its trace number, its repeats must say the same: the journaled totals stand.
+fn totals_are_final(batch: &Batch) -> bool {
+    match batch.state() {
+        BatchState::Open => false,
+        BatchState::Closing => batch.stan.get() != 0,
+        BatchState::Accepted | BatchState::Rejected | BatchState::Complete => true,
+    }
+}
+
+fn fill_in(batch: &mut Batch, totals: MemberTotals) {
+    batch.capture_count = totals.capture_count.into();
+    batch.credit_count = totals.credit_count.into();
+    batch.captured = totals.captured.into();
+    batch.credited = totals.credited.into();
+}
+
+async fn member_totals(snapshot: &mut AnyConnection) -> Result<HashMap<Xid, MemberTotals>, PersistenceError> {
+    // A sum of BIGINT is NUMERIC in PostgreSQL; ours fit 64 bits by far.
+    let select = sqlx::query(
+        "SELECT batch, verb, COUNT(*) AS members, CAST(SUM(batch_share) AS BIGINT) AS amount FROM transactions \
+         WHERE batch_share IS NOT NULL GROUP BY batch, verb",
+    );
+    let rows = select.fetch_all(&mut *snapshot).await.map_err(PersistenceError::sql(OPERATION))?;
+    let mut totals: HashMap<Xid, MemberTotals> = HashMap::new();
+    for row in &rows {
+        let fields = Fields::of(row, "transactions");
+        let fault = PersistenceError::StoredRow { table: "transactions", fault: "the verb is unknown" };
+        let verb = Verb::from_number(fields.narrow("verb")?).ok_or(fault)?;
+        let (members, amount) = (fields.narrow::<u32>("members")?, unsigned(fields.integer("amount")?));
+        let sum = totals.entry(fields.id("batch")?).or_default();
+        let (count, money) = if verb.pays_out() {
+            (&mut sum.credit_count, &mut sum.credited)
+        } else {
+            (&mut sum.capture_count, &mut sum.captured)
+        };
+        *count += members;
+        *money += amount;
+    }
+    Ok(totals)
+}
+
+async fn batch_numbers(snapshot: &mut AnyConnection, take: &mut impl FnMut(RecoveryItem)) -> Result<(), PersistenceError> {
+    let select = sqlx::query("SELECT merchant, processor, MAX(number) AS number FROM batches GROUP BY merchant, processor");
+    let rows = select.fetch_all(&mut *snapshot).await.map_err(PersistenceError::sql(OPERATION))?;
+    for row in &rows {
+        let fields = Fields::of(row, "batches");
+        let (merchant, processor, number) = (fields.id("merchant")?, fields.narrow("processor")?, fields.narrow("number")?);
+        take(RecoveryItem::BatchNumber { merchant, processor, number });
+    }
+    Ok(())
+}

@@ -1,0 +1,206 @@
+//! How changes become rows: columns, values, and what happens to a row that is already there.
+
+use protocol::batch::Batch;
+use protocol::transaction::Transaction;
+use protocol::words::{ExchangeState, Status, Verb};
+use sqlx::AnyConnection;
+use sqlx::Arguments;
+use sqlx::any::AnyArguments;
+use sqlx::error::BoxDynError;
+use zerocopy::IntoBytes;
+
+use super::changes::{Changes, IdempotencyKey, Version};
+use crate::error::PersistenceError;
+use crate::sql::{BulkWriter, Table, id_or_null, signed, text_or_null, time_or_null};
+
+/// What a transaction never changes (merchant, parent, type, birth) is left alone, and its indexes with it.
+static TRANSACTIONS: Table = Table {
+    name: "transactions",
+    columns: &[
+        "id",
+        "merchant",
+        "parent",
+        "verb",
+        "status",
+        "version",
+        "lsn",
+        "response_code",
+        "amount",
+        "amount_authorized",
+        "amount_captured",
+        "amount_settled",
+        "amount_refunded",
+        "currency",
+        "processor",
+        "batch",
+        "batch_share",
+        "is_open",
+        "created_at",
+        "updated_at",
+        "captured_at",
+        "settled_at",
+        "order_id",
+        "first_six",
+        "last_four",
+        "rrn",
+        "body",
+    ],
+    on_conflict: "ON CONFLICT (id) DO UPDATE SET status = excluded.status, version = excluded.version, lsn = excluded.lsn, \
+         response_code = excluded.response_code, amount = excluded.amount, \
+         amount_authorized = excluded.amount_authorized, amount_captured = excluded.amount_captured, \
+         amount_settled = excluded.amount_settled, amount_refunded = excluded.amount_refunded, \
+         currency = excluded.currency, processor = excluded.processor, batch = excluded.batch, \
+         batch_share = excluded.batch_share, is_open = excluded.is_open, updated_at = excluded.updated_at, \
+         captured_at = excluded.captured_at, settled_at = excluded.settled_at, order_id = excluded.order_id, \
+         rrn = excluded.rrn, body = excluded.body",
+    operation: "write transactions",
+};
+
+/// A version is written once; a second one under the same LSN is an error, not an update.
+static VERSIONS: Table = Table {
+    name: "versions",
+    columns: &["lsn", "transaction_id", "version", "kind", "recorded_at", "body"],
+    on_conflict: "",
+    operation: "write versions",
+};
+
+/// The same rule as `IdempotencyKey::then`.
+static IDEMPOTENCY: Table = Table {
+    name: "idempotency",
+    columns: &["key_hash", "request_hash", "transaction_id", "verb", "answer_version", "expires_at"],
+    on_conflict: "ON CONFLICT (key_hash) DO UPDATE SET request_hash = excluded.request_hash, \
+         transaction_id = excluded.transaction_id, verb = excluded.verb, \
+         answer_version = excluded.answer_version, expires_at = excluded.expires_at \
+         WHERE idempotency.expires_at < excluded.expires_at \
+         OR (idempotency.expires_at = excluded.expires_at AND idempotency.answer_version = 0)",
+    operation: "write idempotency keys",
+};
+
+static BATCHES: Table = Table {
+    name: "batches",
+    columns: &[
+        "id",
+        "merchant",
+        "processor",
+        "number",
+        "state",
+        "lsn",
+        "currency",
+        "capture_count",
+        "credit_count",
+        "captured",
+        "credited",
+        "opened_at",
+        "closed_at",
+        "answered_at",
+        "body",
+    ],
+    on_conflict: "ON CONFLICT (id) DO UPDATE SET number = excluded.number, state = excluded.state, lsn = excluded.lsn, \
+         capture_count = excluded.capture_count, credit_count = excluded.credit_count, captured = excluded.captured, \
+         credited = excluded.credited, opened_at = excluded.opened_at, closed_at = excluded.closed_at, \
+         answered_at = excluded.answered_at, body = excluded.body",
+    operation: "write batches",
+};
+
+/// Writes all changes; the caller has begun a SQL transaction and moves the applied LSN in it.
+pub(super) async fn write(
+    connection: &mut AnyConnection,
+    writer: &mut BulkWriter,
+    changes: &Changes,
+) -> Result<(), PersistenceError> {
+    let newest: Vec<&Version> = changes.newest.values().map(|&place| &changes.versions[place]).collect();
+    let keys: Vec<&IdempotencyKey> = changes.keys.values().collect();
+    let batches: Vec<&(u64, Batch)> = changes.batches.values().collect();
+    let written = writer.write(connection, &VERSIONS, &changes.versions, bind_version).await;
+    written.map_err(PersistenceError::sql(VERSIONS.operation))?;
+    let written = writer.write(connection, &TRANSACTIONS, &newest, |version, out| bind_transaction(version, out)).await;
+    written.map_err(PersistenceError::sql(TRANSACTIONS.operation))?;
+    let written = writer.write(connection, &IDEMPOTENCY, &keys, |key, out| bind_key(key, out)).await;
+    written.map_err(PersistenceError::sql(IDEMPOTENCY.operation))?;
+    let written = writer.write(connection, &BATCHES, &batches, |(lsn, batch), out| bind_batch(*lsn, batch, out)).await;
+    written.map_err(PersistenceError::sql(BATCHES.operation))
+}
+
+/// What a transaction adds to the totals of its batch, minor units; `None` when it does not count: not (yet) captured,
+/// settled already, or being voided with the outcome open.
+fn batch_share(transaction: &Transaction) -> Option<u64> {
+    let void_under_way = transaction.step.verb() == Some(Verb::Void)
+        && matches!(transaction.step.state(), ExchangeState::InFlight | ExchangeState::Unknown);
+    if transaction.batch.is_none() || transaction.status() != Status::PendingSettlement || void_under_way {
+        return None;
+    }
+    let pays_out = transaction.verb().pays_out();
+    Some(if pays_out { transaction.amount_authorized.get() } else { transaction.amount_captured.get() })
+}
+
+fn bind_version(version: &Version, out: &mut AnyArguments) -> Result<(), BoxDynError> {
+    let (transaction, _) = version.transaction();
+    out.add(signed(version.lsn))?;
+    out.add(&transaction.id.0[..])?;
+    out.add(i64::from(transaction.version.get()))?;
+    out.add(i64::from(version.kind))?;
+    out.add(version.at.0)?;
+    out.add(&version.body[..])
+}
+
+fn bind_transaction(version: &Version, out: &mut AnyArguments) -> Result<(), BoxDynError> {
+    let (transaction, tail) = version.transaction();
+    out.add(&transaction.id.0[..])?;
+    out.add(&transaction.merchant.0[..])?;
+    out.add(id_or_null(&transaction.parent))?;
+    out.add(i64::from(transaction.verb))?;
+    out.add(i64::from(transaction.status))?;
+    out.add(i64::from(transaction.version.get()))?;
+    out.add(signed(version.lsn))?;
+    out.add(i64::from(transaction.response_code.get()))?;
+    bind_amounts(transaction, out)?;
+    out.add(i64::from(transaction.currency.get()))?;
+    out.add(i64::from(transaction.processor.get()))?;
+    out.add(id_or_null(&transaction.batch))?;
+    out.add(batch_share(transaction).map(signed))?;
+    out.add(i64::from(transaction.is_open()))?;
+    out.add(transaction.created_at.get())?;
+    out.add(transaction.updated_at.get())?;
+    out.add(time_or_null(transaction.captured_at.get()))?;
+    out.add(time_or_null(transaction.settled_at.get()))?;
+    out.add(text_or_null(tail.text(protocol::tail::tag::ORDER_ID)))?;
+    out.add(i64::from(transaction.first_six.get()))?;
+    out.add(i64::from(transaction.last_four.get()))?;
+    out.add(text_or_null(transaction.rrn().trim_matches('\0')))?;
+    out.add(&version.body[..])
+}
+
+fn bind_amounts(transaction: &Transaction, out: &mut AnyArguments) -> Result<(), BoxDynError> {
+    out.add(signed(transaction.amount.get()))?;
+    out.add(signed(transaction.amount_authorized.get()))?;
+    out.add(signed(transaction.amount_captured.get()))?;
+    out.add(signed(transaction.amount_settled.get()))?;
+    out.add(signed(transaction.amount_refunded.get()))
+}
+
+fn bind_key(key: &IdempotencyKey, out: &mut AnyArguments) -> Result<(), BoxDynError> {
+    out.add(&key.hash[..])?;
+    out.add(&key.request[..])?;
+    out.add(&key.transaction.0[..])?;
+    out.add(i64::from(key.verb.number()))?;
+    out.add(i64::from(key.answer_version))?;
+    out.add(key.expires_at.0)
+}
+
+fn bind_batch(lsn: u64, batch: &Batch, out: &mut AnyArguments) -> Result<(), BoxDynError> {
+    out.add(&batch.id.0[..])?;
+    out.add(&batch.merchant.0[..])?;
+    out.add(i64::from(batch.processor.get()))?;
+    out.add(i64::from(batch.number.get()))?;
+    out.add(i64::from(batch.state))?;
+    out.add(signed(lsn))?;
+    out.add(i64::from(batch.currency.get()))?;
+    out.add(i64::from(batch.capture_count.get()))?;
+    out.add(i64::from(batch.credit_count.get()))?;
+    out.add(signed(batch.captured.get()))?;
+    out.add(signed(batch.credited.get()))?;
+    out.add(batch.opened_at.get())?;
+    out.add(time_or_null(batch.closed_at.get()))?;
+    out.add(time_or_null(batch.answered_at.get()))?;
+    out.add(batch.as_bytes())
+}

@@ -1,0 +1,114 @@
+//! Whatever the order of versions and wherever batches end, the tables are the fold of the records.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// One record of a random tape.
+#[derive(Debug, Clone)]
+struct Step {
+    transaction: u32,
+    kind: Kind,
+    status: Status,
+    amount: u64,
+    key: u8,
+    expires_at: i64,
+    answers: bool,
+    /// A SQL transaction ends behind this record.
+    commit: bool,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let kinds = prop::sample::select(vec![Kind::Intent, Kind::Outcome, Kind::ReversalQueued, Kind::ReversalDone, Kind::Settled]);
+    let statuses = prop::sample::select(Status::ALL.to_vec());
+    let key = (0..4u8, 0..2i64, any::<bool>());
+    (1..6u32, kinds, statuses, 0..1_000u64, key, prop::bool::weighted(0.2)).prop_map(
+        |(transaction, kind, status, amount, (key, operation, answers), commit)| {
+            // Two uses of a key never expire at one moment: the second begins when the first is over.
+            let expires_at = i64::from(transaction) * 2 + operation;
+            Step { transaction, kind, status, amount, key, expires_at, answers, commit }
+        },
+    )
+}
+
+/// What the tables must hold, folded record by record in the plainest way.
+#[derive(Debug, Default, PartialEq)]
+struct Model {
+    newest: BTreeMap<Xid, (u64, Transaction)>,
+    keys: BTreeMap<[u8; 16], (Xid, i64, u32)>,
+}
+
+impl Model {
+    fn take(&mut self, lsn: u64, step: &Step, version: Transaction) {
+        self.newest.insert(version.id, (lsn, version));
+        let is_operation = matches!(step.kind, Kind::Intent | Kind::Outcome | Kind::ReversalQueued);
+        if step.key == 0 || !is_operation {
+            return;
+        }
+        let answer = if step.answers { version.version.get() } else { 0 };
+        let (_, expires_at, answered) = self.keys.get(&version.key.hash).copied().unwrap_or((Xid::NONE, 0, 0));
+        if step.expires_at > expires_at || (step.expires_at == expires_at && answered == 0) {
+            self.keys.insert(version.key.hash, (version.id, step.expires_at, answer));
+        }
+    }
+}
+
+fn record(steps: &[Step]) -> (Tape, Model) {
+    let (mut tape, mut model) = (Tape::default(), Model::default());
+    let mut versions: BTreeMap<u32, u32> = BTreeMap::new();
+    for step in steps {
+        let version = versions.entry(step.transaction).or_insert(0);
+        *version += 1;
+        let mut transaction = sale(step.transaction);
+        transaction.version = (*version).into();
+        transaction.status = step.status.number();
+        transaction.amount_captured = step.amount.into();
+        transaction.batch = if step.amount % 3 == 0 { Xid::NONE } else { id(900) };
+        transaction.answers = u8::from(step.answers);
+        if step.key != 0 {
+            transaction = with_key(transaction, step.key, step.expires_at);
+        }
+        tape.push(step.kind, &transaction, &[]);
+        model.take(tape.last_lsn(), step, transaction);
+    }
+    (tape, model)
+}
+
+async fn stored(database: &Database) -> Model {
+    let mut model = Model::default();
+    for number in 1..6 {
+        if let Some(stored) = database.queries().transaction_by_id(&id(number)).await.unwrap() {
+            model.newest.insert(id(number), (stored.lsn, *stored.transaction()));
+        }
+    }
+    for key in keys_of(database).await {
+        model.keys.insert(key.hash, (key.transaction, key.expires_at.0, key.answer_version));
+    }
+    model
+}
+
+async fn check(steps: &[Step]) {
+    let (tape, model) = record(steps);
+    for home in homes("property").await {
+        let mut projection = Projection::open(&home.url, JOURNAL, tape.last_lsn()).await.unwrap();
+        let mut source = tape.from(1);
+        for (place, _) in steps.iter().enumerate().filter(|(_, step)| step.commit) {
+            projection.catch_up(&mut source, place as u64 + 1).await.unwrap();
+        }
+        projection.catch_up(&mut source, u64::MAX).await.unwrap();
+        let database = Database::open(&home.url).await.unwrap();
+        assert_eq!(stored(&database).await, model);
+        assert_eq!(dump(&database, "versions").await.len(), steps.len());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
+
+    #[test]
+    fn tables_are_the_fold_of_the_records(steps in prop::collection::vec(step(), 1..60)) {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(check(&steps));
+    }
+}

@@ -1,0 +1,160 @@
+//! Sealing: the only way in which card data may lie on a disk (I9), and the keyed hashes that stand in for it.
+//!
+//! Lives here: the key folder, the sealed card, fingerprints and request hashes. Must not live here: who may open a card;
+//! fronts seal, and only the link that writes the card to a processor opens.
+//!
+//! The cipher is AES-256-GCM-SIV (RFC 8452) with random nonces. Plain GCM with random nonces is bounded to 2^32 seals
+//! per key (NIST SP 800-38D, 8.3), which a busy switch reaches within a day; with SIV a repeated nonce tells only
+//! whether two plaintexts were equal, which the fingerprint tells anyway.
+
+mod card;
+mod keys;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, Nonce, UnboundKey};
+use protocol::id::Xid;
+use protocol::secret::Pan;
+use zeroize::{Zeroize, Zeroizing};
+
+pub use card::{OpenedCard, SEALED_CARD_MAX_BYTES, TRACK2_MAX_BYTES, Track2};
+
+use crate::error::{PersistenceError, SealedCardFault};
+
+/// What a hash under the idempotency key is for: equal bytes hashed for different ends must not be equal.
+#[derive(Clone, Copy)]
+#[repr(u8)]
+enum Domain {
+    Key = 1,
+    Request = 2,
+}
+
+/// Seals and opens cards, and hashes what must be compared without being known. Share it by `Arc`.
+pub struct Sealer {
+    /// By key id, ascending; the last one seals.
+    seal: Vec<(u32, LessSafeKey)>,
+    fingerprint: keys::Key,
+    idempotency: keys::Key,
+}
+
+impl core::fmt::Debug for Sealer {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Sealer").field("key_ids", &self.key_ids().collect::<Vec<_>>()).finish_non_exhaustive()
+    }
+}
+
+impl Sealer {
+    /// Loads the keys of a folder. Use it where a journal exists: its cards need the keys that sealed them.
+    pub fn open(folder: &Path) -> Result<Sealer, PersistenceError> {
+        let keys = keys::load(folder)?;
+        let seal = keys.seal.iter().map(|(id, key)| Ok((*id, cipher(key)?))).collect::<Result<_, _>>()?;
+        Ok(Sealer { seal, fingerprint: keys.fingerprint, idempotency: keys.idempotency })
+    }
+
+    /// Loads the keys of a folder, or makes the folder with fresh ones when there is none: the first start.
+    pub fn open_or_create(folder: &Path) -> Result<Sealer, PersistenceError> {
+        if !folder.exists() {
+            keys::create(folder)?;
+        }
+        Sealer::open(folder)
+    }
+
+    /// Ids of the seal keys, ascending; the last one seals.
+    pub fn key_ids(&self) -> impl Iterator<Item = u32> + '_ {
+        self.seal.iter().map(|(id, _)| *id)
+    }
+
+    /// Appends the sealed card to `out`: at most [`SEALED_CARD_MAX_BYTES`]. On an error `out` is as it was.
+    pub fn seal(
+        &self,
+        pan: &Pan,
+        track2: Option<&Track2>,
+        merchant: &Xid,
+        fingerprint: &[u8; 16],
+        out: &mut Vec<u8>,
+    ) -> Result<(), PersistenceError> {
+        let refused = PersistenceError::Cryptography { operation: "seal card" };
+        let Some((key_id, key)) = self.seal.last() else { return Err(refused) };
+        let mut nonce = [0; card::NONCE_BYTES];
+        if aws_lc_rs::rand::fill(&mut nonce).is_err() {
+            return Err(refused);
+        }
+        let start = out.len();
+        out.reserve(card::HEADER_BYTES + card::plaintext_bytes(pan, track2) + card::TAG_BYTES);
+        out.extend_from_slice(&key_id.to_le_bytes());
+        out.extend_from_slice(&nonce);
+        card::push_plaintext(out, pan, track2);
+        let data = Aad::from(card::associated_data(merchant, fingerprint));
+        let plaintext = &mut out[start + card::HEADER_BYTES..];
+        match key.seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), data, plaintext) {
+            Ok(tag) => out.extend_from_slice(tag.as_ref()),
+            Err(_) => {
+                plaintext.zeroize();
+                out.truncate(start);
+                return Err(refused);
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens a card that was sealed for this merchant and fingerprint, under any key of the folder.
+    pub fn open_card(&self, sealed: &[u8], merchant: &Xid, fingerprint: &[u8; 16]) -> Result<OpenedCard, PersistenceError> {
+        self.try_open(sealed, merchant, fingerprint).map_err(PersistenceError::SealedCard)
+    }
+
+    fn try_open(&self, sealed: &[u8], merchant: &Xid, fingerprint: &[u8; 16]) -> Result<OpenedCard, SealedCardFault> {
+        let parts = card::cut(sealed)?;
+        let (_, key) = self.seal.iter().find(|(id, _)| *id == parts.key_id).ok_or(SealedCardFault::UnknownKey(parts.key_id))?;
+        let mut buffer = Zeroizing::new([0; card::PLAINTEXT_MAX_BYTES + card::TAG_BYTES]);
+        let buffer = &mut buffer[..parts.sealed.len()];
+        buffer.copy_from_slice(parts.sealed);
+        let data = Aad::from(card::associated_data(merchant, fingerprint));
+        let plaintext = key
+            .open_in_place(Nonce::assume_unique_for_key(parts.nonce), data, buffer)
+            .map_err(|_| SealedCardFault::NotAuthentic)?;
+        card::read_plaintext(plaintext)
+    }
+
+    /// The keyed hash of a card number: equal for equal cards of this switch, useless without the key. Its key is none
+    /// of the seal keys, so that neither helps against the other (PCI DSS 3.5.1.1).
+    pub fn fingerprint(&self, pan: &Pan) -> [u8; 16] {
+        first_half(&blake3::keyed_hash(&self.fingerprint, pan.expose().as_bytes()))
+    }
+
+    /// The hash under which an idempotency key of a merchant is known.
+    pub fn key_hash(&self, merchant: &Xid, key_text: &str) -> [u8; 16] {
+        self.hash(Domain::Key, &[&merchant.0, key_text.as_bytes()])
+    }
+
+    /// The hash of what was asked. Parts are bound to their lengths: moving a byte from one to the next changes it.
+    /// For the card give its fingerprint, never the number.
+    pub fn request_hash(&self, parts: &[&[u8]]) -> [u8; 16] {
+        self.hash(Domain::Request, parts)
+    }
+
+    fn hash(&self, domain: Domain, parts: &[&[u8]]) -> [u8; 16] {
+        let mut hasher = blake3::Hasher::new_keyed(&self.idempotency);
+        hasher.update(&[domain as u8]);
+        for part in parts {
+            hasher.update(&(part.len() as u64).to_le_bytes()).update(part);
+        }
+        first_half(&hasher.finalize())
+    }
+}
+
+/// Adds a seal key to the folder; it seals from the next start on, older ones keep opening. Returns its id.
+pub fn add_seal_key(folder: &Path) -> Result<u32, PersistenceError> {
+    keys::add_seal_key(folder)
+}
+
+fn cipher(key: &keys::Key) -> Result<LessSafeKey, PersistenceError> {
+    let unbound = UnboundKey::new(&AES_256_GCM_SIV, &key[..]);
+    unbound.map(LessSafeKey::new).map_err(|_| PersistenceError::Cryptography { operation: "load a seal key" })
+}
+
+fn first_half(hash: &blake3::Hash) -> [u8; 16] {
+    core::array::from_fn(|place| hash.as_bytes()[place])
+}

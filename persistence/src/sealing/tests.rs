@@ -1,0 +1,195 @@
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use protocol::id::Xid;
+use protocol::secret::Pan;
+
+use super::*;
+
+const PAN: &str = "4012000098765439";
+const TRACK: &str = "4012000098765439=30121010000012300000";
+
+fn sealer() -> (tempfile::TempDir, Sealer) {
+    let folder = tempfile::tempdir().unwrap();
+    let sealer = Sealer::open_or_create(&folder.path().join("keys")).unwrap();
+    (folder, sealer)
+}
+
+fn sealed(sealer: &Sealer, track2: Option<&Track2>) -> (Vec<u8>, Xid, [u8; 16]) {
+    let pan = Pan::new(PAN).unwrap();
+    let (merchant, fingerprint) = (Xid([7; 12]), sealer.fingerprint(&pan));
+    let mut out = Vec::new();
+    sealer.seal(&pan, track2, &merchant, &fingerprint, &mut out).unwrap();
+    (out, merchant, fingerprint)
+}
+
+fn fault(result: Result<OpenedCard, PersistenceError>) -> SealedCardFault {
+    match result {
+        Err(PersistenceError::SealedCard(fault)) => fault,
+        other => panic!("expected a fault of the sealed card, got {other:?}"),
+    }
+}
+
+#[test]
+fn a_sealed_card_opens_to_what_was_sealed() {
+    let (_folder, sealer) = sealer();
+    let track2 = Track2::new(TRACK).unwrap();
+    for track2 in [None, Some(&track2)] {
+        let (bytes, merchant, fingerprint) = sealed(&sealer, track2);
+        assert_eq!(bytes.len(), 4 + 12 + 1 + 16 + 1 + track2.map_or(0, |_| 37) + 16);
+        assert!(bytes.len() <= SEALED_CARD_MAX_BYTES);
+        assert_eq!(bytes[..4], 1u32.to_le_bytes());
+        let card = sealer.open_card(&bytes, &merchant, &fingerprint).unwrap();
+        assert_eq!((card.pan.expose(), card.track2.as_ref()), (PAN, track2));
+    }
+}
+
+#[test]
+fn two_seals_of_one_card_differ() {
+    let (_folder, sealer) = sealer();
+    assert_ne!(sealed(&sealer, None).0, sealed(&sealer, None).0);
+}
+
+#[test]
+fn every_altered_bit_is_noticed() {
+    let (_folder, sealer) = sealer();
+    let (bytes, merchant, fingerprint) = sealed(&sealer, None);
+    for place in 0..bytes.len() {
+        let mut altered = bytes.clone();
+        altered[place] ^= 1;
+        let fault = fault(sealer.open_card(&altered, &merchant, &fingerprint));
+        let expected =
+            if place < 4 { matches!(fault, SealedCardFault::UnknownKey(_)) } else { fault == SealedCardFault::NotAuthentic };
+        assert!(expected, "byte {place}: {fault:?}");
+    }
+}
+
+#[test]
+fn a_card_opens_for_its_own_merchant_and_fingerprint_only() {
+    let (_folder, sealer) = sealer();
+    let (bytes, merchant, fingerprint) = sealed(&sealer, None);
+    assert_eq!(fault(sealer.open_card(&bytes, &Xid([8; 12]), &fingerprint)), SealedCardFault::NotAuthentic);
+    assert_eq!(fault(sealer.open_card(&bytes, &merchant, &[0; 16])), SealedCardFault::NotAuthentic);
+}
+
+#[test]
+fn bytes_of_any_length_are_refused_without_a_panic() {
+    let (_folder, sealer) = sealer();
+    for length in 0..2 * SEALED_CARD_MAX_BYTES {
+        let mut bytes = vec![0; length];
+        bytes.iter_mut().take(1).for_each(|byte| *byte = 1);
+        let fault = fault(sealer.open_card(&bytes, &Xid::NONE, &[0; 16]));
+        let impossible = !(4 + 12 + 14 + 16..=SEALED_CARD_MAX_BYTES).contains(&length);
+        assert_eq!(fault == SealedCardFault::Length { bytes: length }, impossible, "{length} bytes");
+    }
+}
+
+#[test]
+fn neither_debug_nor_errors_show_a_card() {
+    let (_folder, sealer) = sealer();
+    let track2 = Track2::new(TRACK).unwrap();
+    let (mut bytes, merchant, fingerprint) = sealed(&sealer, Some(&track2));
+    let opened = sealer.open_card(&bytes, &merchant, &fingerprint).unwrap();
+    bytes[30] ^= 1;
+    let error = sealer.open_card(&bytes, &merchant, &fingerprint).unwrap_err();
+    let shown = format!("{opened:?} {opened:#?} {track2:?} {sealer:?} {error:?} {error}");
+    assert!(shown.contains("401200******5439"), "{shown}");
+    assert!(!shown.contains(PAN) && !shown.contains("98765439") && !shown.contains("00009876"), "{shown}");
+    assert!(!bytes.windows(8).any(|window| PAN.as_bytes().windows(8).any(|digits| digits == window)));
+}
+
+#[test]
+fn an_older_key_keeps_opening_and_the_newest_seals() {
+    let (folder, before) = sealer();
+    let (old, merchant, fingerprint) = sealed(&before, None);
+    let keys = folder.path().join("keys");
+    assert_eq!(add_seal_key(&keys).unwrap(), 2);
+    let after = Sealer::open(&keys).unwrap();
+    assert_eq!(after.key_ids().collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(after.open_card(&old, &merchant, &fingerprint).unwrap().pan.expose(), PAN);
+    let (new, ..) = sealed(&after, None);
+    assert_eq!(new[..4], 2u32.to_le_bytes());
+    assert_eq!(fault(before.open_card(&new, &merchant, &fingerprint)), SealedCardFault::UnknownKey(2));
+    assert_eq!(before.fingerprint(&Pan::new(PAN).unwrap()), after.fingerprint(&Pan::new(PAN).unwrap()));
+}
+
+#[test]
+fn keys_are_private_and_stay_the_same_over_restarts() {
+    let (folder, first) = sealer();
+    let keys = folder.path().join("keys");
+    assert_eq!(fs::metadata(&keys).unwrap().permissions().mode() & 0o777, 0o700);
+    let mut names: Vec<String> = Vec::new();
+    for entry in fs::read_dir(&keys).unwrap().map(Result::unwrap) {
+        assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        names.push(entry.file_name().into_string().unwrap());
+    }
+    names.sort();
+    assert_eq!(names, ["fingerprint.key", "idempotency.key", "seal-1.key"]);
+    let second = Sealer::open_or_create(&keys).unwrap();
+    assert_eq!(first.key_hash(&Xid::NONE, "k"), second.key_hash(&Xid::NONE, "k"));
+}
+
+#[test]
+fn keys_that_others_may_touch_are_refused() {
+    let (folder, _sealer) = sealer();
+    let keys = folder.path().join("keys");
+    for (path, mode) in [(keys.join("seal-1.key"), 0o640), (keys.join("fingerprint.key"), 0o604), (keys.clone(), 0o750)] {
+        let before = fs::metadata(&path).unwrap().permissions();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        let error = Sealer::open(&keys).unwrap_err();
+        assert!(matches!(&error, PersistenceError::KeyExposed { mode: found, .. } if *found == mode), "{error}");
+        fs::set_permissions(&path, before).unwrap();
+    }
+    assert!(Sealer::open(&keys).is_ok());
+}
+
+#[test]
+fn a_missing_or_damaged_key_is_named_and_never_replaced() {
+    for name in ["seal-1.key", "fingerprint.key", "idempotency.key"] {
+        let (folder, _sealer) = sealer();
+        let path = folder.path().join("keys").join(name);
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[3] ^= 1;
+        fs::write(&path, &bytes).unwrap();
+        let error = Sealer::open_or_create(&folder.path().join("keys")).unwrap_err();
+        assert!(matches!(&error, PersistenceError::KeyDamaged { path: named, .. } if *named == path), "{error}");
+        fs::write(&path, [bytes, vec![0]].concat()).unwrap();
+        assert!(matches!(Sealer::open(&folder.path().join("keys")), Err(PersistenceError::KeyDamaged { .. })));
+        fs::remove_file(&path).unwrap();
+        let error = Sealer::open_or_create(&folder.path().join("keys")).unwrap_err();
+        assert!(matches!(&error, PersistenceError::KeyMissing { path: named } if *named == path), "{error}");
+    }
+}
+
+#[test]
+fn a_crash_while_keys_are_made_leaves_no_half_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let draft = folder.path().join("keys.draft");
+    fs::create_dir(&draft).unwrap();
+    fs::write(draft.join("seal-1.key"), "half").unwrap();
+    assert!(Sealer::open_or_create(&folder.path().join("keys")).is_ok());
+    assert!(!draft.exists());
+}
+
+#[test]
+fn hashes_depend_on_every_part_and_on_what_they_are_for() {
+    let (_folder, sealer) = sealer();
+    let hashes = [
+        sealer.request_hash(&[b"ab", b"c"]),
+        sealer.request_hash(&[b"a", b"bc"]),
+        sealer.request_hash(&[b"abc"]),
+        sealer.request_hash(&[&[0; 12], b"k"]),
+        sealer.key_hash(&Xid::NONE, "k"),
+        sealer.key_hash(&Xid([1; 12]), "k"),
+    ];
+    for (place, hash) in hashes.iter().enumerate() {
+        assert!(!hashes[..place].contains(hash), "hash {place}");
+    }
+    assert_eq!(sealer.request_hash(&[b"ab", b"c"]), hashes[0]);
+}
+
+#[test]
+fn a_track_with_other_characters_is_refused() {
+    assert!(Track2::new(";4012=3012?").is_none() && Track2::new("").is_none() && Track2::new(&"1".repeat(38)).is_none());
+    assert_eq!(Track2::new("4012D3012").unwrap().expose(), "4012D3012");
+}

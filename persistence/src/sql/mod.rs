@@ -1,0 +1,161 @@
+//! The two SQL homes, SQLite and PostgreSQL, behind one set of statements.
+//!
+//! Lives here: addresses, connections and their settings, the schema, and the writing of many rows at once. Must not live
+//! here: what the rows mean (the projection's and the stores' business).
+//!
+//! Statements are written once, with `$1` parameters, and run on both through sqlx's `Any` driver. Where the two differ
+//! [`Dialect`] says how, and nothing else may.
+
+mod bulk;
+mod row;
+mod schema;
+mod url;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::{AnyConnection, AnyPool, ConnectOptions, Executor};
+use std::str::FromStr;
+use std::time::Duration;
+use tracing::log::LevelFilter;
+
+pub(crate) use bulk::{BulkWriter, Table};
+pub(crate) use row::{Fields, id_or_null, signed, text_or_null, time_or_null, unsigned};
+pub use url::DatabaseUrl;
+
+use crate::error::PersistenceError;
+use crate::projection::Queries;
+use crate::stores::Stores;
+
+/// Connections that queries and stores share at most.
+const POOL_CONNECTIONS_MAX: u32 = 8;
+/// How long a query waits for a free connection, and a connection for its database, milliseconds.
+const CONNECT_TIMEOUT_MS: u64 = 5_000;
+/// Size of SQLite's write-ahead log at which it is copied into the database, pages of 4 KiB. Each copy syncs the
+/// database file on the disk that the journal syncs on, so it should be rare.
+const SQLITE_CHECKPOINT_PAGES: u32 = 8_192;
+/// Page cache of a SQLite connection that writes much, KiB.
+const SQLITE_WRITER_CACHE_KIB: u32 = 65_536;
+
+/// What differs between the two databases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// Embedded, one file.
+    Sqlite,
+    /// A server.
+    Postgres,
+}
+
+/// What a connection is for: how hard its commits must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Rows whose only home is here: a commit must survive a power cut.
+    Stores,
+    /// Rows that the journal can give again: a commit must be whole, but the last ones may be lost together with the
+    /// applied LSN that they moved.
+    Projection,
+}
+
+impl Dialect {
+    /// How a transaction begins that will write. SQLite must take its write lock at once: a reader that turns writer in
+    /// the middle is refused without waiting.
+    pub(crate) const fn begin_write(self) -> &'static str {
+        match self {
+            Dialect::Sqlite => "BEGIN IMMEDIATE",
+            Dialect::Postgres => "BEGIN",
+        }
+    }
+
+    /// How a transaction begins whose reads must all see one moment.
+    pub(crate) const fn begin_snapshot(self) -> &'static str {
+        match self {
+            Dialect::Sqlite => "BEGIN",
+            Dialect::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        }
+    }
+
+    fn settings(self, purpose: Purpose) -> Vec<String> {
+        match (self, purpose) {
+            (Dialect::Sqlite, Purpose::Stores) => vec!["PRAGMA journal_mode = WAL".into(), "PRAGMA synchronous = FULL".into()],
+            (Dialect::Sqlite, Purpose::Projection) => vec![
+                "PRAGMA journal_mode = WAL".into(),
+                "PRAGMA synchronous = NORMAL".into(),
+                format!("PRAGMA wal_autocheckpoint = {SQLITE_CHECKPOINT_PAGES}"),
+                format!("PRAGMA cache_size = -{SQLITE_WRITER_CACHE_KIB}"),
+            ],
+            (Dialect::Postgres, Purpose::Stores) => vec!["SET synchronous_commit = on".into()],
+            (Dialect::Postgres, Purpose::Projection) => vec!["SET synchronous_commit = off".into()],
+        }
+    }
+}
+
+/// A database with its tables in place, and the connections to it. Clones share them.
+#[derive(Debug, Clone)]
+pub struct Database {
+    pub(crate) pool: AnyPool,
+    pub(crate) dialect: Dialect,
+}
+
+impl Database {
+    /// Connects and brings the tables up to date; a SQLite file is made when it is not there.
+    pub async fn open(url: &DatabaseUrl) -> Result<Database, PersistenceError> {
+        let dialect = url.dialect();
+        let pool = AnyPoolOptions::new()
+            .max_connections(POOL_CONNECTIONS_MAX)
+            .acquire_timeout(Duration::from_millis(CONNECT_TIMEOUT_MS))
+            .after_connect(move |connection, _| Box::pin(apply_settings(connection, dialect, Purpose::Stores)))
+            .connect_with(options(url)?)
+            .await
+            .map_err(PersistenceError::sql("connect to the database"))?;
+        let mut connection = pool.acquire().await.map_err(PersistenceError::sql("connect to the database"))?;
+        schema::migrate(&mut connection, dialect).await?;
+        drop(connection);
+        Ok(Database { pool, dialect })
+    }
+
+    /// Reads of what the projection holds.
+    pub fn queries(&self) -> Queries {
+        Queries::new(self.clone())
+    }
+
+    /// The slow side's own tables.
+    pub fn stores(&self) -> Stores {
+        Stores::new(self.clone())
+    }
+
+    /// Closes every connection; clones can't be used any more.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// One connection of its own, tables up to date.
+pub(crate) async fn connect(url: &DatabaseUrl, purpose: Purpose) -> Result<AnyConnection, PersistenceError> {
+    let options = options(url)?;
+    let attempt = tokio::time::timeout(Duration::from_millis(CONNECT_TIMEOUT_MS), options.connect());
+    let timed_out = |_| PersistenceError::sql("connect to the database")(sqlx::Error::PoolTimedOut);
+    let connected = attempt.await.map_err(timed_out)?;
+    let mut connection = connected.map_err(PersistenceError::sql("connect to the database"))?;
+    let applied = apply_settings(&mut connection, url.dialect(), purpose).await;
+    applied.map_err(PersistenceError::sql("set the connection up"))?;
+    schema::migrate(&mut connection, url.dialect()).await?;
+    Ok(connection)
+}
+
+fn options(url: &DatabaseUrl) -> Result<AnyConnectOptions, PersistenceError> {
+    sqlx::any::install_default_drivers();
+    let options = AnyConnectOptions::from_str(&url.driver_address());
+    // Statements of many rows are hundreds of kilobytes of text: they have no place in a log.
+    let quiet = |options: AnyConnectOptions| {
+        options.log_statements(LevelFilter::Off).log_slow_statements(LevelFilter::Off, Duration::MAX)
+    };
+    options.map(quiet).map_err(|_| PersistenceError::DatabaseUrl { fault: "it can't be read as a URL" })
+}
+
+async fn apply_settings(connection: &mut AnyConnection, dialect: Dialect, purpose: Purpose) -> Result<(), sqlx::Error> {
+    for setting in dialect.settings(purpose) {
+        connection.execute(sqlx::AssertSqlSafe(setting)).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,96 @@
+//! The tables, as a numbered list of steps that only grows. A step that has run anywhere is never changed.
+//!
+//! `{int}` and `{blob}` are the two words that differ: SQLite's INTEGER has 64 bits, PostgreSQL's has 32; PostgreSQL calls
+//! a blob BYTEA. Times are microseconds since 1970, amounts minor units, ids their twelve bytes.
+
+use sqlx::{AnyConnection, Connection, Executor, Row};
+
+use super::Dialect;
+use crate::error::PersistenceError;
+
+/// Two processes that start at once must not both migrate; the number is ours, nothing else locks it.
+const POSTGRES_LOCK: &str = "SELECT pg_advisory_xact_lock(721900411)";
+
+/// The steps; the version of a database is how many of them it has.
+const STEPS: &[&[&str]] = &[&[
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
+    "CREATE TABLE merchants (id {blob} PRIMARY KEY, name TEXT NOT NULL, settings TEXT NOT NULL, active {int} NOT NULL)",
+    "CREATE TABLE api_keys (id {blob} PRIMARY KEY, hash {blob} NOT NULL UNIQUE, kind {int} NOT NULL, \
+     merchant {blob} NOT NULL, name TEXT NOT NULL, created_at {int} NOT NULL)",
+    "CREATE INDEX api_keys_merchant ON api_keys (merchant)",
+    "CREATE TABLE processors (number {int} PRIMARY KEY, id {blob} NOT NULL UNIQUE, name TEXT NOT NULL, kind TEXT NOT NULL)",
+    // One row: how far the tables below have come, and of which journal they are.
+    "CREATE TABLE projection (one {int} PRIMARY KEY CHECK (one = 1), applied_lsn {int} NOT NULL, journal_id TEXT NOT NULL)",
+    // The newest version of each transaction. What is NULL in an index's condition stays out of the index.
+    "CREATE TABLE transactions (id {blob} PRIMARY KEY, merchant {blob} NOT NULL, parent {blob}, verb {int} NOT NULL, \
+     status {int} NOT NULL, version {int} NOT NULL, lsn {int} NOT NULL, response_code {int} NOT NULL, \
+     amount {int} NOT NULL, amount_authorized {int} NOT NULL, amount_captured {int} NOT NULL, \
+     amount_settled {int} NOT NULL, amount_refunded {int} NOT NULL, currency {int} NOT NULL, processor {int} NOT NULL, \
+     batch {blob}, batch_share {int}, is_open {int} NOT NULL, created_at {int} NOT NULL, updated_at {int} NOT NULL, captured_at {int}, \
+     settled_at {int}, order_id TEXT, first_six {int} NOT NULL, last_four {int} NOT NULL, rrn TEXT, body {blob} NOT NULL)",
+    "CREATE INDEX transactions_created ON transactions (created_at, id)",
+    "CREATE INDEX transactions_merchant ON transactions (merchant, created_at)",
+    "CREATE INDEX transactions_open ON transactions (id) WHERE is_open = 1",
+    "CREATE INDEX transactions_batch ON transactions (batch, id) WHERE batch IS NOT NULL",
+    // Holds all that the totals of unsettled batches need, so that recovery reads no row for them.
+    "CREATE INDEX transactions_unsettled ON transactions (batch, verb, batch_share) WHERE batch_share IS NOT NULL",
+    "CREATE INDEX transactions_parent ON transactions (parent) WHERE parent IS NOT NULL",
+    "CREATE INDEX transactions_rrn ON transactions (rrn) WHERE rrn IS NOT NULL",
+    "CREATE INDEX transactions_order ON transactions (merchant, order_id) WHERE order_id IS NOT NULL",
+    // Every version that there was: answers are repeated from it, and an operator reads a transaction's story in it.
+    "CREATE TABLE versions (lsn {int} PRIMARY KEY, transaction_id {blob} NOT NULL, version {int} NOT NULL, \
+     kind {int} NOT NULL, recorded_at {int} NOT NULL, body {blob} NOT NULL)",
+    "CREATE INDEX versions_transaction ON versions (transaction_id, version)",
+    "CREATE TABLE idempotency (key_hash {blob} PRIMARY KEY, request_hash {blob} NOT NULL, transaction_id {blob} NOT NULL, \
+     verb {int} NOT NULL, answer_version {int} NOT NULL, expires_at {int} NOT NULL)",
+    "CREATE INDEX idempotency_expiry ON idempotency (expires_at)",
+    "CREATE TABLE batches (id {blob} PRIMARY KEY, merchant {blob} NOT NULL, processor {int} NOT NULL, \
+     number {int} NOT NULL, state {int} NOT NULL, lsn {int} NOT NULL, currency {int} NOT NULL, \
+     capture_count {int} NOT NULL, credit_count {int} NOT NULL, captured {int} NOT NULL, credited {int} NOT NULL, \
+     opened_at {int} NOT NULL, closed_at {int}, answered_at {int}, body {blob} NOT NULL)",
+    "CREATE INDEX batches_number ON batches (merchant, processor, number)",
+    "CREATE INDEX batches_unfinished ON batches (id) WHERE state <> 5",
+]];
+
+/// Brings the tables up to date, in one transaction: a crash in between leaves them as they were.
+pub(super) async fn migrate(connection: &mut AnyConnection, dialect: Dialect) -> Result<(), PersistenceError> {
+    const OPERATION: &str = "bring the tables up to date";
+    let mut transaction = connection.begin_with(dialect.begin_write()).await.map_err(PersistenceError::sql(OPERATION))?;
+    if dialect == Dialect::Postgres {
+        transaction.execute(POSTGRES_LOCK).await.map_err(PersistenceError::sql(OPERATION))?;
+    }
+    let found = version(&mut transaction, dialect).await.map_err(PersistenceError::sql(OPERATION))?;
+    let known = STEPS.len() as i64;
+    if found > known {
+        return Err(PersistenceError::SchemaFromFuture { found, known });
+    }
+    for statement in STEPS.iter().skip(found as usize).copied().flatten() {
+        let statement = sqlx::AssertSqlSafe(in_words_of(dialect, statement));
+        transaction.execute(statement).await.map_err(PersistenceError::sql(OPERATION))?;
+    }
+    if found < known {
+        let update = sqlx::query("UPDATE schema_version SET version = $1").bind(known);
+        update.execute(&mut *transaction).await.map_err(PersistenceError::sql(OPERATION))?;
+    }
+    transaction.commit().await.map_err(PersistenceError::sql(OPERATION))
+}
+
+async fn version(connection: &mut AnyConnection, dialect: Dialect) -> Result<i64, sqlx::Error> {
+    let table = in_words_of(dialect, "CREATE TABLE IF NOT EXISTS schema_version (version {int} NOT NULL)");
+    connection.execute(sqlx::AssertSqlSafe(table)).await?;
+    match connection.fetch_optional("SELECT version FROM schema_version").await? {
+        Some(row) => row.try_get(0),
+        None => {
+            connection.execute("INSERT INTO schema_version (version) VALUES (0)").await?;
+            Ok(0)
+        }
+    }
+}
+
+fn in_words_of(dialect: Dialect, statement: &str) -> String {
+    let (int, blob) = match dialect {
+        Dialect::Sqlite => ("INTEGER", "BLOB"),
+        Dialect::Postgres => ("BIGINT", "BYTEA"),
+    };
+    statement.replace("{int}", int).replace("{blob}", blob)
+}

@@ -1,0 +1,45 @@
+//! The slow side's own tables: what is configured and not decided, and has no other home than SQL.
+//!
+//! Lives here: merchants, API keys, processors, and small facts of the installation. Must not live here: anything that the
+//! journal carries. Writes are few and survive a power cut; fronts keep what they read often in caches of their own.
+
+mod api_keys;
+mod merchants;
+mod processors;
+
+#[cfg(test)]
+mod tests;
+
+pub use api_keys::{ApiKey, KeyKind};
+pub use merchants::Merchant;
+pub use processors::Processor;
+
+use crate::error::PersistenceError;
+use crate::sql::{Database, Fields};
+
+/// Reads and writes of the stores. Clones share the connections.
+#[derive(Debug, Clone)]
+pub struct Stores {
+    database: Database,
+}
+
+impl Stores {
+    pub(crate) fn new(database: Database) -> Stores {
+        Stores { database }
+    }
+
+    /// Keeps a small fact of the installation under a name, in place of what was there.
+    pub async fn put_meta(&self, key: &str, value: &str) -> Result<(), PersistenceError> {
+        let upsert = "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+        let put = sqlx::query(upsert).bind(key).bind(value).execute(&self.database.pool).await;
+        put.map(drop).map_err(PersistenceError::sql("keep a fact of the installation"))
+    }
+
+    /// The fact under a name.
+    pub async fn meta(&self, key: &str) -> Result<Option<String>, PersistenceError> {
+        let select = sqlx::query("SELECT value FROM meta WHERE key = $1").bind(key);
+        let row = select.fetch_optional(&self.database.pool).await;
+        let row = row.map_err(PersistenceError::sql("read a fact of the installation"))?;
+        row.map(|row| Fields::of(&row, "meta").text("value")).transpose()
+    }
+}
