@@ -30,6 +30,7 @@ const TYPES: [Mti; 20] = [
     Mti::NETWORK_RESPONSE,
 ];
 
+/// Fixed: a failure names the whole message, and the next run fails at the same one.
 const SEED: u64 = 0x5eed_8583;
 
 /// xorshift64*: small, and the same on every machine.
@@ -130,7 +131,6 @@ fn both_write_the_same_bytes_and_read_each_others() {
     unsafe { std::env::set_var("SPEC_FILE", PEER_TABLE) };
     let spec = iso_spec::spec("");
     let mut dice = Dice(SEED);
-    println!("seed {SEED:#x}");
     for round in 0..1_000 {
         let share = 2 + dice.below(12);
         let numbers: Vec<u8> = (2..=128).filter(|n| TSYS.field(*n).is_some() && dice.below(share) == 0).collect();
