@@ -126,7 +126,7 @@ pub(super) fn belongs_in(class: Class, frame: &[u8], start: usize, length: usize
 /// Texts of the usual length are tested in one or two steps, where eight bytes can be loaded.
 #[inline]
 fn all_in(frame: &[u8], start: usize, length: usize, strangers: impl Fn(u64) -> u64) -> bool {
-    let word = |at: usize| frame.get(at..at + 8).and_then(<[u8]>::first_chunk).map(|bytes| u64::from_le_bytes(*bytes));
+    let word = |at: usize| frame.get(at..).and_then(<[u8]>::first_chunk).map(|bytes| u64::from_le_bytes(*bytes));
     if length <= 8 {
         if let Some(only) = word(start) {
             return strangers(only) & mask(length) == 0;

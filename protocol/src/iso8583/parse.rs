@@ -280,7 +280,7 @@ fn read_field(spec: &'static Spec, frame: &[u8], number: u8, at: usize) -> Resul
         0 => (usize::from(field.bounds.max), at),
         width => read_length(field, frame, part, at, width)?,
     };
-    let width = field.encoding.width(units);
+    let width = if field.bounds.plain { units } else { field.encoding.width(units) };
     if frame.len() - start < width {
         return Err(truncated(frame, part, start, width));
     }

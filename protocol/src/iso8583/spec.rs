@@ -172,7 +172,7 @@ pub(super) struct Bounds {
     pub(super) max: u16,
     /// Bytes of the length prefix; none when the field is fixed.
     pub(super) prefix_width: u8,
-    /// Whether the content is ASCII text with nothing to know but its class: no date, no sign, no filler of another class.
+    /// Whether the content is ASCII text of one class: no sign in front, no filler of another class.
     pub(super) plain: bool,
 }
 
@@ -329,10 +329,7 @@ impl Field {
             (Length::Lll(max), _) => (self.length_min, max, self.prefix.width(3)),
         };
         let filler_belongs = matches!((self.pad, self.class), (Pad::None, _) | (_, Class::Ans));
-        let plain = matches!(self.encoding, Encoding::Ascii)
-            && matches!(self.calendar, Calendar::None)
-            && !matches!(self.class, Class::Xn)
-            && filler_belongs;
+        let plain = matches!(self.encoding, Encoding::Ascii) && !matches!(self.class, Class::Xn) && filler_belongs;
         self.bounds = Bounds { min, max, prefix_width, plain };
         self
     }

@@ -120,7 +120,10 @@ pub(super) fn unpadded<'a>(field: &Field, wire: &'a [u8], units: usize) -> (&'a 
 /// Checks the content that starts in a frame at `start` against its row. A fault comes with its offset in the content.
 #[inline]
 pub(super) fn check(field: &Field, frame: &[u8], start: usize, units: usize) -> Result<(), (usize, Reason)> {
-    if field.bounds.plain && belongs_in(field.class, frame, start, units) {
+    if field.bounds.plain
+        && belongs_in(field.class, frame, start, units)
+        && (field.calendar == Calendar::None || exists(field.calendar, frame.get(start..).unwrap_or_default()))
+    {
         return Ok(());
     }
     let end = start + field.encoding.width(units);
@@ -235,7 +238,7 @@ pub(super) fn write_prefix(prefix: Prefix, length: usize, out: &mut [u8]) {
 #[inline]
 pub(super) fn write_value(field: &Field, value: &[u8], out: &mut [u8]) -> bool {
     if field.bounds.plain && value.len() == out.len() {
-        return copy_belonging(field.class, value, out);
+        return copy_belonging(field.class, value, out) && (field.calendar == Calendar::None || exists(field.calendar, value));
     }
     write_slowly(field, value, out)
 }
