@@ -1,0 +1,53 @@
+//! Switchyard beside what one would use instead, measured in one run and interleaved, one table.
+//!
+//! Each row alternates ours and its baseline several times and prints the median of the ratios with their spread, so that a machine
+//! whose speed drifts does not favour either. `--smoke` runs everything once, briefly: it shows that the benches work, its
+//! figures mean nothing.
+#![allow(clippy::float_arithmetic, reason = "ratios and rates for people; no money here")]
+#![allow(clippy::print_stdout, reason = "the table is the program's result")]
+
+mod codec;
+mod journal;
+mod rest;
+mod shard;
+mod table;
+
+use std::time::Duration;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// How long and how often each side of a row is measured.
+#[derive(Debug, Clone, Copy)]
+pub struct Effort {
+    /// Rounds; each measures ours and the baseline once.
+    pub rounds: usize,
+    /// Time of one measurement of something that runs in this process.
+    pub in_process: Duration,
+    /// Time of one measurement of a server under load.
+    pub under_load: Duration,
+}
+
+const FULL: Effort = Effort { rounds: 5, in_process: Duration::from_millis(400), under_load: Duration::from_secs(4) };
+const SMOKE: Effort = Effort { rounds: 1, in_process: Duration::from_millis(20), under_load: Duration::from_millis(500) };
+
+fn main() -> anyhow::Result<()> {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [rest::ECHO_WORD] => rest::serve_echo(),
+        [] => measure(FULL),
+        ["--smoke"] => measure(SMOKE),
+        _ => anyhow::bail!("side-by-side takes no argument, or --smoke"),
+    }
+}
+
+fn measure(effort: Effort) -> anyhow::Result<()> {
+    // Before any thread runs: the peer reads its environment once.
+    codec::name_peer_table();
+    let mut rows = vec![shard::apply(effort)];
+    rows.extend(codec::both_ways(effort)?);
+    rows.extend(journal::appends(effort)?);
+    rows.extend(rest::sale_beside_echo(effort)?);
+    print!("{}", table::render(&rows));
+    Ok(())
+}
