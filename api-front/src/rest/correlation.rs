@@ -1,0 +1,75 @@
+//! The name of a request: the caller's when it is sane, else ours, on every response there is.
+
+use crate::rest::limits::REQUEST_ID_MAX_CHARS;
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::Response;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
+
+/// Draws names for requests that come without one: unique over restarts, because the start's moment is in them.
+#[derive(Clone)]
+pub(crate) struct RequestNames(Arc<Counter>);
+
+struct Counter {
+    start_micros: i64,
+    drawn: AtomicU64,
+}
+
+impl RequestNames {
+    pub(crate) fn starting_at(start_micros: i64) -> RequestNames {
+        RequestNames(Arc::new(Counter { start_micros, drawn: AtomicU64::new(0) }))
+    }
+
+    fn draw(&self) -> HeaderValue {
+        let number = self.0.drawn.fetch_add(1, Ordering::Relaxed);
+        let name = format!("req-{:x}-{number:x}", self.0.start_micros);
+        HeaderValue::try_from(name).unwrap_or(HeaderValue::from_static("req"))
+    }
+}
+
+/// Names the request, and says in the log which one failed for a reason of ours.
+pub(crate) async fn name_request(State(names): State<RequestNames>, request: Request, next: Next) -> Response {
+    let name = request.headers().get(REQUEST_ID).filter(|name| is_sane(name)).cloned().unwrap_or_else(|| names.draw());
+    let method = request.method().clone();
+    let mut response = next.run(request).await;
+    if response.status().is_server_error() {
+        // The path is not logged: whoever puts a card number into one must not find it in our logs.
+        tracing::warn!(request_id = ?name, %method, status = response.status().as_u16(), "request not served");
+    }
+    let headers = response.headers_mut();
+    headers.insert(CORRELATION_ID, name.clone());
+    headers.insert(REQUEST_ID, name);
+    response
+}
+
+/// Visible ASCII and not too long: it is repeated in headers and logs.
+fn is_sane(name: &HeaderValue) -> bool {
+    let bytes = name.as_bytes();
+    (1..=REQUEST_ID_MAX_CHARS).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_short_visible_names_are_repeated() {
+        let sane = |text: &str| HeaderValue::from_bytes(text.as_bytes()).is_ok_and(|name| is_sane(&name));
+        assert!(sane("5f0c7b3e-6f0f-4f4e-9a52-9d3d9e6b2a10"));
+        assert!(sane(&"x".repeat(REQUEST_ID_MAX_CHARS)));
+        for text in ["", "two words", "über", &"x".repeat(REQUEST_ID_MAX_CHARS + 1)] {
+            assert!(!sane(text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn no_name_is_drawn_twice() {
+        let names = RequestNames::starting_at(7);
+        assert_ne!(names.draw(), names.draw());
+    }
+}

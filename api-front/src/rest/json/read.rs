@@ -1,0 +1,241 @@
+//! A body's JSON as borrowed values, and scopes that take typed fields out of it and name what is wrong by its full path.
+//!
+//! `null` is an absent field, an empty text an unset one, unknown fields are passed over, of a field sent twice the last holds.
+
+use crate::rest::limits::{OBJECT_FIELDS_MAX, TRAVELLING_JSON_MAX_BYTES};
+use crate::rest::problem::Problem;
+use protocol::limits::AMOUNT_MAX_MINOR;
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::fmt;
+
+/// Fields that travel along and come back as sent: their text is kept, not their values.
+const RAW_FIELDS: [&str; 3] = ["custom_fields", "line_items", "descriptor"];
+
+/// One value. No floating-point number is kept: no field of ours is one.
+#[derive(Clone)]
+enum Node<'a> {
+    Null,
+    Flag(bool),
+    Integer(u64),
+    OtherNumber,
+    Text(Cow<'a, str>),
+    List,
+    Object(Object<'a>),
+    Raw(&'a str),
+}
+
+#[derive(Clone, Default)]
+struct Object<'a>(Vec<(Cow<'a, str>, Node<'a>)>);
+
+/// A whole body: a JSON object.
+pub(crate) struct Document<'a>(Object<'a>);
+
+impl<'a> Document<'a> {
+    /// Reads a body. Empty bytes are an empty object: captures, voids and refunds need no body.
+    pub(crate) fn read(bytes: &'a [u8]) -> Result<Document<'a>, Problem> {
+        let text = std::str::from_utf8(bytes).map_err(|error| Problem::NotUtf8 { at: error.valid_up_to() })?;
+        if text.trim_ascii().is_empty() {
+            return Ok(Document(Object::default()));
+        }
+        let node: Node<'a> = serde_json::from_str(text).map_err(|error| Problem::Malformed { reason: error.to_string() })?;
+        match node {
+            Node::Object(object) => Ok(Document(object)),
+            Node::Null => Ok(Document(Object::default())),
+            other => Err(Problem::invalid("body", format!("must be a JSON object, got {}", other.kind()))),
+        }
+    }
+
+    /// The body's own fields.
+    pub(crate) fn scope(&self) -> Scope<'_, 'a> {
+        Scope { object: Some(&self.0), prefix: "" }
+    }
+}
+
+/// The fields of one object of a body, or of an object that was not sent: all its fields are absent.
+#[derive(Clone, Copy)]
+pub(crate) struct Scope<'n, 'a> {
+    object: Option<&'n Object<'a>>,
+    /// What stands before a field's name in a message: `payment_method.card.`
+    prefix: &'static str,
+}
+
+impl<'n, 'a> Scope<'n, 'a> {
+    fn get(&self, name: &str) -> Option<&'n Node<'a>> {
+        let fields = &self.object?.0;
+        let (_, node) = fields.iter().rev().find(|(found, _)| found == name)?;
+        (!matches!(node, Node::Null)).then_some(node)
+    }
+
+    /// True when the field is there and not `null`, of whatever type.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
+    /// The complaint about a field of this scope.
+    pub(crate) fn invalid(&self, name: &str, reason: impl Into<Cow<'static, str>>) -> Problem {
+        Problem::invalid(format!("{}{name}", self.prefix), reason)
+    }
+
+    fn wrong_type(&self, name: &str, wanted: &str, node: &Node<'_>) -> Problem {
+        self.invalid(name, format!("must be {wanted}, got {}", node.kind()))
+    }
+
+    /// A text; an empty one is an unset one.
+    pub(crate) fn text(&self, name: &str) -> Result<Option<&'n str>, Problem> {
+        match self.get(name) {
+            None => Ok(None),
+            Some(Node::Text(text)) => Ok(Some(text.as_ref()).filter(|text| !text.is_empty())),
+            Some(other) => Err(self.wrong_type(name, "a text", other)),
+        }
+    }
+
+    /// A count or a number of seconds: an integer of at least zero.
+    pub(crate) fn integer(&self, name: &str) -> Result<Option<u64>, Problem> {
+        match self.get(name) {
+            None => Ok(None),
+            Some(Node::Integer(number)) => Ok(Some(*number)),
+            Some(other) => Err(self.wrong_type(name, "an integer of at least 0", other)),
+        }
+    }
+
+    /// An amount in minor units.
+    pub(crate) fn amount(&self, name: &str) -> Result<Option<u64>, Problem> {
+        match self.get(name) {
+            None => Ok(None),
+            Some(Node::Integer(amount)) if *amount <= AMOUNT_MAX_MINOR => Ok(Some(*amount)),
+            Some(Node::Integer(_)) => Err(self.invalid(name, format!("must be at most {AMOUNT_MAX_MINOR}"))),
+            Some(other) => Err(self.wrong_type(name, "an integer of at least 0 in minor units (1299 is 12.99)", other)),
+        }
+    }
+
+    /// Yes or no.
+    pub(crate) fn flag(&self, name: &str) -> Result<Option<bool>, Problem> {
+        match self.get(name) {
+            None => Ok(None),
+            Some(Node::Flag(flag)) => Ok(Some(*flag)),
+            Some(other) => Err(self.wrong_type(name, "true or false", other)),
+        }
+    }
+
+    /// The fields of an object in this one. `prefix` is its full path with the dot behind it.
+    pub(crate) fn object(&self, name: &str, prefix: &'static str) -> Result<Scope<'n, 'a>, Problem> {
+        match self.get(name) {
+            None => Ok(Scope { object: None, prefix }),
+            Some(Node::Object(object)) => Ok(Scope { object: Some(object), prefix }),
+            Some(other) => Err(self.wrong_type(name, "an object", other)),
+        }
+    }
+
+    /// The text of a value that comes back as sent, one of [`RAW_FIELDS`]. `openers` are the characters it may begin with.
+    pub(crate) fn raw(&self, name: &str, openers: &str, wanted: &str) -> Result<Option<&'a str>, Problem> {
+        let raw = match self.get(name) {
+            None => return Ok(None),
+            Some(Node::Raw(raw)) => *raw,
+            Some(other) => return Err(self.wrong_type(name, wanted, other)),
+        };
+        if !raw.starts_with(|first| openers.contains(first)) {
+            return Err(self.invalid(name, format!("must be {wanted}")));
+        }
+        if raw.len() > TRAVELLING_JSON_MAX_BYTES {
+            return Err(self.invalid(name, format!("must be at most {TRAVELLING_JSON_MAX_BYTES} bytes of JSON")));
+        }
+        Ok(Some(raw).filter(|raw| *raw != "\"\""))
+    }
+}
+
+impl Node<'_> {
+    /// Names the type and never the value, which may be a card number in the wrong place.
+    fn kind(&self) -> &'static str {
+        match self {
+            Node::Null => "null",
+            Node::Flag(_) => "a boolean",
+            Node::Integer(_) => "a number",
+            Node::OtherNumber => "a number that is negative, fractional or too large",
+            Node::Text(_) => "a text",
+            Node::List => "a list",
+            Node::Object(_) => "an object",
+            Node::Raw(_) => "JSON",
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Node<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Node<'de>, D::Error> {
+        deserializer.deserialize_any(NodeVisitor)
+    }
+}
+
+struct NodeVisitor;
+
+/// Accepts every value, so that a type is complained about where its path is known.
+impl<'de> Visitor<'de> for NodeVisitor {
+    type Value = Node<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Node<'de>, E> {
+        Ok(Node::Null)
+    }
+
+    fn visit_bool<E>(self, flag: bool) -> Result<Node<'de>, E> {
+        Ok(Node::Flag(flag))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Node<'de>, E> {
+        Ok(Node::Integer(number))
+    }
+
+    fn visit_i64<E>(self, _negative: i64) -> Result<Node<'de>, E> {
+        Ok(Node::OtherNumber)
+    }
+
+    fn visit_f64<E>(self, _fraction: f64) -> Result<Node<'de>, E> {
+        Ok(Node::OtherNumber)
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Node<'de>, E> {
+        Ok(Node::Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Node<'de>, E> {
+        Ok(Node::Text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Node<'de>, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Node::List)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node<'de>, A::Error> {
+        let mut fields = Vec::with_capacity(16);
+        while let Some(Name(name)) = map.next_key()? {
+            if fields.len() == OBJECT_FIELDS_MAX {
+                return Err(A::Error::custom(format_args!("more than {OBJECT_FIELDS_MAX} fields in one object")));
+            }
+            let node = if RAW_FIELDS.contains(&name.as_ref()) { raw_value(&mut map)? } else { map.next_value()? };
+            fields.push((name, node));
+        }
+        Ok(Node::Object(Object(fields)))
+    }
+}
+
+fn raw_value<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Node<'de>, A::Error> {
+    let raw = map.next_value::<&'de RawValue>()?.get();
+    Ok(if raw == "null" { Node::Null } else { Node::Raw(raw) })
+}
+
+/// A field's name, borrowed where it has no escapes.
+struct Name<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Name<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Name<'de>, D::Error> {
+        match Node::deserialize(deserializer)? {
+            Node::Text(name) => Ok(Name(name)),
+            other => Err(D::Error::custom(format_args!("a field's name must be a text, got {}", other.kind()))),
+        }
+    }
+}

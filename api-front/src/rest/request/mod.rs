@@ -1,0 +1,23 @@
+//! Bodies of the transaction calls, read and validated into values of our own. Pure: bytes in, a request or a problem out.
+//!
+//! Must not live here: HTTP, the sealing of cards, anything that asks the switch. Card numbers are in [`Pan`]s from here on.
+//!
+//! [`Pan`]: protocol::secret::Pan
+
+mod card;
+mod checks;
+mod create;
+mod idempotency;
+mod step;
+mod travelling;
+
+pub use card::Card;
+pub use create::Create;
+pub use idempotency::Key;
+pub use step::Step;
+
+pub(crate) use idempotency::SentKey;
+pub(crate) use travelling::ADDRESSES;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,128 @@
+//! The transaction calls: extract, command, await, view.
+
+use super::answer::{ok, prefers_representation, resulted};
+use super::auth::Right;
+use super::body;
+use super::command::{Asker, Built, of_create, of_step};
+use super::problem::Problem;
+use super::request::{Create, Key, SentKey, Step};
+use super::view::{Shown, list_of_one};
+use super::{Caller, Front};
+use crate::switch::handle::Answered;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{ConnectInfo, Path, Request, State};
+use axum::http::HeaderMap;
+use axum::http::request::Parts;
+use axum::response::Response;
+use protocol::command::flag;
+use protocol::id::Xid;
+use std::net::{IpAddr, SocketAddr};
+
+/// The id in a path; one that can't be read is not there.
+type PathId = Result<Path<String>, PathRejection>;
+
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+/// `POST /api/transaction`
+pub(super) async fn create(State(front): State<Front>, request: Request) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
+    let caller = front.caller(&parts.headers, Right::Pay).await?;
+    let mut create = body::read(&parts.headers, body, Create::parse).await?;
+    if create.flags & flag::BYPASS_RULES != 0 {
+        // No key has that right before rights of keys exist.
+        return Err(Problem::Forbidden("bypass_rule_engine: this key may not pass the rules by"));
+    }
+    let processor = front.processor_index(create.processor)?;
+    let key = key(&parts.headers, std::mem::take(&mut create.key))?;
+    let asker = front.asker(&caller, key.as_ref(), peer(&parts));
+    let built = of_create(create, processor, &asker, front.switch.sealer())?;
+    front.carry(&caller, &parts.headers, built).await
+}
+
+/// `GET /api/transaction/{id}`
+pub(super) async fn read(State(front): State<Front>, id: PathId, headers: HeaderMap) -> Result<Response, Problem> {
+    let caller = front.caller(&headers, Right::Manage).await?;
+    let found = front.switch.transaction(caller.merchant.id, transaction_id(id)?).await;
+    let version = found.map_err(Problem::Unavailable)?.ok_or(Problem::NotFound)?;
+    let processors = front.switch.processors();
+    let shown = Shown::present(version.transaction(), version.tail(), caller.merchant.compat, processors);
+    Ok(ok(list_of_one(&shown)))
+}
+
+/// `POST /api/transaction/{id}/capture`
+pub(super) async fn capture(state: State<Front>, id: PathId, request: Request) -> Result<Response, Problem> {
+    step(state, id, request, Step::parse_capture).await
+}
+
+/// `POST /api/transaction/{id}/void`
+pub(super) async fn void(state: State<Front>, id: PathId, request: Request) -> Result<Response, Problem> {
+    step(state, id, request, Step::parse_void).await
+}
+
+/// `POST /api/transaction/{id}/refund`
+pub(super) async fn refund(state: State<Front>, id: PathId, request: Request) -> Result<Response, Problem> {
+    step(state, id, request, Step::parse_refund).await
+}
+
+async fn step(
+    State(front): State<Front>,
+    id: PathId,
+    request: Request,
+    parse: fn(&[u8]) -> Result<Step, Problem>,
+) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
+    let caller = front.caller(&parts.headers, Right::Manage).await?;
+    let target = transaction_id(id)?;
+    let mut step = body::read(&parts.headers, body, parse).await?;
+    let key = key(&parts.headers, std::mem::take(&mut step.key))?;
+    let asker = front.asker(&caller, key.as_ref(), None);
+    let built = of_step(step, target, &asker, front.switch.sealer());
+    front.carry(&caller, &parts.headers, built).await
+}
+
+impl Front {
+    fn asker<'a>(&self, caller: &'a Caller, key: Option<&'a Key>, peer: Option<IpAddr>) -> Asker<'a> {
+        Asker {
+            merchant: &caller.merchant,
+            user_id: &caller.key.id,
+            user_name: &caller.key.name,
+            peer,
+            id: self.switch.draw_id(),
+            today: self.switch.now().civil(),
+            key,
+        }
+    }
+
+    /// The index of the processor that a request names; 0 when it names none.
+    fn processor_index(&self, id: Option<Xid>) -> Result<u16, Problem> {
+        let Some(id) = id else { return Ok(0) };
+        self.switch.processors().by_id(&id).map(|found| found.index).ok_or_else(Problem::unknown_processor)
+    }
+
+    /// Hands the command over, waits, and renders the version that answers.
+    async fn carry(&self, caller: &Caller, headers: &HeaderMap, built: Built) -> Result<Response, Problem> {
+        match self.switch.command(&built.command, &built.tail, built.cvv).await {
+            Answered::Version { version, verb, replayed } => {
+                let (transaction, processors) = (version.transaction(), self.switch.processors());
+                let shown = Shown::answer(transaction, version.tail(), verb, caller.merchant.compat, processors);
+                Ok(resulted(shown.body(prefers_representation(headers)), &transaction.id, replayed))
+            }
+            Answered::Refused(refusal) => Err(Problem::Refused(refusal)),
+            Answered::Unavailable(reason) => Err(Problem::Unavailable(reason)),
+        }
+    }
+}
+
+fn transaction_id(id: PathId) -> Result<Xid, Problem> {
+    let Path(text) = id.map_err(|_| Problem::NotFound)?;
+    text.parse().map_err(|_| Problem::NotFound)
+}
+
+fn key(headers: &HeaderMap, sent: SentKey) -> Result<Option<Key>, Problem> {
+    sent.with_header(headers.get(IDEMPOTENCY_KEY).map(|value| value.as_bytes()))
+}
+
+/// The client's address, where the listener has noted it.
+fn peer(parts: &Parts) -> Option<IpAddr> {
+    parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip().to_canonical())
+}
