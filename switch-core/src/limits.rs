@@ -40,6 +40,9 @@ pub const EVICTION_ABOVE_PERCENT: u32 = 75;
 pub const EVICTION_SWEEP_SLOTS: u32 = 64;
 /// Bytes of one block of the tail pool.
 pub const TAIL_BLOCK_BYTES: usize = 256;
+/// A turn's records and views are put aside as a turn of their own past this, bytes. One operation more fits what the journal
+/// writes at once.
+pub const TURN_CLOSES_AT_BYTES: usize = 1 << 20;
 /// Shards that a switch can have: their trace numbers share one range.
 pub const SHARDS_MAX: u16 = 64;
 

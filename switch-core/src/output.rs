@@ -124,6 +124,11 @@ impl Effects {
         self.record_count
     }
 
+    /// Bytes of records and of views together.
+    pub(crate) fn bytes_held(&self) -> usize {
+        self.records.len() + self.views.len()
+    }
+
     /// True when there is nothing to write and nothing to say.
     pub fn is_empty(&self) -> bool {
         self.record_count == 0 && self.outputs.is_empty()

@@ -5,7 +5,7 @@
 use crate::duplicates::{Duplicates, RecentAt};
 use crate::idempotency::{KeyAt, Keys};
 use crate::input::{Input, Leg, MerchantTerms, ProcessorTerms, Sent, Token};
-use crate::limits::{Limits, SHARDS_MAX};
+use crate::limits::{Limits, SHARDS_MAX, TURN_CLOSES_AT_BYTES};
 use crate::output::{Effects, Released, Written};
 use crate::settlement::{BatchAt, Batches};
 use crate::stan::Stans;
@@ -18,7 +18,7 @@ use protocol::calendar::Micros;
 use protocol::id::Xid;
 use protocol::record::{Decided, Kind};
 use protocol::words::Verb;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 /// Sets of effects that are kept for reuse.
 const SPARE_EFFECTS_MAX: usize = 8;
@@ -100,6 +100,8 @@ pub struct Shard {
     merchants: HashTable<MerchantTerms>,
     processors: Vec<Option<Processor>>,
     pub(crate) effects: Effects,
+    /// Turns that were closed because they had become large; older than `effects`.
+    closed: VecDeque<Effects>,
     spare: Vec<Effects>,
     /// A tail on its way from the pool into a record.
     pub(crate) scratch: Vec<u8>,
@@ -130,6 +132,7 @@ impl Shard {
             merchants: HashTable::new(),
             processors: Vec::new(),
             effects: Effects::default(),
+            closed: VecDeque::new(),
             spare: Vec::with_capacity(SPARE_EFFECTS_MAX),
             scratch: Vec::new(),
             in_flight: 0,
@@ -142,7 +145,9 @@ impl Shard {
         self.now = self.now.max(now);
         while let Some(timer) = self.wheel.fire(self.now) {
             self.expired(timer);
+            self.close_large_turn();
         }
+        self.close_large_turn();
         match input {
             Input::Command { token, command, tail } => self.command(token, command, tail),
             Input::Answer(answer) => self.answered(&answer),
@@ -162,13 +167,29 @@ impl Shard {
         self.table.sweep(self.now, self.durable_sequence, &mut self.tails);
     }
 
-    /// The records and outputs since the last call; `None` when there are none.
+    /// The records and outputs of the oldest turn that was not taken; `None` when there are none. Call until `None`.
     pub fn take_effects(&mut self) -> Option<Effects> {
+        if let Some(oldest) = self.closed.pop_front() {
+            return Some(oldest);
+        }
         if self.effects.is_empty() {
             return None;
         }
+        Some(self.begin_turn())
+    }
+
+    /// Puts a turn that has become large aside, so that each fits one write of the journal. Called between operations only: the
+    /// records of one operation stay together.
+    pub(crate) fn close_large_turn(&mut self) {
+        if self.effects.bytes_held() >= TURN_CLOSES_AT_BYTES {
+            let large = self.begin_turn();
+            self.closed.push_back(large);
+        }
+    }
+
+    fn begin_turn(&mut self) -> Effects {
         let empty = self.spare.pop().unwrap_or_default();
-        Some(core::mem::replace(&mut self.effects, empty))
+        core::mem::replace(&mut self.effects, empty)
     }
 
     /// Gives released effects back: their records are durable, their buffers can be used again.

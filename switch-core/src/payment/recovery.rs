@@ -106,6 +106,7 @@ impl Shard {
         for at in self.table.places() {
             if self.table.is_occupied(at) {
                 self.resume(at);
+                self.close_large_turn();
             }
         }
         let places: Vec<_> = self.batches.places().collect();

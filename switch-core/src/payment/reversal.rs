@@ -104,6 +104,7 @@ impl Shard {
             if let Some(at) = self.table.find(id) {
                 self.cancel_alarm(at);
                 self.repeat_reversal(at);
+                self.close_large_turn();
             }
         }
         self.totals_link_up(index);
