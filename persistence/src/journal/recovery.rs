@@ -344,10 +344,11 @@ fn whole_frame_behind<F: DiskFile>(
 pub(super) fn mend<D: Disk>(disk: &D, cut: &Cut) -> Result<(), JournalError> {
     tracing::warn!(file = %cut.name, offset = cut.offset, bytes = cut.bytes, lsn = cut.lsn, found = %cut.found, "torn tail cut");
     let file = disk.open(&cut.name, Access::Commit).map_err(DiskFault::of("open", &cut.name))?;
-    let zeros = BlockBuffer::zeroed(READ_BYTES);
+    let piece_max = cut.bytes.min(READ_BYTES as u64);
+    let zeros = BlockBuffer::zeroed(piece_max as usize);
     let mut done = 0;
     while done < cut.bytes {
-        let piece = (cut.bytes - done).min(READ_BYTES as u64);
+        let piece = (cut.bytes - done).min(piece_max);
         let written = file.write_at(&zeros.bytes()[..piece as usize], cut.offset + done);
         written.map_err(DiskFault::of("zero the torn tail of", &cut.name))?;
         done += piece;

@@ -62,7 +62,7 @@ impl<D: Disk> Supply<D> {
             ready: AtomicU32::new(ready),
             urgent: AtomicBool::new(false),
             refusing: AtomicBool::new(false),
-            zeros: Mutex::new(BlockBuffer::zeroed(PIECE_BYTES as usize)),
+            zeros: Mutex::new(BlockBuffer::zeroed(PIECE_BYTES.min(segment_bytes) as usize)),
             space: SpaceGauge::new(),
             taken: bounded(1),
         }

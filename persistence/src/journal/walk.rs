@@ -117,9 +117,8 @@ fn behind(at: &Position, frame: &Frame<'_>) -> Result<Position, Found> {
     Ok(Position { offset, next_lsn: header.next_lsn(), chain: header.chain, ..*at })
 }
 
-/// Whether nothing was ever written here.
-pub(super) fn is_zero(bytes: &[u8]) -> bool {
-    // Eight lanes at a time: the compiler turns this into wide ORs.
-    let (words, rest) = bytes.as_chunks::<64>();
-    words.iter().all(|word| word.iter().fold(0, |any, byte| any | byte) == 0) && rest.iter().all(|byte| *byte == 0)
+/// Whether nothing was ever written in this block (or this shorter rest of a file).
+pub(super) fn is_zero(block: &[u8]) -> bool {
+    static ZEROS: [u8; BLOCK_BYTES] = [0; BLOCK_BYTES];
+    ZEROS.get(..block.len()).is_some_and(|zeros| zeros == block)
 }

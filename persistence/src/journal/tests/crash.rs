@@ -38,7 +38,7 @@ fn live(disk: &FakeDisk, dice: &mut Dice, acknowledged: u64, case: &str) -> u64 
 
 #[test]
 fn no_acknowledged_record_is_lost_over_any_row_of_power_cuts() {
-    for seed in 0..150 {
+    for seed in 0..60 {
         let mut dice = Dice(seed);
         let disk = FakeDisk::default();
         let mut acknowledged = 0;

@@ -8,7 +8,7 @@ use crate::journal::verify::verify_on;
 use crate::journal::{AppendError, JournalError, Log, LogOptions, Reader};
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn every_record_comes_back_at_its_lsn(
         groups in proptest::collection::vec((1u32..40, 16usize..2000, any::<bool>()), 1..60),
