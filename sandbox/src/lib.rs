@@ -1,1 +1,180 @@
-//! In preparation.
+//! The processors' side: simulated hosts with ledgers of their own and faults on command.
+//!
+//! Lives here: for each processor a folder of the same four files (wire, book, host, server), the ledger they write, the
+//! table of triggers, and the control address. Must not live here: anything of the switch; the two share the wire format and
+//! nothing else, so that a misunderstanding shows. Hosts approve whatever comes and listen on loopback only.
+//!
+//! [`start`] runs two card hosts on a thread of their own. [`tsys::Host`] is the same host as a value, for a simulator.
+
+pub mod control;
+pub mod error;
+pub mod faults;
+pub mod ledger;
+pub mod limits;
+pub mod triggers;
+pub mod tsys;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+pub use error::SandboxError;
+pub use triggers::trigger_for;
+
+use tsys::server::Server;
+
+/// How late a "late" answer is unless configured, in milliseconds: three of the sandbox's time-outs of 2,000 ms and a half.
+pub const LATE_DEFAULT_MS: u32 = 7_000;
+
+/// Where one host listens. Loopback only; port 0 takes a free one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listen {
+    /// The host's own wire.
+    pub addr: SocketAddr,
+    /// Its control address, HTTP.
+    pub control: SocketAddr,
+}
+
+impl Default for Listen {
+    fn default() -> Listen {
+        let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        Listen { addr: free, control: free }
+    }
+}
+
+/// What the sandbox is started with.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The switch's data folder; ledgers are `sandbox/<name>.ledger` in it.
+    pub data_dir: PathBuf,
+    /// The card host.
+    pub card: Listen,
+    /// The second card host, with a ledger of its own.
+    pub card_2: Listen,
+    /// How late a "late" answer is, in milliseconds.
+    pub late_ms: u32,
+}
+
+impl Options {
+    /// Free ports on loopback, ledgers under this folder.
+    pub fn new(data_dir: impl Into<PathBuf>) -> Options {
+        Options { data_dir: data_dir.into(), card: Listen::default(), card_2: Listen::default(), late_ms: LATE_DEFAULT_MS }
+    }
+}
+
+/// Where a host was bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Endpoint {
+    /// The host's own wire.
+    pub addr: SocketAddr,
+    /// Its control address, HTTP.
+    pub control: SocketAddr,
+}
+
+/// The sandbox at work. Dropping it stops it.
+#[derive(Debug)]
+pub struct Running {
+    /// The card host.
+    pub card: Endpoint,
+    /// The second card host.
+    pub card_2: Endpoint,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Running {
+    /// Closes every connection and waits for the thread to end. Ledgers are whole at any moment; nothing is flushed.
+    pub fn shutdown(mut self) {
+        self.stop_thread();
+    }
+
+    fn stop_thread(&mut self) {
+        drop(self.stop.take());
+        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the sandbox's thread has panicked");
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop_thread();
+    }
+}
+
+/// Starts the hosts on one thread of their own and returns when they listen. Blocks while the ledgers are read.
+pub fn start(options: Options) -> Result<Running, SandboxError> {
+    if options.late_ms > limits::DELAY_MAX_MS {
+        return Err(SandboxError::LateTooLong { late_ms: options.late_ms, max: limits::DELAY_MAX_MS });
+    }
+    let (stop, stopped) = oneshot::channel();
+    let (report, started) = mpsc::sync_channel(1);
+    let thread = std::thread::Builder::new().name("sandbox".to_owned()).spawn(move || run(options, report, stopped));
+    let thread = thread.map_err(SandboxError::Thread)?;
+    match started.recv() {
+        Ok(Ok((card, card_2))) => Ok(Running { card, card_2, stop: Some(stop), thread: Some(thread) }),
+        Ok(Err(error)) => Err(error),
+        Err(mpsc::RecvError) => Err(SandboxError::Thread(std::io::Error::other("it ended before it listened"))),
+    }
+}
+
+type Started = Result<(Endpoint, Endpoint), SandboxError>;
+
+fn run(options: Options, report: mpsc::SyncSender<Started>, stopped: oneshot::Receiver<()>) {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return tell(&report, Err(SandboxError::Thread(error))),
+    };
+    let opened = runtime.block_on(open(options));
+    let is_open = opened.is_ok();
+    tell(&report, opened);
+    if is_open {
+        // An error means that the other half is gone: stop, too.
+        let _ = runtime.block_on(stopped);
+    }
+    runtime.shutdown_background();
+}
+
+fn tell(report: &mpsc::SyncSender<Started>, started: Started) {
+    // Nobody listens only when the starting thread has died, and then there is nobody to serve.
+    let _ = report.send(started);
+}
+
+async fn open(options: Options) -> Started {
+    let folder = options.data_dir.join("sandbox");
+    let card = open_card_host("card", &folder, options.card, options.late_ms).await?;
+    let card_2 = open_card_host("card_2", &folder, options.card_2, options.late_ms).await?;
+    Ok((card, card_2))
+}
+
+async fn open_card_host(
+    name: &'static str,
+    folder: &std::path::Path,
+    listen: Listen,
+    late_ms: u32,
+) -> Result<Endpoint, SandboxError> {
+    let (wire, addr) = bind(listen.addr).await?;
+    let (control, control_addr) = bind(listen.control).await?;
+    let server = Server::open(name, &folder.join(name).with_extension("ledger"), late_ms)?;
+    tokio::spawn(Arc::clone(&server).listen(wire));
+    tokio::spawn(async move {
+        if let Err(error) = axum::serve(control, control::router(server)).await {
+            tracing::error!(host = name, %error, "control address stopped");
+        }
+    });
+    Ok(Endpoint { addr, control: control_addr })
+}
+
+async fn bind(addr: SocketAddr) -> Result<(TcpListener, SocketAddr), SandboxError> {
+    if !addr.ip().is_loopback() {
+        return Err(SandboxError::NotLoopback { addr });
+    }
+    let fault = |source| SandboxError::Listen { addr, source };
+    let listener = TcpListener::bind(addr).await.map_err(fault)?;
+    let bound = listener.local_addr().map_err(fault)?;
+    Ok((listener, bound))
+}

@@ -1,0 +1,173 @@
+//! Batches: the host compares with its own open items, whole or not at all.
+
+use protocol::calendar::Micros;
+use protocol::iso8583::FRAME_HEADER_BYTES;
+use sandbox::ledger::{Entry, Kind, Marks, ROW_BYTES, Row};
+use sandbox::tsys::{ConnectionId, Host, Replies};
+
+use crate::client::{Answer, Hosts, Request};
+
+/// A host as a value, with a clock that the test turns.
+struct Bare {
+    host: Host,
+    now: Micros,
+    rows: Vec<Row>,
+}
+
+impl Bare {
+    fn signed_on() -> Bare {
+        let mut bare = Bare { host: Host::new(100), now: Micros::from_date(2026, 11, 21), rows: Vec::new() };
+        bare.ask(&Request::network("001"));
+        bare
+    }
+
+    fn ask(&mut self, request: &Request) -> Answer {
+        let mut replies = Replies::default();
+        self.host.accept(self.now, ConnectionId(1), &request.frame()[FRAME_HEADER_BYTES..], &mut replies);
+        let rows = self.host.unwritten().chunks(ROW_BYTES).map(|row| Row::open(row).unwrap());
+        self.rows.extend(rows);
+        self.host.rows_written();
+        assert!(!replies.cut && replies.late.is_empty());
+        Answer::parse(&replies.bytes[FRAME_HEADER_BYTES..]).unwrap()
+    }
+
+    fn after_days(&mut self, days: u32) {
+        self.now = self.now.plus_s(days * 86_400);
+    }
+
+    /// Open debits and credits by the plainest of means: the rows, one after another.
+    fn open_by_hand(&self) -> ((u64, u64), (u64, u64)) {
+        let mut marks = Marks::default();
+        self.rows.iter().for_each(|row| marks.note(row));
+        let entries = self.rows.iter().filter_map(|row| Entry::of(row, &marks));
+        let open: Vec<Entry<'_>> =
+            entries.filter(|e| e.approved && !e.reversed && e.kind.moves_money() && e.batch.is_none()).collect();
+        let sum = |kinds: [Kind; 2]| {
+            let amounts: Vec<u64> = open.iter().filter(|e| kinds.contains(&e.kind)).map(|e| e.amount).collect();
+            (amounts.len() as u64, amounts.iter().sum())
+        };
+        (sum([Kind::Sale, Kind::Capture]), sum([Kind::Refund, Kind::Credit]))
+    }
+}
+
+#[test]
+fn a_batch_in_balance_is_accepted_and_closes() {
+    let hosts = Hosts::start();
+    let mut client = hosts.client();
+    let (authorization, gone) = (Request::authorization(1000, 1), Request::sale(9999, 2));
+    let requests = [
+        authorization.clone(),
+        gone.clone(),
+        authorization.capture(600, 3),
+        gone.reversal(4),
+        Request::sale(400, 5),
+        Request::refund(150, 6, "RRN000000005"),
+        Request::credit(50, 7),
+        Request::authorization(77, 8),
+    ];
+    requests.iter().for_each(|request| assert_eq!(client.ask(request).action(), "00"));
+    let totals = Request::totals(10, 1, (2, 1000), (2, 200));
+    let answer = client.ask(&totals);
+    assert_eq!((answer.mti.as_str(), answer.action(), answer.get(60)), ("0510", "00", "000001"));
+    assert_eq!(answer.get(63), "GB000001 ACCEPT ");
+    assert_eq!(client.ask(&totals), answer, "the same totals once more get the first answer");
+    assert_eq!(client.ask(&Request::totals(11, 2, (0, 0), (0, 0))).action(), "00", "nothing is open any more");
+    let listing = hosts.get("/ledger");
+    let batches: Vec<Option<u64>> = listing["entries"].as_array().unwrap().iter().map(|entry| entry["batch"].as_u64()).collect();
+    assert_eq!(batches, [None, None, Some(1), None, Some(1), Some(1), Some(1), None]);
+    let accepted: Vec<bool> =
+        listing["batches"].as_array().unwrap().iter().map(|batch| batch["accepted"].as_bool().unwrap()).collect();
+    assert_eq!(accepted, [true, true]);
+    assert_eq!(client.ask(&Request::sale(400, 5).void(12)).action(), "25", "what is settled can't be voided");
+}
+
+#[test]
+fn a_batch_out_of_balance_is_rejected_whole_and_names_the_total() {
+    let mut host = Bare::signed_on();
+    host.ask(&Request::sale(400, 1));
+    host.ask(&Request::credit(50, 2));
+    let wrong = [
+        ((2, 400), (1, 50), "RB DEBIT COUNT  "),
+        ((1, 401), (1, 50), "RB DEBIT AMOUNT "),
+        ((1, 400), (0, 50), "RB CREDIT COUNT "),
+        ((1, 400), (1, 49), "RB CREDIT AMOUNT"),
+    ];
+    for (stan, (debits, credits, text)) in (10..).zip(wrong) {
+        let answer = host.ask(&Request::totals(stan, 1, debits, credits));
+        assert_eq!((answer.action(), answer.get(63)), ("95", text));
+    }
+    let right = Request::totals(20, 1, (1, 400), (1, 50));
+    let net = host.ask(&right.clone().with(11, "000021").with(97, "D0000000000000351"));
+    assert_eq!((net.action(), net.get(63)), ("95", "RB NET AMOUNT   "));
+    assert_eq!(host.ask(&right).action(), "00", "a rejected number is free");
+}
+
+#[test]
+fn a_batch_number_rests_for_five_days() {
+    let mut host = Bare::signed_on();
+    let empty = |stan, batch| Request::totals(stan, batch, (0, 0), (0, 0));
+    assert_eq!(host.ask(&empty(1, 7)).action(), "00");
+    host.after_days(4);
+    let again = host.ask(&empty(2, 7));
+    assert_eq!((again.action(), again.get(63)), ("94", "QD1121 000007   "));
+    assert_eq!(host.ask(&empty(3, 8)).action(), "00");
+    host.after_days(1);
+    assert_eq!(host.ask(&empty(4, 7)).action(), "00");
+    assert_eq!(host.ask(&empty(5, 8)).get(63), "QD1125 000008   ");
+}
+
+#[test]
+fn terminals_and_currencies_are_settled_apart() {
+    let mut host = Bare::signed_on();
+    host.ask(&Request::sale(400, 1));
+    host.ask(&Request::sale(500, 2).with(41, "TERM02"));
+    host.ask(&Request::sale(600, 3).with(49, "978"));
+    assert_eq!(host.ask(&Request::totals(10, 1, (1, 400), (0, 0))).action(), "00");
+    assert_eq!(host.ask(&Request::totals(11, 1, (1, 500), (0, 0)).with(41, "TERM02")).action(), "00");
+    assert_eq!(host.ask(&Request::totals(12, 2, (1, 600), (0, 0)).with(50, "978")).action(), "00");
+}
+
+#[test]
+fn open_totals_follow_any_sequence_of_messages() {
+    for seed in 1..=20 {
+        let mut host = Bare::signed_on();
+        walk(&mut host, seed);
+        let (debits, credits) = host.open_by_hand();
+        let answer = host.ask(&Request::totals(900_000, 900, debits, credits));
+        assert_eq!(answer.action(), "00", "seed {seed}: {debits:?} {credits:?} answered {}", answer.get(63));
+    }
+}
+
+/// Payments, captures, voids, reversals early and late, and batches now and then, drawn from a seed.
+fn walk(host: &mut Bare, seed: u64) {
+    let mut state = seed;
+    let mut draw = |below: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % below
+    };
+    let mut payments = vec![Request::sale(10, 1)];
+    for stan in 2..400 {
+        let about = payments[draw(payments.len() as u64) as usize].clone();
+        let amount = 1 + draw(500);
+        let request = match draw(10) {
+            0 | 1 => Request::sale(amount, stan),
+            2 | 3 => Request::authorization(amount, stan),
+            4 => Request::credit(amount, stan),
+            5 | 6 => about.capture(amount, stan),
+            7 => about.void(stan),
+            8 => about.reversal(stan),
+            _ if draw(5) == 0 => {
+                let (debits, credits) = host.open_by_hand();
+                Request::totals(stan, stan, debits, credits)
+            }
+            _ => Request::refund(amount, stan, "RRN000000001"),
+        };
+        if matches!(request.mti.to_string().as_str(), "0100" | "0200") {
+            payments.push(request.clone());
+        }
+        // Some payments are known to the walk and not yet to the host: their reversals come first.
+        if request.mti.to_string() != "0200" || draw(5) > 0 {
+            host.ask(&request);
+        }
+    }
+}
