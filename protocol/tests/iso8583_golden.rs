@@ -215,6 +215,21 @@ fn parse_fault(frame: &[u8]) -> (Part, u16, Reason) {
 }
 
 #[test]
+fn a_refused_field_above_64_leaves_no_secondary_bitmap_behind() {
+    let mut bytes = [0; 22];
+    let mut out = FixedBuffer::new(&mut bytes);
+    let mut echo = Encoder::begin(&TSYS, Mti::NETWORK_REQUEST, &mut out).expect("begins");
+    echo.number(11, 7).expect("fits");
+    let reasons = [echo.text(70, "30x").map(drop), echo.text(90, "0").map(drop), echo.number(70, 301).map(drop)]
+        .map(|written| written.map_err(|error| error.reason));
+    let not_n = Reason::NotInClass { class: Class::N, index: 2 };
+    assert_eq!(reasons, [Err(not_n), Err(Reason::Length { given: 1, min: 42, max: 42 }), Err(Reason::BufferFull)]);
+    assert_eq!(format!("{echo:?}"), "Encoder(tsys, fields 11)");
+    assert_eq!(echo.finish(), Ok(18));
+    assert!(Message::parse(&TSYS, out.as_slice()).is_ok_and(|message| message.number(11) == Some(7)));
+}
+
+#[test]
 fn every_prefix_of_a_message_is_refused_as_truncated() {
     for length in 0..TSYS_SALE.len() {
         let (_, position, reason) = parse_fault(&TSYS_SALE[..length]);

@@ -4,8 +4,28 @@
 
 use proptest::prelude::*;
 use protocol::iso8583::{
-    BitmapForm, Calendar, Class, DIALECTS, Encoder, Encoding, Field, Length, Message, Mti, MtiForm, Pad, Prefix, Secondary, Spec,
+    BitmapForm, Calendar, Class, DIALECTS, Encoder, Encoding, Field, ISO_1987, Layout, Length, Message, Mti, MtiForm, Pad,
+    Prefix, Secondary, Spec,
 };
+
+/// The forms that no dialect of ours has, in one table.
+static RARE_FORMS: Spec = Spec::new(
+    "rare forms",
+    Layout {
+        mti: MtiForm::Bcd,
+        bitmap: BitmapForm::EbcdicHex,
+        secondary: Secondary::Always,
+        digits: Encoding::BcdPadRight,
+        track: Encoding::BcdPadLeft,
+        text: Encoding::Ebcdic,
+        binary: Encoding::AsciiHex,
+        prefix: Prefix::Binary,
+        length_min: 2,
+    },
+    &ISO_1987,
+)
+.padded(&[41, 43], Pad::Left(b'.'))
+.padded(&[42, 98], Pad::Right(b' '));
 
 /// Bytes to draw from, repeated for ever.
 struct Entropy<'a>(std::iter::Cycle<std::slice::Iter<'a, u8>>);
@@ -84,8 +104,8 @@ fn sample() -> impl Strategy<Value = Sample> {
     let fields = proptest::collection::vec(any::<bool>(), 129);
     let sparse = prop_oneof![3 => Just(2u8), 1 => Just(0u8)];
     let bytes = proptest::collection::vec(any::<u8>(), 1..600);
-    (0..DIALECTS.len(), 0..10_000u32, fields, sparse, bytes).prop_map(|(dialect, mti, fields, sparse, bytes)| {
-        let spec = DIALECTS[dialect];
+    (0..=DIALECTS.len(), 0..10_000u32, fields, sparse, bytes).prop_map(|(dialect, mti, fields, sparse, bytes)| {
+        let spec = DIALECTS.get(dialect).copied().unwrap_or(&RARE_FORMS);
         let mut entropy = Entropy(bytes.iter().cycle());
         let chosen = (2..=128u8).filter(|number| fields[usize::from(*number)]);
         let fields = chosen

@@ -1,6 +1,8 @@
 //! Writing: fields go into the caller's buffer in ascending order, each checked against the table before its first byte;
 //! the bitmaps are put in at the end.
 
+use std::fmt;
+
 use super::VALUE_MAX_BYTES;
 use super::bitmap::{Bitmap, write_bitmap};
 use super::content::{belongs, first_stranger};
@@ -52,7 +54,6 @@ fn open_up(bytes: &mut Vec<u8>, end: usize) {
 }
 
 /// A borrowed slice that is filled from its start and refuses what does not fit.
-#[derive(Debug)]
 pub struct FixedBuffer<'b> {
     bytes: &'b mut [u8],
     written: usize,
@@ -88,7 +89,6 @@ impl Output for FixedBuffer<'_> {
 
 /// A message being written. It is appended to what the buffer holds; dropped before [`Encoder::finish`], it leaves the
 /// buffer as it was.
-#[derive(Debug)]
 pub struct Encoder<'b, O: Output = Vec<u8>> {
     spec: &'static Spec,
     out: &'b mut O,
@@ -261,10 +261,13 @@ impl<'b, O: Output> Encoder<'b, O> {
     /// Writes a value and checks it on the way; the field counts only when all is well, before that it is scratch.
     fn write(&mut self, number: u8, field: &'static Field, value: &[u8]) -> Result<&mut Self, EncodeError> {
         let units = units_on_wire(field, value.len()).map_err(|reason| refusal(number, reason))?;
-        if number > 64 && !self.secondary {
-            self.make_room_for_secondary(number)?;
-        }
         let head = usize::from(field.bounds.prefix_width);
+        if number > 64 && !self.secondary {
+            if !wire::is_sound(field, value) {
+                return Err(refusal(number, explain(field, value)));
+            }
+            self.make_room_for_secondary(number, head + field.encoding.width(units))?;
+        }
         let start = self.at;
         let (prefix, content) = self.room(Part::Field(number), head + field.encoding.width(units))?.split_at_mut(head);
         if head > 0 {
@@ -279,15 +282,33 @@ impl<'b, O: Output> Encoder<'b, O> {
         Ok(self)
     }
 
-    /// Moves what follows the primary bitmap up, once, when the first field above 64 comes.
+    /// Moves what follows the primary bitmap up, once, when the first field above 64 comes. It is sure to follow: it is sound,
+    /// and there is room for its `field_width` bytes too. A secondary bitmap without a field would be refused by the receiver.
     #[cold]
-    fn make_room_for_secondary(&mut self, number: u8) -> Result<(), EncodeError> {
+    fn make_room_for_secondary(&mut self, number: u8, field_width: usize) -> Result<(), EncodeError> {
         let width = Bitmap::width(self.spec.bitmap_form());
         let (from, end) = (self.bitmap_at + width, self.at);
-        self.room(Part::Field(number), width)?;
-        self.out.reach(self.at).unwrap_or_default().copy_within(from..end, from + width);
+        let full = || EncodeError { part: Part::Field(number), reason: Reason::BufferFull };
+        let bytes = self.out.reach(end + width + field_width).ok_or_else(full)?;
+        bytes.copy_within(from..end, from + width);
+        self.at = end + width;
         self.secondary = true;
         Ok(())
+    }
+}
+
+impl<O: Output> fmt::Debug for Encoder<'_, O> {
+    /// Which fields are written; their bytes are not for logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Encoder({}, fields", self.spec.name())?;
+        self.present.fields().try_for_each(|number| write!(f, " {number}"))?;
+        f.write_str(")")
+    }
+}
+
+impl fmt::Debug for FixedBuffer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FixedBuffer({} of {} bytes)", self.written, self.bytes.len())
     }
 }
 

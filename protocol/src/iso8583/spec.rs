@@ -235,6 +235,18 @@ impl Length {
     }
 }
 
+impl Calendar {
+    /// Digits of the moment; none when the field names no moment.
+    const fn length(self) -> Option<u16> {
+        match self {
+            Calendar::None => None,
+            Calendar::MonthDayTime => Some(10),
+            Calendar::Time | Calendar::YearMonthDay => Some(6),
+            Calendar::MonthDay | Calendar::YearMonth => Some(4),
+        }
+    }
+}
+
 impl Prefix {
     /// Bytes of a prefix of `digits` digits.
     pub(super) const fn width(self, digits: u8) -> u8 {
@@ -353,6 +365,13 @@ impl Field {
             Length::Fixed(length) => assert!(length >= 1 && length <= 999, "a fixed length is 1 to 999"),
             Length::Ll(max) => assert!(max <= 99 && self.length_min <= max, "LL counts to 99"),
             Length::Lll(max) => assert!(max <= 999 && self.length_min <= max, "LLL counts to 999"),
+        }
+        if matches!(self.class, Class::Xn) {
+            assert!(matches!(self.length, Length::Fixed(2..=20)), "x+n is fixed: a sign and up to 19 digits");
+        }
+        if let Some(length) = self.calendar.length() {
+            assert!(matches!(self.class, Class::N) && matches!(self.pad, Pad::None), "a moment is digits");
+            assert!(matches!(self.length, Length::Fixed(given) if given == length), "a moment has its own length");
         }
         if let Pad::Left(fill) | Pad::Right(fill) = self.pad {
             assert!(matches!(self.length, Length::Fixed(_)), "only fixed fields are padded");

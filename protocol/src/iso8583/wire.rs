@@ -134,7 +134,7 @@ fn check_slowly(field: &Field, wire: &[u8], units: usize) -> Result<(), (usize, 
     let (value, units) = unpadded(field, wire, units);
     let sound = match field.encoding {
         Encoding::Ascii => belongs(field.class, value),
-        Encoding::Ebcdic => value.iter().enumerate().all(|(at, b)| fits(field.class, at, from_ebcdic(*b))),
+        Encoding::Ebcdic => ebcdic_belongs(field.class, value),
         Encoding::BcdPadLeft | Encoding::BcdPadRight => bcd_is_sound(field, value, units),
         Encoding::Raw => true,
         Encoding::AsciiHex => value.iter().all(|b| hex_value(*b).is_some()),
@@ -154,6 +154,17 @@ fn check_moment(field: &Field, wire: &[u8], units: usize) -> Result<(), (usize, 
     } else {
         Err((0, Reason::NoSuchMoment(field.calendar)))
     }
+}
+
+/// Longer than any x+n, the one class that asks about a first character.
+const EBCDIC_PART_BYTES: usize = 64;
+
+fn ebcdic_belongs(class: Class, value: &[u8]) -> bool {
+    let mut ascii = [0; EBCDIC_PART_BYTES];
+    value.chunks(EBCDIC_PART_BYTES).all(|part| {
+        ascii.iter_mut().zip(part).for_each(|(to, from)| *to = from_ebcdic(*from));
+        belongs(class, ascii.get(..part.len()).unwrap_or_default())
+    })
 }
 
 fn bcd_is_sound(field: &Field, packed: &[u8], units: usize) -> bool {
@@ -262,6 +273,11 @@ fn write_slowly(field: &Field, value: &[u8], out: &mut [u8]) -> bool {
         }
     };
     write_units(field.encoding, value, content);
+    is_sound(field, value)
+}
+
+/// Whether a value in ASCII (class b: in bytes) belongs to its field's class and names a moment that exists.
+pub(super) fn is_sound(field: &Field, value: &[u8]) -> bool {
     belongs(field.class, value) && exists(field.calendar, value)
 }
 
