@@ -4,5 +4,18 @@
 //! the command line. Must not live here: decisions about payments, which are switch-core's, and file formats, which are
 //! persistence's and protocol's.
 
+pub mod accounts;
+pub mod cli;
+pub mod config;
+pub mod data_folder;
+pub mod journal_tools;
 pub mod limits;
+pub mod links;
+pub mod listeners;
+pub mod logs;
+pub mod process;
+pub mod rest;
+pub mod sandbox_home;
+pub mod settlement;
+pub mod start;
 pub mod switch;

@@ -33,14 +33,20 @@ pub const LINK_WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 pub const HISTORY_WAIT: Duration = Duration::from_secs(5);
 /// How long a settlement call waits for its batches.
 pub const SETTLE_WAIT: Duration = Duration::from_secs(30);
+/// How long a settlement that was interrupted waits before it begins again.
+pub const SETTLE_RETRY: Duration = Duration::from_secs(2);
 /// How long a client may take to send a request's head, and to leave a connection unused.
-pub const HTTP_HEAD_TIMEOUT: Duration = Duration::from_secs(15);
-/// How long a client may leave our answer unread.
-pub const HTTP_WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+pub const HTTP_HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a client may take to send a request's body.
+pub const HTTP_BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a client may leave our answer unread, milliseconds.
+pub const HTTP_UNREAD_TIMEOUT_MS: u32 = 30_000;
 /// How long a drain waits for what is in flight.
 pub const DRAIN_WAIT: Duration = Duration::from_secs(10);
 /// How long a drain waits for links to sign off.
 pub const SIGN_OFF_WAIT: Duration = Duration::from_secs(2);
+/// How long a start waits for its links' first sign-on before it says that it is ready.
+pub const FIRST_SIGN_ON_WAIT: Duration = Duration::from_secs(2);
 /// How often a start that can't reach the database says so.
 pub const DATABASE_RETRY: Duration = Duration::from_secs(3);
 

@@ -1,2 +1,99 @@
-//! The switchyard binary.
-fn main() {}
+//! The `switchyard` binary: reads the command line, and starts what it says.
+
+use api_front::cli::{Cli, Command, Config, Journal, Sandbox, Serve};
+use api_front::config::{self, Overrides};
+use api_front::{journal_tools, logs, process, start};
+use clap::Parser;
+use std::error::Error;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nothing is left to tell a broken stderr to.
+            drop(writeln!(io::stderr(), "switchyard: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
+    match cli.command {
+        None => serve(cli.serve),
+        Some(Command::Serve(serve_flags)) => serve(serve_flags),
+        Some(Command::Sandbox(flags)) => run_sandbox(&flags),
+        Some(Command::Journal(Journal::Verify { dir })) => Ok(journal_tools::print_verified(&dir, &mut io::stdout().lock())?),
+        Some(Command::Journal(Journal::Dump { dir })) => dump(&dir),
+        Some(Command::Config(Config::Check { file })) => check(&file),
+    }
+}
+
+fn check(file: &std::path::Path) -> Result<(), Box<dyn Error>> {
+    config::load(Some(file), &Overrides::default())?;
+    Ok(())
+}
+
+fn dump(folder: &std::path::Path) -> Result<(), Box<dyn Error>> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    journal_tools::dump(folder, &mut out)?;
+    Ok(out.flush()?)
+}
+
+fn serve(flags: Serve) -> Result<(), Box<dyn Error>> {
+    process::forbid_core_dumps()?;
+    logs::start(flags.log);
+    let Serve { config: file, data, http, binary, database, no_sandbox, insecure, log: _ } = flags;
+    let overrides = Overrides { data, http, binary, database, no_sandbox, insecure };
+    let settings = config::load(file.as_deref(), &overrides)?;
+    runtime()?.block_on(async {
+        let running = start::start(settings).await?;
+        say(&format!("ready http={} binary={}", running.http, running.binary))?;
+        asked_to_stop().await?;
+        tracing::info!("draining");
+        running.stop().await;
+        Ok(())
+    })
+}
+
+fn run_sandbox(flags: &Sandbox) -> Result<(), Box<dyn Error>> {
+    logs::start(flags.log);
+    let mut options = sandbox::Options::new(&flags.data);
+    options.card = sandbox::Listen { addr: flags.card, control: flags.card_control };
+    options.card_2 = sandbox::Listen { addr: flags.card_2, control: flags.card_2_control };
+    let running = sandbox::start(options)?;
+    let (card, card_2) = (running.card, running.card_2);
+    say(&format!(
+        "ready card={} card_control={} card_2={} card_2_control={}",
+        card.addr, card.control, card_2.addr, card_2.control
+    ))?;
+    runtime()?.block_on(asked_to_stop())?;
+    running.shutdown();
+    Ok(())
+}
+
+fn runtime() -> io::Result<Runtime> {
+    Builder::new_multi_thread().enable_all().thread_name("front").build()
+}
+
+/// The one line on stdout, for whoever has started us.
+fn say(line: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{line}")?;
+    out.flush()
+}
+
+async fn asked_to_stop() -> io::Result<()> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}

@@ -97,9 +97,9 @@ pub struct Merchant {
 pub struct MerchantTable(DashMap<Xid, Arc<Merchant>>);
 
 impl MerchantTable {
-    /// New, or changed.
-    pub fn put(&self, merchant: Merchant) {
-        self.0.insert(merchant.id, Arc::new(merchant));
+    /// A table of these.
+    pub fn of(merchants: Vec<Merchant>) -> MerchantTable {
+        MerchantTable(merchants.into_iter().map(|merchant| (merchant.id, Arc::new(merchant))).collect())
     }
 
     /// By its account.

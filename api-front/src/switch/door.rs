@@ -1,13 +1,21 @@
-//! The way into a shard: a bounded queue of commands, past which the caller is refused at once (I8).
+//! The two ways into a shard.
+//!
+//! Callers come through a bounded queue and are refused at once when it is full (I8). What answers something that the shard
+//! let out before (a durable group, a processor's answer, a chunk of a settlement) comes by a second way, so that commands
+//! can never crowd it out. That one needs no bound of its own: what it holds is bounded by what the shard has let out,
+//! which is [`crate::limits::SHARD_GROUPS_MAX`] groups, a link's queue and trace numbers, and one chunk per batch.
 
 use crate::switch::version::Version;
 use bytes::Bytes;
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use protocol::calendar::Micros;
 use protocol::command::Command;
+use protocol::frame::Durable;
 use protocol::id::Xid;
 use protocol::refusal::Refusal;
 use protocol::words::Verb;
+use switch_core::input::{Answer, Sent};
+use switch_core::output::Effects;
 use tokio::sync::oneshot;
 
 /// One command on its way to a shard.
@@ -59,21 +67,92 @@ pub enum Told {
     Absent(Xid),
 }
 
-/// The callers' end of a shard's queue.
+/// The batches that a call has closed: those of its shard with exactly this `closed_at`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Closed {
+    /// How many.
+    pub count: u32,
+    /// The moment of closing.
+    pub at: Micros,
+}
+
+/// What comes back to a shard, or drives it.
+#[derive(Debug)]
+pub enum Return {
+    /// A group's records are durable: its outputs may leave.
+    Durable(Effects, Durable),
+    /// The disk is full: a group was not written, and none will be.
+    Refused,
+    /// A processor has answered.
+    Answer(Answer),
+    /// A request was provably never written.
+    NotSent(Sent),
+    /// A request's connection is gone.
+    Lost(Sent),
+    /// A processor's link is signed on.
+    LinkUp {
+        /// Index of the processor.
+        processor: u16,
+    },
+    /// Close a processor's batches.
+    CloseBatches {
+        /// Index of the processor.
+        processor: u16,
+        /// Where the count goes.
+        reply: oneshot::Sender<Closed>,
+    },
+    /// Members of an accepted batch, read back, to be marked settled.
+    SettleMembers {
+        /// Their newest versions.
+        members: Vec<Version>,
+        /// When the reading began.
+        read_at: Micros,
+        /// Answered once the shard has taken all: the next chunk may come.
+        reply: oneshot::Sender<()>,
+    },
+    /// All members of a batch have been given.
+    CompleteBatch {
+        /// The batch.
+        batch: Xid,
+    },
+    /// Answer once no request to a processor is undecided.
+    Drain(oneshot::Sender<()>),
+    /// Let out what is under way in the journal, then end.
+    Stop,
+}
+
+/// The way into a shard. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Door {
     commands: Sender<CommandMessage>,
+    returns: Sender<Return>,
+}
+
+/// The shard's end of its door.
+#[derive(Debug)]
+pub struct Inside {
+    /// Commands that wait.
+    pub commands: Receiver<CommandMessage>,
+    /// What came back.
+    pub returns: Receiver<Return>,
 }
 
 impl Door {
-    /// A queue of at most `commands_max`, and the shard's end of it.
-    pub fn new(commands_max: usize) -> (Door, Receiver<CommandMessage>) {
-        let (commands, shard_end) = bounded(commands_max);
-        (Door { commands }, shard_end)
+    /// A door with room for `commands_max` commands, and its inside.
+    pub fn new(commands_max: usize) -> (Door, Inside) {
+        let (commands, commands_inside) = bounded(commands_max);
+        let (returns, returns_inside) = unbounded();
+        (Door { commands, returns }, Inside { commands: commands_inside, returns: returns_inside })
     }
 
-    /// Hands a command over, or gives it back at once when the queue is full or the shard has stopped.
-    pub fn try_send(&self, message: CommandMessage) -> Result<(), CommandMessage> {
-        self.commands.try_send(message).map_err(|error| error.into_inner())
+    /// Hands a command over. False when the queue is full or the shard has stopped: nothing was done.
+    #[must_use]
+    pub fn try_command(&self, message: CommandMessage) -> bool {
+        self.commands.try_send(message).is_ok()
+    }
+
+    /// Gives something back to the shard. False when the shard has stopped: it needs it no more.
+    pub fn give(&self, returned: Return) -> bool {
+        self.returns.send(returned).is_ok()
     }
 }

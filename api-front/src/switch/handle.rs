@@ -3,14 +3,22 @@
 //! Lives here: the one call that carries a command through its shard, readings of the past, and what a front must know of
 //! merchants and processors. Must not live here: HTTP, JSON, sockets, decisions.
 
+use crate::limits::SETTLE_WAIT;
+use crate::settlement::board::Board;
 use crate::switch::clock::Clock;
 use crate::switch::cvv_table::CvvTable;
 use crate::switch::directory::{Merchant, MerchantTable, ProcessorTable};
-use crate::switch::door::{CommandMessage, Door, Hydration, Told};
+use crate::switch::door::{Closed, CommandMessage, Door, Hydration, Return, Told};
 use crate::switch::ids::Ids;
 use crate::switch::past::Past;
+use crate::switch::readiness::Vitals;
+pub use crate::switch::readiness::{LinkReadiness, ProjectionState, Readiness};
 use crate::switch::version::Version;
 use bytes::Bytes;
+use persistence::journal::Space;
+use persistence::sealing::Sealer;
+use persistence::stores::{ApiKey, Stores};
+use protocol::batch::Batch;
 use protocol::calendar::Micros;
 use protocol::command::Command;
 use protocol::id::Xid;
@@ -18,10 +26,13 @@ use protocol::refusal::Refusal;
 use protocol::secret::Cvv;
 use protocol::words::Verb;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use subtle::ConstantTimeEq;
+use switch_core::shard_of;
 use tokio::sync::oneshot;
 
-/// How often a command is handed over again because the transaction it acts upon had left memory. More than once only when
-/// the reading was too slow for `HYDRATION_AGE_MAX_MS` of switch-core.
+/// How often a transaction is read back for one command. More than once only when a reading was too slow for
+/// [`switch_core::limits::HYDRATION_AGE_MAX_MS`], or the transaction lived on meanwhile.
 const HYDRATIONS_MAX: u32 = 3;
 
 /// The answer to a command.
@@ -43,27 +54,28 @@ pub enum Answered {
 }
 
 /// Why the switch can't answer now. HTTP 503 with `Retry-After`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unavailable {
     /// It is being shut down and takes no more commands.
+    #[error("the switch is shutting down")]
     Draining,
     /// The journal can't be written: the disk is full. An operator must make room and restart.
+    #[error("the switch can't write its journal")]
     JournalFull,
     /// The history can't be read: the database is down or far behind.
+    #[error("the history can't be read at the moment")]
     History,
 }
 
-impl std::fmt::Display for Unavailable {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Unavailable::Draining => "the switch is shutting down",
-            Unavailable::JournalFull => "the switch can't write its journal",
-            Unavailable::History => "the history can't be read at the moment",
-        })
-    }
+/// What became of a call that closes batches.
+#[derive(Debug, Clone)]
+pub struct Settlement {
+    /// Batches that the call has closed.
+    pub closed: u32,
+    /// Of those, the ones that the processor has answered in time, as they stand now. A batch that is missing has not been
+    /// answered yet; settlement goes on without the caller.
+    pub batches: Vec<Batch>,
 }
-
-impl std::error::Error for Unavailable {}
 
 /// The handle. Cheap to clone.
 #[derive(Clone)]
@@ -72,12 +84,17 @@ pub struct Switch(Arc<Rooms>);
 /// What the handle is made of.
 pub(crate) struct Rooms {
     pub(crate) clock: Clock,
-    pub(crate) ids: Ids,
+    pub(crate) ids: Arc<Ids>,
     pub(crate) doors: Vec<Door>,
     pub(crate) cvvs: Arc<CvvTable>,
     pub(crate) past: Box<dyn Past>,
+    pub(crate) sealer: Arc<Sealer>,
+    pub(crate) stores: Stores,
+    pub(crate) operator_key_hash: Option<[u8; 32]>,
     pub(crate) processors: ProcessorTable,
     pub(crate) merchants: MerchantTable,
+    pub(crate) board: Arc<Board>,
+    pub(crate) vitals: Vitals,
 }
 
 impl Switch {
@@ -95,7 +112,7 @@ impl Switch {
         self.0.clock.now()
     }
 
-    /// All processors of this run.
+    /// All processors that transactions may name.
     pub fn processors(&self) -> &ProcessorTable {
         &self.0.processors
     }
@@ -105,9 +122,38 @@ impl Switch {
         self.0.merchants.get(id)
     }
 
+    /// Seals cards, and hashes what must not be stored in clear.
+    pub fn sealer(&self) -> &Sealer {
+        &self.0.sealer
+    }
+
+    /// Merchants' API keys and what else the slow side stores.
+    pub fn stores(&self) -> &Stores {
+        &self.0.stores
+    }
+
+    /// True when this is the operator's key. Takes as long for a wrong one as for a nearly right one.
+    pub fn is_operator(&self, presented: &str) -> bool {
+        let presented = ApiKey::hash_of(presented);
+        self.0.operator_key_hash.is_some_and(|expected| presented.ct_eq(&expected).into())
+    }
+
+    /// Whether the switch should be given traffic, and why not.
+    pub fn readiness(&self) -> Readiness {
+        self.0.vitals.readiness()
+    }
+
+    /// From here on commands are refused as unavailable.
+    pub(crate) fn begin_draining(&self) {
+        self.0.vitals.draining.store(true, Ordering::Release);
+    }
+
     /// Carries a command through its shard and waits for the answer. `tail` is well-formed, its tags ascend; `cvv` is kept in
     /// memory until the link has sent it. Dropping the future does not stop the payment.
     pub async fn command(&self, command: &Command, tail: &[u8], cvv: Option<Cvv>) -> Answered {
+        if let Err(turned_away) = self.admit() {
+            return turned_away;
+        }
         if cvv.is_some_and(|cvv| !self.0.cvvs.put(command.id, cvv)) {
             return Answered::Refused(Refusal::Busy);
         }
@@ -128,11 +174,26 @@ impl Switch {
         Answered::Unavailable(Unavailable::History)
     }
 
+    /// New commands are taken only while there is room for their outcomes and reversals as well.
+    fn admit(&self) -> Result<(), Answered> {
+        let vitals = &self.0.vitals;
+        if vitals.draining.load(Ordering::Acquire) {
+            return Err(Answered::Unavailable(Unavailable::Draining));
+        }
+        if !vitals.journal_writable.load(Ordering::Acquire) {
+            return Err(Answered::Unavailable(Unavailable::JournalFull));
+        }
+        match vitals.space.get() {
+            Space::Ample => Ok(()),
+            Space::NearlyFull | Space::Exhausted => Err(Answered::Refused(Refusal::Busy)),
+        }
+    }
+
     async fn hand_over(&self, command: &Command, tail: &Bytes, hydration: Option<Hydration>) -> Result<Told, Answered> {
         let (reply, answer) = oneshot::channel();
         let message = CommandMessage { command: *command, tail: tail.clone(), hydration, reply };
-        if self.door(command.merchant).try_send(message).is_err() {
-            self.0.cvvs.take(&command.id);
+        if !self.door(command.merchant).try_command(message) {
+            drop(self.0.cvvs.take(&command.id));
             return Err(Answered::Refused(Refusal::Busy));
         }
         answer.await.map_err(|_| Answered::Unavailable(Unavailable::JournalFull))
@@ -163,7 +224,35 @@ impl Switch {
         self.0.past.newest(merchant, id).await
     }
 
+    /// Closes the open batches of a processor and waits, not for ever, until each is answered and its members are settled.
+    pub async fn settle(&self, processor: u16) -> Result<Settlement, Unavailable> {
+        self.admit().map_err(|_| Unavailable::Draining)?;
+        let mut asked = Vec::with_capacity(self.0.doors.len());
+        for door in &self.0.doors {
+            let (reply, closed) = oneshot::channel();
+            door.give(Return::CloseBatches { processor, reply });
+            asked.push(closed);
+        }
+        let mut closed = Vec::with_capacity(asked.len());
+        for answer in asked {
+            closed.push(answer.await.map_err(|_| Unavailable::JournalFull)?);
+        }
+        let count = closed.iter().map(|closed| closed.count).sum();
+        let is_ours = |batch: &Batch| batch.processor.get() == processor && self.is_closed_by(batch, &closed);
+        let batches = self.0.board.wait_decided(count as usize, SETTLE_WAIT, is_ours).await;
+        Ok(Settlement { closed: count, batches })
+    }
+
+    /// A batch carries the moment at which it was closed, and a shard closes all of a call's batches at one.
+    fn is_closed_by(&self, batch: &Batch, closed: &[Closed]) -> bool {
+        closed[self.shard(batch.merchant)].at == batch.closed_at()
+    }
+
+    fn shard(&self, merchant: Xid) -> usize {
+        usize::from(shard_of(merchant, self.0.doors.len() as u16))
+    }
+
     fn door(&self, merchant: Xid) -> &Door {
-        &self.0.doors[merchant.hash64() as usize % self.0.doors.len()]
+        &self.0.doors[self.shard(merchant)]
     }
 }

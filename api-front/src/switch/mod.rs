@@ -6,7 +6,17 @@ pub mod clock;
 pub mod cvv_table;
 pub mod directory;
 pub mod door;
+pub mod driver;
+pub mod group;
 pub mod handle;
+pub mod history;
 pub mod ids;
 pub mod past;
+pub mod readiness;
+pub mod recovery;
+pub mod threads;
 pub mod version;
+pub mod waiting;
+
+#[cfg(test)]
+mod tests;

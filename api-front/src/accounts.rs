@@ -1,0 +1,147 @@
+//! Who takes part, as configured and as the SQL home remembers: merchants, their keys, processors and their indexes.
+//!
+//! A processor's index and id, and a merchant's id, are drawn once and hang on the name; records carry them for good.
+
+use crate::config::{MerchantSettings, ProcessorSettings};
+use crate::switch::directory::{Compat, Merchant, Processor, ProcessorKind, ProcessorTable};
+use persistence::PersistenceError;
+use persistence::stores::{self, ApiKey, KeyKind, Stores};
+use protocol::calendar::Micros;
+use protocol::id::Xid;
+use serde::{Deserialize, Serialize};
+use switch_core::input::{MerchantTerms, ProcessorTerms};
+
+/// Name under which keys from the configuration are stored: those that it no longer names are removed.
+const CONFIGURED_KEY: &str = "configuration";
+
+/// A merchant's settings as the SQL home holds them, JSON.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct StoredSettings {
+    duplicate_window_s: u32,
+    card_processor: String,
+    live: bool,
+    arrays: bool,
+    sandbox: bool,
+}
+
+/// Gives each configured processor its index and id, new or remembered, and keeps those that are configured no more: old
+/// transactions carry them.
+pub async fn enroll_processors(
+    stores: &Stores,
+    configured: &[ProcessorSettings],
+    mut draw: impl FnMut() -> Xid,
+) -> Result<ProcessorTable, PersistenceError> {
+    let mut known = stores.processors().await?;
+    for settings in configured {
+        if known.iter().any(|processor| processor.name == settings.name) {
+            continue;
+        }
+        let index = known.iter().map(|processor| processor.index).max().unwrap_or(0) + 1;
+        let kind = settings.kind.word().to_owned();
+        let processor = stores::Processor { index, id: draw(), name: settings.name.clone(), kind };
+        stores.put_processor(&processor).await?;
+        known.push(processor);
+    }
+    let readable = known.into_iter().filter_map(|stored| {
+        let kind = ProcessorKind::from_word(&stored.kind)?;
+        Some(Processor { index: stored.index, id: stored.id, name: stored.name, kind })
+    });
+    Ok(ProcessorTable::new(readable.collect()))
+}
+
+/// What shards must know of the processors. One that is configured no more takes nothing new.
+pub fn processor_terms(table: &ProcessorTable, configured: &[ProcessorSettings]) -> Vec<ProcessorTerms> {
+    let terms = |processor: &Processor| {
+        let settings = configured.iter().find(|settings| settings.name == processor.name);
+        ProcessorTerms {
+            index: processor.index,
+            enabled: settings.is_some_and(|settings| settings.enabled),
+            timeout_ms: settings.map_or(30_000, |settings| settings.timeout_ms),
+            reversal_retry_ms: settings.map_or(60_000, |settings| settings.reversal_retry_ms),
+            reversal_retry_max_ms: settings.map_or(3_600_000, |settings| settings.reversal_retry_max_ms),
+        }
+    };
+    table.iter().map(terms).collect()
+}
+
+/// Stores the configured merchants and their keys, and gives all merchants there are. `sandbox_id` is the account of the
+/// sandbox's own merchant, if this run has one.
+pub async fn enroll_merchants(
+    stores: &Stores,
+    configured: &[(Option<Xid>, MerchantSettings)],
+    processors: &ProcessorTable,
+    now: Micros,
+    mut draw: impl FnMut() -> Xid,
+) -> Result<Vec<Merchant>, PersistenceError> {
+    let known = stores.merchants().await?;
+    for (fixed_id, settings) in configured {
+        let remembered = known.iter().find(|merchant| merchant.name == settings.name).map(|merchant| merchant.id);
+        let id = fixed_id.or(remembered).unwrap_or_else(&mut draw);
+        let merchant = stores::Merchant { id, name: settings.name.clone(), settings: stored(settings), active: true };
+        stores.put_merchant(&merchant).await?;
+        enroll_keys(stores, id, settings, now, &mut draw).await?;
+    }
+    let all = stores.merchants().await?;
+    let is_configured = |merchant: &stores::Merchant| configured.iter().any(|(_, settings)| settings.name == merchant.name);
+    Ok(all.iter().map(|merchant| readable(merchant, is_configured(merchant), processors)).collect())
+}
+
+async fn enroll_keys(
+    stores: &Stores,
+    merchant: Xid,
+    settings: &MerchantSettings,
+    now: Micros,
+    draw: &mut impl FnMut() -> Xid,
+) -> Result<(), PersistenceError> {
+    let wanted = [(KeyKind::Api, Some(&settings.api_key)), (KeyKind::Public, settings.pub_key.as_ref())];
+    let wanted = wanted.map(|(kind, key)| (kind, key.map(|key| ApiKey::hash_of(key))));
+    let stored = stores.api_keys(&merchant).await?;
+    for old in stored.iter().filter(|key| key.name == CONFIGURED_KEY) {
+        if !wanted.contains(&(old.kind, Some(old.hash))) {
+            stores.delete_api_key(&old.id).await?;
+        }
+    }
+    for (kind, hash) in wanted {
+        let Some(hash) = hash.filter(|hash| !stored.iter().any(|key| (key.kind, key.hash) == (kind, *hash))) else { continue };
+        let key = ApiKey { id: draw(), hash, kind, merchant, name: CONFIGURED_KEY.to_owned(), created_at: now };
+        stores.put_api_key(&key).await?;
+    }
+    Ok(())
+}
+
+fn stored(settings: &MerchantSettings) -> String {
+    let stored = StoredSettings {
+        duplicate_window_s: settings.duplicate_window_s,
+        card_processor: settings.card_processor.clone(),
+        live: settings.compat.live,
+        arrays: settings.compat.arrays,
+        sandbox: settings.sandbox,
+    };
+    serde_json::to_string(&stored).unwrap_or_default()
+}
+
+/// A merchant of the sandbox takes nothing in a run that is not configured for it.
+fn readable(merchant: &stores::Merchant, is_configured: bool, processors: &ProcessorTable) -> Merchant {
+    let settings: StoredSettings = serde_json::from_str(&merchant.settings).unwrap_or_default();
+    let card = processors.iter().find(|processor| processor.name == settings.card_processor);
+    Merchant {
+        id: merchant.id,
+        name: merchant.name.clone(),
+        active: merchant.active && (is_configured || !settings.sandbox),
+        sandbox: settings.sandbox,
+        duplicate_window_s: settings.duplicate_window_s,
+        card_processor: card.map_or(0, |processor| processor.index),
+        compat: Compat { live: settings.live, arrays: settings.arrays },
+    }
+}
+
+/// What shards must know of a merchant.
+pub fn merchant_terms(merchant: &Merchant) -> MerchantTerms {
+    MerchantTerms {
+        id: merchant.id,
+        active: merchant.active,
+        duplicate_window_s: merchant.duplicate_window_s,
+        card_processor: merchant.card_processor,
+    }
+}

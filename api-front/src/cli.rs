@@ -1,0 +1,137 @@
+//! The command line: words and flags as the documentation has them.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// A payment switch.
+#[derive(Debug, Parser)]
+#[command(name = "switchyard", version, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    /// What to do; without a word: serve.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Flags of `serve`.
+    #[command(flatten)]
+    pub serve: Serve,
+}
+
+/// The words.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the switch (the default).
+    Serve(Serve),
+    /// Run the sandbox processors in a process of their own.
+    Sandbox(Sandbox),
+    /// Look at a journal without changing it.
+    #[command(subcommand)]
+    Journal(Journal),
+    /// Check a configuration.
+    #[command(subcommand)]
+    Config(Config),
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogForm {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// Flags of `serve`; each wins over the configuration file.
+#[derive(Debug, Default, Args)]
+pub struct Serve {
+    /// Configuration, TOML.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Folder of journal, database, keys and sandbox [default: data].
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Address of REST and pages [default: 127.0.0.1:8080].
+    #[arg(long, value_name = "ADDR")]
+    pub http: Option<SocketAddr>,
+    /// Address of the binary protocol [default: 127.0.0.1:8583].
+    #[arg(long, value_name = "ADDR")]
+    pub binary: Option<SocketAddr>,
+    /// `sqlite://…` or `postgres://…` [default: SQLite in the data folder].
+    #[arg(long, value_name = "URL")]
+    pub database: Option<String>,
+    /// Start no sandbox processors and no sandbox merchant.
+    #[arg(long)]
+    pub no_sandbox: bool,
+    /// Allow addresses that other machines reach, without TLS.
+    #[arg(long)]
+    pub insecure: bool,
+    /// How log lines on stderr are written.
+    #[arg(long, value_name = "FORM", default_value = "text")]
+    pub log: LogForm,
+}
+
+/// Flags of `sandbox`.
+#[derive(Debug, Args)]
+pub struct Sandbox {
+    /// Folder whose `sandbox` holds the hosts' ledgers.
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    pub data: PathBuf,
+    /// Address of the card host.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    pub card: SocketAddr,
+    /// Address of the card host's control.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    pub card_control: SocketAddr,
+    /// Address of the second card host.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    pub card_2: SocketAddr,
+    /// Address of the second card host's control.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    pub card_2_control: SocketAddr,
+    /// How log lines on stderr are written.
+    #[arg(long, value_name = "FORM", default_value = "text")]
+    pub log: LogForm,
+}
+
+/// Words of `journal`.
+#[derive(Debug, Subcommand)]
+pub enum Journal {
+    /// Verify every byte, and say what is there.
+    Verify {
+        /// The journal's folder.
+        dir: PathBuf,
+    },
+    /// One line per record, cards masked.
+    Dump {
+        /// The journal's folder.
+        dir: PathBuf,
+    },
+}
+
+/// Words of `config`.
+#[derive(Debug, Subcommand)]
+pub enum Config {
+    /// Read and check a file; says what is wrong, or nothing.
+    Check {
+        /// The file.
+        file: PathBuf,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_documented_command_lines_are_understood() {
+        Cli::command().debug_assert();
+        let cli = Cli::try_parse_from(["switchyard", "--data", "/tmp/x", "--http", "127.0.0.1:0", "--no-sandbox"]).unwrap();
+        assert!(cli.command.is_none() && cli.serve.no_sandbox);
+        for line in ["serve --insecure --log json", "sandbox --data d", "journal verify d", "journal dump d", "config check f"] {
+            let words = std::iter::once("switchyard").chain(line.split(' '));
+            assert!(Cli::try_parse_from(words).unwrap().command.is_some(), "{line}");
+        }
+        assert!(Cli::try_parse_from(["switchyard", "--http", "nonsense"]).is_err());
+    }
+}

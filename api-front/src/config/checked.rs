@@ -1,0 +1,345 @@
+//! The configuration as the switch uses it: every value present and in its bound.
+
+use super::Overrides;
+use super::error::ConfigError;
+use super::typed::{Typed, TypedCompat, TypedJournal, TypedMerchant, TypedProcessor, TypedSandbox};
+use crate::switch::directory::{Compat, ProcessorKind};
+use persistence::journal::LogOptions;
+use persistence::sql::DatabaseUrl;
+use protocol::frame::{BLOCK_BYTES, SEGMENT_BYTES_MAX};
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use switch_core::limits::SHARDS_MAX;
+
+const HTTP_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
+const BINARY_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8583);
+const NAME_CHARACTERS: RangeInclusive<usize> = 1..=64;
+const KEY_CHARACTERS: RangeInclusive<usize> = 8..=128;
+const TIMEOUT_BOUND_MS: RangeInclusive<u32> = 100..=600_000;
+const RETRY_BOUND_MS: RangeInclusive<u32> = 50..=3_600_000;
+/// From twice the largest frame on, so that any turn of a shard fits.
+const SEGMENT_BOUND_BYTES: RangeInclusive<u64> = 8 * 1024 * 1024..=SEGMENT_BYTES_MAX;
+const WINDOW_BOUND_S: RangeInclusive<u32> = 0..=86_400;
+
+/// All of it.
+#[derive(Debug)]
+pub struct Settings {
+    /// Folder of journal, database, keys and sandbox.
+    pub data: PathBuf,
+    /// Address of REST and pages.
+    pub http: SocketAddr,
+    /// Address of the binary protocol.
+    pub binary: SocketAddr,
+    /// The SQL home.
+    pub database: DatabaseUrl,
+    /// Shard threads.
+    pub shards: u16,
+    /// The journal's segments.
+    pub journal: JournalSettings,
+    /// Key of the operator's calls, where there is no sandbox to draw one.
+    pub operator_key: Option<String>,
+    /// The sandbox in this process; `None` with `--no-sandbox`.
+    pub sandbox: Option<SandboxSettings>,
+    /// Processors beside the sandbox's.
+    pub processors: Vec<ProcessorSettings>,
+    /// Merchants beside the sandbox's.
+    pub merchants: Vec<MerchantSettings>,
+}
+
+/// The journal's segments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JournalSettings {
+    /// Size of a segment, bytes.
+    pub segment_bytes: u64,
+    /// Segments written ahead: the reserve for outcomes and reversals when the disk is nearly full.
+    pub segments_ahead: u32,
+    /// Free space, bytes, below which new payments are refused.
+    pub free_bytes_min: u64,
+}
+
+/// What the configuration fixes of the sandbox's merchant; the first start draws the rest.
+#[derive(Debug, Default)]
+pub struct SandboxSettings {
+    /// Key for all calls.
+    pub api_key: Option<String>,
+    /// Key that may only create payments.
+    pub pub_key: Option<String>,
+    /// Name for a log-in.
+    pub username: Option<String>,
+    /// Password for a log-in.
+    pub password: Option<String>,
+    /// Key of the operator's calls.
+    pub operator_key: Option<String>,
+    /// How its clients want answers.
+    pub compat: Compat,
+    /// Duplicate window, seconds.
+    pub duplicate_window_s: u32,
+}
+
+/// One processor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProcessorSettings {
+    /// Unique name.
+    pub name: String,
+    /// What kind of host.
+    pub kind: ProcessorKind,
+    /// Where it listens.
+    pub addr: SocketAddr,
+    /// False takes no new transactions.
+    pub enabled: bool,
+    /// How long an answer may take, milliseconds.
+    pub timeout_ms: u32,
+    /// Wait before the first repeat of a reversal, milliseconds.
+    pub reversal_retry_ms: u32,
+    /// Bound of that wait's doubling, milliseconds.
+    pub reversal_retry_max_ms: u32,
+    /// Idle time before an echo, milliseconds.
+    pub echo_idle_ms: u32,
+    /// ISO 8583 DE41.
+    pub terminal_id: String,
+    /// ISO 8583 DE42.
+    pub card_acceptor_id: String,
+    /// ISO 8583 DE18, a merchant category code of ISO 18245.
+    pub category: u16,
+}
+
+/// One merchant.
+#[derive(Debug, Clone)]
+pub struct MerchantSettings {
+    /// Unique name.
+    pub name: String,
+    /// Key for all calls.
+    pub api_key: String,
+    /// Key that may only create payments.
+    pub pub_key: Option<String>,
+    /// Name of the processor for cards.
+    pub card_processor: String,
+    /// Duplicate window, seconds.
+    pub duplicate_window_s: u32,
+    /// How its clients want answers.
+    pub compat: Compat,
+    /// True for a merchant of tests.
+    pub sandbox: bool,
+}
+
+impl Settings {
+    pub(super) fn check(typed: Typed, overrides: &Overrides) -> Result<Settings, ConfigError> {
+        let data = overrides.data.clone().or(typed.data).unwrap_or_else(|| PathBuf::from("data"));
+        let http = listen_address("http", overrides.http, typed.http.as_deref(), HTTP_DEFAULT, overrides.insecure)?;
+        let binary = listen_address("binary", overrides.binary, typed.binary.as_deref(), BINARY_DEFAULT, overrides.insecure)?;
+        let database = match overrides.database.as_deref().or(typed.database.as_deref()) {
+            // The text may hold a password: the error names the key and the reason only.
+            Some(url) => DatabaseUrl::parse(url).map_err(|error| ConfigError::value("database", "…", error.to_string()))?,
+            None => DatabaseUrl::sqlite_in(&data),
+        };
+        let shards = in_bound("shards", typed.shards.unwrap_or_else(half_of_the_cores), 1..=SHARDS_MAX)?;
+        let journal = JournalSettings::check(&typed.journal)?;
+        let operator_key = typed.operator_key.map(|key| secret("operator_key", key)).transpose()?;
+        let sandbox = SandboxSettings::check(typed.sandbox)?;
+        let sandbox = (!overrides.no_sandbox).then_some(sandbox);
+        let processors = check_processors(typed.processor, sandbox.is_some())?;
+        let merchants = check_merchants(typed.merchant, &processors)?;
+        Ok(Settings { data, http, binary, database, shards, journal, operator_key, sandbox, processors, merchants })
+    }
+}
+
+impl JournalSettings {
+    fn check(typed: &TypedJournal) -> Result<JournalSettings, ConfigError> {
+        let defaults = LogOptions::default();
+        let segment_bytes = typed.segment_bytes.unwrap_or(defaults.segment_bytes);
+        if !segment_bytes.is_multiple_of(BLOCK_BYTES as u64) {
+            return Err(ConfigError::value("journal.segment_bytes", segment_bytes, "must be a multiple of 4096"));
+        }
+        let ahead = typed.segments_ahead.unwrap_or(defaults.segments_ahead);
+        Ok(JournalSettings {
+            segment_bytes: in_bound("journal.segment_bytes", segment_bytes, SEGMENT_BOUND_BYTES)?,
+            segments_ahead: in_bound("journal.segments_ahead", ahead, 1..=16)?,
+            free_bytes_min: typed.free_bytes_min.unwrap_or(defaults.free_bytes_min),
+        })
+    }
+}
+
+impl SandboxSettings {
+    fn check(typed: TypedSandbox) -> Result<SandboxSettings, ConfigError> {
+        let optional_secret = |key: &str, value: Option<String>| value.map(|value| secret(key, value)).transpose();
+        Ok(SandboxSettings {
+            api_key: optional_secret("sandbox.api_key", typed.api_key)?,
+            pub_key: optional_secret("sandbox.pub_key", typed.pub_key)?,
+            username: typed.username.map(|name| name_of("sandbox.username", name)).transpose()?,
+            password: optional_secret("sandbox.password", typed.password)?,
+            operator_key: optional_secret("sandbox.operator_key", typed.operator_key)?,
+            compat: compat("sandbox.compat", typed.compat)?,
+            duplicate_window_s: in_bound("sandbox.duplicate_window_s", typed.duplicate_window_s.unwrap_or(0), WINDOW_BOUND_S)?,
+        })
+    }
+}
+
+/// The names that the sandbox's card hosts have among the processors; the first takes the sandbox merchant's cards.
+pub const SANDBOX_HOSTS: [&str; 2] = ["card", "card_2"];
+
+fn check_processors(typed: Vec<TypedProcessor>, with_sandbox: bool) -> Result<Vec<ProcessorSettings>, ConfigError> {
+    let mut checked: Vec<ProcessorSettings> = Vec::with_capacity(typed.len());
+    for (place, processor) in typed.into_iter().enumerate() {
+        let processor = ProcessorSettings::check(&format!("processor.{place}"), processor)?;
+        let taken = checked.iter().any(|other| other.name == processor.name)
+            || (with_sandbox && SANDBOX_HOSTS.contains(&processor.name.as_str()));
+        if taken {
+            return Err(ConfigError::value(format!("processor.{place}.name"), processor.name, "must be unique"));
+        }
+        checked.push(processor);
+    }
+    Ok(checked)
+}
+
+impl ProcessorSettings {
+    fn check(at: &str, typed: TypedProcessor) -> Result<ProcessorSettings, ConfigError> {
+        let key = |field: &str| format!("{at}.{field}");
+        let kind = ProcessorKind::from_word(&typed.r#type)
+            .ok_or_else(|| ConfigError::value(key("type"), &typed.r#type, "must be tsys_sierra"))?;
+        let retry_ms = in_bound(key("reversal_retry_ms"), typed.reversal_retry_ms.unwrap_or(1_000), RETRY_BOUND_MS)?;
+        let retry_max_ms = typed.reversal_retry_max_ms.unwrap_or(retry_ms.max(60_000));
+        Ok(ProcessorSettings {
+            kind,
+            addr: address(&key("addr"), &typed.addr)?,
+            enabled: typed.enabled.unwrap_or(true),
+            timeout_ms: in_bound(key("timeout_ms"), typed.timeout_ms.unwrap_or(30_000), TIMEOUT_BOUND_MS)?,
+            reversal_retry_ms: retry_ms,
+            reversal_retry_max_ms: in_bound(key("reversal_retry_max_ms"), retry_max_ms, retry_ms..=*RETRY_BOUND_MS.end())?,
+            echo_idle_ms: in_bound(key("echo_idle_ms"), typed.echo_idle_ms.unwrap_or(30_000), TIMEOUT_BOUND_MS)?,
+            terminal_id: iso_text(key("terminal_id"), typed.terminal_id, TERMINAL_DEFAULT, 8)?,
+            card_acceptor_id: iso_text(key("card_acceptor_id"), typed.card_acceptor_id, CARD_ACCEPTOR_DEFAULT, 15)?,
+            category: in_bound(key("category"), typed.category.unwrap_or(CATEGORY_DEFAULT), 1..=9999)?,
+            name: name_of(&key("name"), typed.name)?,
+        })
+    }
+
+    /// A card host of the sandbox: short time-outs, so that tests need not wait.
+    pub fn of_sandbox(name: &str, addr: SocketAddr) -> ProcessorSettings {
+        ProcessorSettings {
+            name: name.to_owned(),
+            kind: ProcessorKind::TsysSierra,
+            addr,
+            enabled: true,
+            timeout_ms: 2_000,
+            reversal_retry_ms: 200,
+            reversal_retry_max_ms: 5_000,
+            echo_idle_ms: 10_000,
+            terminal_id: TERMINAL_DEFAULT.to_owned(),
+            card_acceptor_id: CARD_ACCEPTOR_DEFAULT.to_owned(),
+            category: CATEGORY_DEFAULT,
+        }
+    }
+}
+
+const TERMINAL_DEFAULT: &str = "SWYD0001";
+const CARD_ACCEPTOR_DEFAULT: &str = "SWITCHYARD";
+/// Miscellaneous and specialty retail.
+const CATEGORY_DEFAULT: u16 = 5999;
+
+fn check_merchants(typed: Vec<TypedMerchant>, processors: &[ProcessorSettings]) -> Result<Vec<MerchantSettings>, ConfigError> {
+    let mut checked: Vec<MerchantSettings> = Vec::with_capacity(typed.len());
+    for (place, merchant) in typed.into_iter().enumerate() {
+        let merchant = MerchantSettings::check(&format!("merchant.{place}"), merchant, processors)?;
+        if checked.iter().any(|other| other.name == merchant.name) {
+            return Err(ConfigError::value(format!("merchant.{place}.name"), merchant.name, "must be unique"));
+        }
+        checked.push(merchant);
+    }
+    Ok(checked)
+}
+
+impl MerchantSettings {
+    fn check(at: &str, typed: TypedMerchant, processors: &[ProcessorSettings]) -> Result<MerchantSettings, ConfigError> {
+        let key = |field: &str| format!("{at}.{field}");
+        let first = processors.first().map(|processor| processor.name.clone());
+        let card_processor = typed
+            .card_processor
+            .or(first)
+            .ok_or(ConfigError::Missing { key: key("card_processor"), why: "there is no [[processor]]" })?;
+        if !processors.iter().any(|processor| processor.name == card_processor) {
+            return Err(ConfigError::value(key("card_processor"), card_processor, "must be the name of a [[processor]]"));
+        }
+        Ok(MerchantSettings {
+            api_key: secret(&key("api_key"), typed.api_key)?,
+            pub_key: typed.pub_key.map(|value| secret(&key("pub_key"), value)).transpose()?,
+            card_processor,
+            duplicate_window_s: in_bound(key("duplicate_window_s"), typed.duplicate_window_s.unwrap_or(60), WINDOW_BOUND_S)?,
+            compat: compat(&key("compat"), typed.compat)?,
+            sandbox: typed.sandbox.unwrap_or(false),
+            name: name_of(&key("name"), typed.name)?,
+        })
+    }
+}
+
+fn listen_address(
+    key: &'static str,
+    flag: Option<SocketAddr>,
+    typed: Option<&str>,
+    default: SocketAddr,
+    insecure: bool,
+) -> Result<SocketAddr, ConfigError> {
+    let address = match (flag, typed) {
+        (Some(flag), _) => flag,
+        (None, Some(typed)) => address(key, typed)?,
+        (None, None) => default,
+    };
+    if address.ip().is_loopback() || insecure { Ok(address) } else { Err(ConfigError::NotLoopback { key, address }) }
+}
+
+fn address(key: &str, text: &str) -> Result<SocketAddr, ConfigError> {
+    text.parse().map_err(|_| ConfigError::value(key, text, "must be an address and a port, like 127.0.0.1:8080"))
+}
+
+fn in_bound<T: PartialOrd + Copy + ToString>(
+    key: impl Into<String>,
+    value: T,
+    bound: RangeInclusive<T>,
+) -> Result<T, ConfigError> {
+    if bound.contains(&value) {
+        return Ok(value);
+    }
+    let bound = format!("must be between {} and {}", bound.start().to_string(), bound.end().to_string());
+    Err(ConfigError::value(key, value, bound))
+}
+
+fn name_of(key: &str, name: String) -> Result<String, ConfigError> {
+    let sound = NAME_CHARACTERS.contains(&name.chars().count()) && !name.chars().any(char::is_control);
+    if sound { Ok(name) } else { Err(ConfigError::value(key, name, "must be 1 to 64 printable characters")) }
+}
+
+/// A key or password. The error tells its length only.
+fn secret(key: &str, value: String) -> Result<String, ConfigError> {
+    let sound = KEY_CHARACTERS.contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_graphic());
+    let said = || format!("({} bytes)", value.len());
+    if sound { Ok(value) } else { Err(ConfigError::value(key, said(), "must be 8 to 128 visible ASCII characters")) }
+}
+
+fn iso_text(key: String, typed: Option<String>, default: &str, characters_max: usize) -> Result<String, ConfigError> {
+    let text = typed.unwrap_or_else(|| default.to_owned());
+    let sound = (1..=characters_max).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if sound { Ok(text) } else { Err(ConfigError::value(key, text, format!("must be 1 to {characters_max} letters and digits"))) }
+}
+
+fn compat(key: &str, typed: Option<TypedCompat>) -> Result<Compat, ConfigError> {
+    let words = match typed {
+        None => Vec::new(),
+        Some(TypedCompat::One(word)) => vec![word],
+        Some(TypedCompat::Several(words)) => words,
+    };
+    let mut compat = Compat::default();
+    for word in words {
+        match word.as_str() {
+            "document" => {}
+            "live" => compat.live = true,
+            "arrays" => compat.arrays = true,
+            _ => return Err(ConfigError::value(key, word, "must be document, live or arrays, or a list of them")),
+        }
+    }
+    Ok(compat)
+}
+
+fn half_of_the_cores() -> u16 {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    u16::try_from(cores / 2).unwrap_or(SHARDS_MAX).clamp(1, SHARDS_MAX)
+}

@@ -1,0 +1,56 @@
+//! Configuration: as typed ([`typed`]), then checked ([`checked`]); flags of the command line win over the file.
+//!
+//! Lives here: keys, defaults, bounds and the messages when one is broken. Must not live here: anything that opens, binds
+//! or connects.
+
+pub mod checked;
+pub mod error;
+pub mod typed;
+
+#[cfg(test)]
+mod tests;
+
+pub use checked::{JournalSettings, MerchantSettings, ProcessorSettings, SANDBOX_HOSTS, SandboxSettings, Settings};
+pub use error::ConfigError;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use typed::Typed;
+
+/// What the command line says; each wins over the file.
+#[derive(Debug, Default, Clone)]
+pub struct Overrides {
+    /// `--data`.
+    pub data: Option<PathBuf>,
+    /// `--http`.
+    pub http: Option<SocketAddr>,
+    /// `--binary`.
+    pub binary: Option<SocketAddr>,
+    /// `--database`.
+    pub database: Option<String>,
+    /// `--no-sandbox`.
+    pub no_sandbox: bool,
+    /// `--insecure`.
+    pub insecure: bool,
+}
+
+/// Reads the file, if there is one, and checks all of it together with the command line.
+pub fn load(file: Option<&Path>, overrides: &Overrides) -> Result<Settings, ConfigError> {
+    let typed = file.map_or_else(|| Ok(Typed::default()), read)?;
+    Settings::check(typed, overrides)
+}
+
+fn read(path: &Path) -> Result<Typed, ConfigError> {
+    let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.into(), source })?;
+    parse(&text).map_err(|reason| ConfigError::Syntax { path: path.into(), reason })
+}
+
+fn parse(text: &str) -> Result<Typed, String> {
+    toml::from_str(text).map_err(|error| complaint(text, &error))
+}
+
+/// Line and message without the line's text: toml shows the source line, which may hold a key.
+fn complaint(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or("");
+    format!("line {}: {}", before.matches('\n').count() + 1, error.message())
+}

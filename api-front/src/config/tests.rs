@@ -1,0 +1,100 @@
+use super::*;
+use crate::switch::directory::{Compat, ProcessorKind};
+
+fn check(text: &str) -> Result<Settings, ConfigError> {
+    check_with(text, &Overrides::default())
+}
+
+fn check_with(text: &str, overrides: &Overrides) -> Result<Settings, ConfigError> {
+    let typed = parse(text).map_err(|reason| ConfigError::Syntax { path: "test.toml".into(), reason })?;
+    Settings::check(typed, overrides)
+}
+
+#[test]
+fn an_empty_file_is_the_documented_default() {
+    let settings = check("").unwrap();
+    assert_eq!(settings.data, PathBuf::from("data"));
+    assert_eq!(settings.http.to_string(), "127.0.0.1:8080");
+    assert_eq!(settings.binary.to_string(), "127.0.0.1:8583");
+    assert!(settings.shards >= 1);
+    assert_eq!(settings.sandbox.unwrap().duplicate_window_s, 0);
+}
+
+#[test]
+fn flags_win_over_the_file() {
+    let overrides = Overrides {
+        data: Some("/elsewhere".into()),
+        http: Some("127.0.0.1:0".parse().unwrap()),
+        no_sandbox: true,
+        ..Overrides::default()
+    };
+    let settings = check_with("data = 'here'\nhttp = '127.0.0.1:9'", &overrides).unwrap();
+    assert_eq!((settings.data, settings.http.port()), ("/elsewhere".into(), 0));
+    assert!(settings.sandbox.is_none());
+}
+
+#[test]
+fn a_processor_and_a_merchant_get_their_defaults() {
+    let text = "
+        [[processor]]
+        name = 'host'
+        type = 'tsys_sierra'
+        addr = '127.0.0.1:7001'
+        timeout_ms = 2000
+        [[merchant]]
+        name = 'shop'
+        api_key = 'api_0123456789'
+        compat = ['live', 'arrays']
+        [sandbox]
+        compat = 'live'";
+    let settings = check(text).unwrap();
+    let processor = &settings.processors[0];
+    assert_eq!((processor.kind, processor.timeout_ms, processor.enabled), (ProcessorKind::TsysSierra, 2000, true));
+    let merchant = &settings.merchants[0];
+    assert_eq!((merchant.card_processor.as_str(), merchant.duplicate_window_s), ("host", 60));
+    assert_eq!(merchant.compat, Compat { live: true, arrays: true });
+    assert_eq!(settings.sandbox.unwrap().compat, Compat { live: true, arrays: false });
+}
+
+#[test]
+fn errors_name_key_value_and_bound() {
+    let processor = "[[processor]]\nname = 'host'\ntype = 'tsys_sierra'\naddr = '127.0.0.1:1'\n";
+    let cases = [
+        ("shards = 0".to_owned(), "shards = 0: must be between 1 and 64"),
+        ("http = 'nonsense'".to_owned(), "http = nonsense: must be an address and a port"),
+        ("[sandbox]\nduplicate_window_s = 90000".to_owned(), "sandbox.duplicate_window_s = 90000: must be between 0 and 86400"),
+        ("[sandbox]\ncompat = 'new'".to_owned(), "sandbox.compat = new: must be document, live or arrays"),
+        ("[sandbox]\napi_key = 'short'".to_owned(), "sandbox.api_key = (5 bytes): must be 8 to 128"),
+        (format!("{processor}timeout_ms = 5"), "processor.0.timeout_ms = 5: must be between 100 and 600000"),
+        (format!("{processor}terminal_id = 'TOO LONG ID'"), "processor.0.terminal_id = TOO LONG ID: must be 1 to 8"),
+        (format!("{processor}{processor}"), "processor.1.name = host: must be unique"),
+        ("[[merchant]]\nname = 'shop'\napi_key = '0123456789'".to_owned(), "merchant.0.card_processor is missing"),
+        (
+            format!("{processor}[[merchant]]\nname = 'shop'\napi_key = '0123456789'\ncard_processor = 'other'"),
+            "merchant.0.card_processor = other: must be the name of a [[processor]]",
+        ),
+        (
+            "[[processor]]\nname = 'a'\ntype = 'fax'\naddr = '127.0.0.1:1'".to_owned(),
+            "processor.0.type = fax: must be tsys_sierra",
+        ),
+    ];
+    for (text, expected) in cases {
+        let message = check(&text).unwrap_err().to_string();
+        assert!(message.contains(expected), "{text}: {message}");
+    }
+}
+
+#[test]
+fn unknown_keys_are_refused_without_showing_the_line() {
+    let message = check("[sandbox]\napi_kay = 'secret_value'").unwrap_err().to_string();
+    assert!(message.contains("line 2") && message.contains("api_kay"), "{message}");
+    assert!(!message.contains("secret_value"), "{message}");
+}
+
+#[test]
+fn an_address_for_other_machines_needs_insecure() {
+    let message = check("http = '0.0.0.0:8080'").unwrap_err().to_string();
+    assert!(message.contains("http = 0.0.0.0:8080") && message.contains("--insecure"), "{message}");
+    let insecure = Overrides { insecure: true, ..Overrides::default() };
+    assert!(check_with("http = '0.0.0.0:8080'", &insecure).is_ok());
+}

@@ -1,0 +1,124 @@
+//! The configuration as typed: every key optional, unknown keys refused, nothing checked yet.
+
+use serde::Deserialize;
+use std::path::PathBuf;
+
+/// The whole file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Typed {
+    /// Folder of journal, database, keys and sandbox. Default `./data`.
+    pub data: Option<PathBuf>,
+    /// Address of REST and pages. Default `127.0.0.1:8080`.
+    pub http: Option<String>,
+    /// Address of the binary protocol. Default `127.0.0.1:8583`.
+    pub binary: Option<String>,
+    /// `sqlite://…` or `postgres://…`. Default: SQLite in the data folder.
+    pub database: Option<String>,
+    /// Shard threads. Default: half of the cores.
+    pub shards: Option<u16>,
+    /// What the header `Authorization` of an operator's request must say. Default: none is accepted.
+    pub operator_key: Option<String>,
+    /// The journal's segments.
+    #[serde(default)]
+    pub journal: TypedJournal,
+    /// The sandbox's own merchant.
+    #[serde(default)]
+    pub sandbox: TypedSandbox,
+    /// Processors beside the sandbox's.
+    #[serde(default)]
+    pub processor: Vec<TypedProcessor>,
+    /// Merchants beside the sandbox's.
+    #[serde(default)]
+    pub merchant: Vec<TypedMerchant>,
+}
+
+/// `[journal]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TypedJournal {
+    /// Size of a segment, bytes, a multiple of 4096. Default 64 MiB.
+    pub segment_bytes: Option<u64>,
+    /// Segments written ahead. Default 2.
+    pub segments_ahead: Option<u32>,
+    /// Free space, bytes, below which new payments are refused. Default 256 MiB.
+    pub free_bytes_min: Option<u64>,
+}
+
+/// `[sandbox]`: fixes what the first start would draw.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TypedSandbox {
+    /// Key for all calls.
+    pub api_key: Option<String>,
+    /// Key that may only create payments.
+    pub pub_key: Option<String>,
+    /// Name for a log-in.
+    pub username: Option<String>,
+    /// Password for a log-in.
+    pub password: Option<String>,
+    /// Key of the operator's calls.
+    pub operator_key: Option<String>,
+    /// `document`, `live`, `arrays`, or a list of them.
+    pub compat: Option<TypedCompat>,
+    /// Duplicate window, seconds. Default 0: off.
+    pub duplicate_window_s: Option<u32>,
+}
+
+/// One word or a list.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum TypedCompat {
+    /// One word.
+    One(String),
+    /// Several that combine.
+    Several(Vec<String>),
+}
+
+/// `[[processor]]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TypedProcessor {
+    /// Unique; what the index in the records hangs on.
+    pub name: String,
+    /// `tsys_sierra`.
+    pub r#type: String,
+    /// Where it listens.
+    pub addr: String,
+    /// False takes no new transactions. Default true.
+    pub enabled: Option<bool>,
+    /// How long an answer may take, milliseconds. Default 30,000.
+    pub timeout_ms: Option<u32>,
+    /// Wait before the first repeat of a reversal, milliseconds. Default 1,000.
+    pub reversal_retry_ms: Option<u32>,
+    /// Bound of that wait's doubling, milliseconds. Default 60,000.
+    pub reversal_retry_max_ms: Option<u32>,
+    /// Idle time before an echo, milliseconds. Default 30,000.
+    pub echo_idle_ms: Option<u32>,
+    /// Terminal, ISO 8583 DE41. Default `SWYD0001`.
+    pub terminal_id: Option<String>,
+    /// Card acceptor, ISO 8583 DE42. Default `SWITCHYARD`.
+    pub card_acceptor_id: Option<String>,
+    /// Merchant category code, ISO 8583 DE18. Default 5999.
+    pub category: Option<u16>,
+}
+
+/// `[[merchant]]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TypedMerchant {
+    /// Unique; the account's id is drawn for it at the first start.
+    pub name: String,
+    /// Key for all calls.
+    pub api_key: String,
+    /// Key that may only create payments.
+    pub pub_key: Option<String>,
+    /// Name of the processor for cards. Default: the first.
+    pub card_processor: Option<String>,
+    /// Duplicate window, seconds. Default 60.
+    pub duplicate_window_s: Option<u32>,
+    /// As in `[sandbox]`.
+    pub compat: Option<TypedCompat>,
+    /// True for a merchant of tests. Default false.
+    pub sandbox: Option<bool>,
+}

@@ -1,0 +1,129 @@
+//! The only sockets towards processors.
+//!
+//! Lives here: connections, queues, and the moment in which a sealed card is open. What messages mean is
+//! `switch_core::connectors`'. A link serves all shards; which one waits for an answer is kept beside each request.
+
+pub mod link;
+pub mod order;
+mod pending;
+
+#[cfg(test)]
+mod tests;
+
+use crate::config::ProcessorSettings;
+use crate::limits::{LINK_QUEUE_REQUESTS, SIGN_OFF_WAIT};
+use crate::switch::clock::Clock;
+use crate::switch::cvv_table::CvvTable;
+use crate::switch::door::Door;
+use link::Link;
+use order::{Order, Outboxes};
+use persistence::sealing::Sealer;
+use std::sync::Arc;
+use switch_core::connectors::tsys::{Acceptor, SessionOptions};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+/// What all links share.
+#[derive(Clone)]
+pub struct Shared {
+    /// The switch's clock.
+    pub clock: Clock,
+    /// Opens sealed cards; nowhere else but in a link.
+    pub sealer: Arc<Sealer>,
+    /// Card verification values on their way.
+    pub cvvs: Arc<CvvTable>,
+    /// The shards' doors.
+    pub doors: Vec<Door>,
+}
+
+/// Whether a link is signed on. Clones see the same.
+#[derive(Debug, Clone)]
+pub struct LinkState(Arc<watch::Sender<bool>>);
+
+impl LinkState {
+    /// Not signed on.
+    pub fn down() -> LinkState {
+        LinkState(Arc::new(watch::Sender::new(false)))
+    }
+
+    /// True while requests are taken.
+    pub fn is_signed_on(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    /// Waits until requests are taken.
+    pub async fn signed_on(&self) {
+        // Fails only when the sender is gone, and it is here.
+        drop(self.0.subscribe().wait_for(|signed_on| *signed_on).await);
+    }
+
+    fn set(&self, signed_on: bool) {
+        self.0.send_replace(signed_on);
+    }
+}
+
+/// Links before they run: their queues exist first, for shards must have them when they start.
+#[derive(Default)]
+pub struct Prepared {
+    outboxes: Outboxes,
+    links: Vec<PreparedLink>,
+}
+
+struct PreparedLink {
+    index: u16,
+    settings: ProcessorSettings,
+    orders: mpsc::Receiver<Order>,
+    state: LinkState,
+}
+
+impl Prepared {
+    /// Makes the queue of a processor's link. Returns what will tell whether it is signed on.
+    pub fn add(&mut self, index: u16, settings: &ProcessorSettings) -> LinkState {
+        let (queue, orders) = mpsc::channel(LINK_QUEUE_REQUESTS);
+        self.outboxes.put(index, queue);
+        let state = LinkState::down();
+        self.links.push(PreparedLink { index, settings: settings.clone(), orders, state: state.clone() });
+        state
+    }
+
+    /// The queues, for a shard.
+    pub fn outboxes(&self) -> Outboxes {
+        self.outboxes.clone()
+    }
+
+    /// Starts the links on the present runtime.
+    pub fn start(self, shared: &Shared) -> Links {
+        let (stop, stopped) = watch::channel(false);
+        let tasks = self.links.into_iter().map(|link| tokio::spawn(link.with(shared.clone(), stopped.clone()).run()));
+        Links { tasks: tasks.collect(), stop }
+    }
+}
+
+impl PreparedLink {
+    fn with(self, shared: Shared, stop: watch::Receiver<bool>) -> Link {
+        let PreparedLink { index, settings, orders, state } = self;
+        let session = SessionOptions { echo_after_ms: settings.echo_idle_ms, ..SessionOptions::default() };
+        let acceptor = Acceptor { terminal: settings.terminal_id, id: settings.card_acceptor_id, category: settings.category };
+        Link { index, name: settings.name, addr: settings.addr, session, acceptor, orders, state, shared, stop }
+    }
+}
+
+/// Links at work.
+pub struct Links {
+    tasks: Vec<JoinHandle<()>>,
+    stop: watch::Sender<bool>,
+}
+
+impl Links {
+    /// Signs off, [`SIGN_OFF_WAIT`] at most, and ends.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        for task in self.tasks {
+            let handle = task.abort_handle();
+            if timeout(SIGN_OFF_WAIT, task).await.is_err() {
+                handle.abort();
+            }
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The doors to the outside: who listens where.
+
+pub mod binary;
+pub mod http;
+mod patience;

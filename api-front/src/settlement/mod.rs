@@ -1,0 +1,99 @@
+//! Settlement: what becomes of a batch that the processor has accepted.
+//!
+//! Lives here: reading an accepted batch's members back and giving them to their shard in chunks, and the wait of an
+//! operator's call. Must not live here: totals and states, which are the shard's. Whoever drives a batch may start over: a
+//! member that is settled is not settled twice.
+
+pub mod board;
+
+use crate::limits::{SETTLE_CHUNK_MEMBERS, SETTLE_RETRY};
+use crate::switch::clock::Clock;
+use crate::switch::door::{Door, Return};
+use crate::switch::handle::Unavailable;
+use crate::switch::history::History;
+use crate::switch::version::Version;
+use board::Board;
+use persistence::PersistenceError;
+use protocol::batch::{Batch, BatchState};
+use protocol::id::Xid;
+use protocol::words::Status;
+use std::sync::Arc;
+use switch_core::shard_of;
+use tokio::sync::{mpsc, oneshot};
+
+/// Drives batches.
+#[derive(Clone)]
+pub struct Settler {
+    /// Readings of members.
+    pub history: History,
+    /// The shards' doors.
+    pub doors: Vec<Door>,
+    /// The switch's clock.
+    pub clock: Clock,
+    /// Where batches that moved are shown.
+    pub board: Arc<Board>,
+}
+
+/// Why a pass over a batch's members was not finished; it is begun again.
+#[derive(Debug, thiserror::Error)]
+enum Interrupted {
+    #[error(transparent)]
+    History(#[from] Unavailable),
+    #[error(transparent)]
+    Sql(#[from] PersistenceError),
+    #[error("the shard has stopped")]
+    Stopped,
+}
+
+impl Settler {
+    /// Runs until every shard has stopped. What was accepted before a restart is told again by the shards.
+    pub async fn run(self, mut moved: mpsc::UnboundedReceiver<Batch>) {
+        while let Some(batch) = moved.recv().await {
+            tracing::info!(id = %batch.id, number = batch.number.get(), state = batch.state().word(), "settlement batch");
+            self.board.show(batch);
+            match batch.state() {
+                BatchState::Accepted => self.drive(batch),
+                BatchState::Open | BatchState::Closing | BatchState::Rejected | BatchState::Complete => {}
+            }
+        }
+    }
+
+    /// Settles a batch beside the others: a large one must not hold up a small one.
+    fn drive(&self, batch: Batch) {
+        let settler = self.clone();
+        tokio::spawn(async move { settler.settle(batch).await });
+    }
+
+    async fn settle(&self, batch: Batch) {
+        loop {
+            match self.settle_members(&batch).await {
+                Ok(()) if self.board.completes(batch.id, SETTLE_RETRY).await => return,
+                Ok(()) => {}
+                Err(Interrupted::Stopped) => return,
+                Err(why) => {
+                    tracing::warn!(id = %batch.id, error = %why, "settling is interrupted and begins again");
+                    tokio::time::sleep(SETTLE_RETRY).await;
+                }
+            }
+        }
+    }
+
+    async fn settle_members(&self, batch: &Batch) -> Result<(), Interrupted> {
+        let door = &self.doors[usize::from(shard_of(batch.merchant, self.doors.len() as u16))];
+        self.history.catch_up().await?;
+        let mut after = Xid::NONE;
+        loop {
+            let read_at = self.clock.now();
+            let page = self.history.queries().batch_members(&batch.id, &after, SETTLE_CHUNK_MEMBERS).await?;
+            let Some(last) = page.last() else { break };
+            after = last.transaction().id;
+            let unsettled = page.iter().filter(|stored| stored.transaction().status() == Status::PendingSettlement);
+            let members = unsettled.map(|stored| Version::copy_of(stored.parts().0, stored.parts().1)).collect();
+            let (reply, taken) = oneshot::channel();
+            door.give(Return::SettleMembers { members, read_at, reply });
+            taken.await.map_err(|_| Interrupted::Stopped)?;
+        }
+        door.give(Return::CompleteBatch { batch: batch.id });
+        Ok(())
+    }
+}

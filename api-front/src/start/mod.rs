@@ -1,0 +1,253 @@
+//! Start and stop: what is opened in which order, and let go in which.
+//!
+//! Start: data folder, addresses, keys, SQL home, journal (and its lock), projection up to the journal's end, shards from
+//! the projection, journal threads, shard threads, links, listeners. Stop is the way back: listeners, what is in flight,
+//! links, shards, journal, projection.
+
+pub mod error;
+mod participants;
+mod storage;
+
+#[cfg(test)]
+mod tests;
+
+use crate::accounts::{merchant_terms, processor_terms};
+use crate::config::Settings;
+use crate::data_folder::DataFolder;
+use crate::limits::{CALLERS_MAX, DRAIN_WAIT, FIRST_SIGN_ON_WAIT, SHARD_QUEUE_COMMANDS};
+use crate::links::{Links, Prepared, Shared};
+use crate::listeners;
+use crate::sandbox_home::random_bytes;
+use crate::settlement::Settler;
+use crate::settlement::board::Board;
+use crate::switch::clock::Clock;
+use crate::switch::cvv_table::CvvTable;
+use crate::switch::directory::MerchantTable;
+use crate::switch::door::{Door, Inside};
+use crate::switch::driver::Surroundings;
+use crate::switch::handle::{Rooms, Switch};
+use crate::switch::ids::Ids;
+use crate::switch::readiness::{LinkVitals, Vitals};
+use crate::switch::recovery;
+use crate::switch::threads::ShardThreads;
+use error::StartError;
+use participants::{Participants, Sandbox};
+use persistence::sealing::Sealer;
+use persistence::sql::Database;
+use persistence::stores::ApiKey;
+use protocol::batch::Batch;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use storage::{Recorders, Storage};
+use switch_core::Shard;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinHandle, spawn_blocking};
+
+/// A switch at work.
+pub struct Running {
+    /// Where REST and pages are served.
+    pub http: SocketAddr,
+    /// Where the binary protocol will be.
+    pub binary: SocketAddr,
+    /// The handle.
+    pub switch: Switch,
+    served: JoinHandle<bool>,
+    stop_listeners: watch::Sender<bool>,
+    links: Links,
+    shards: ShardThreads,
+    recorders: Recorders,
+    database: Database,
+    sandbox: Option<Sandbox>,
+}
+
+/// Starts a switch on the present runtime. When this returns it serves.
+pub async fn start(settings: Settings) -> Result<Running, StartError> {
+    let open_data = |source| StartError::File { what: "open the data folder", path: settings.data.clone(), source };
+    let data = DataFolder::open(&settings.data).map_err(open_data)?;
+    let sockets = Sockets::bind(&settings).await?;
+    let storage = Storage::open(&settings, &data).await?;
+    let (database, sealer) = (storage.database.clone(), Arc::clone(&storage.sealer));
+    let (run, insides) = Run::begin(settings.shards, sealer)?;
+    let now = run.clock.now();
+    let sandbox = settings.sandbox.as_ref().map(|terms| Sandbox::start(terms, &data, &run.ids, now)).transpose()?;
+    let participants = Participants::enroll(&settings, sandbox.as_ref(), &database.stores(), &run.ids, now).await?;
+    let shards = recovered_shards(&participants, &database, &run).await?;
+    let recorders = Recorders::start(storage, &settings, &data, run.doors.clone())?;
+    let (prepared, vitals) = prepare_links(&participants, &recorders, &run);
+    let (moved, moves) = mpsc::unbounded_channel();
+    let shards = start_shards(shards, insides, &run, &recorders, &prepared, &moved)?;
+    // Whoever waits for batches is told that there will be no more when the last shard has gone.
+    drop(moved);
+    let (history, board) = (recorders.history.clone(), Arc::new(Board::default()));
+    let settler = Settler { history, doors: run.doors.clone(), clock: run.clock, board: Arc::clone(&board) };
+    tokio::spawn(settler.run(moves));
+    let links = prepared.start(&run.shared_by_links());
+    vitals.first_sign_on(FIRST_SIGN_ON_WAIT).await;
+    let operator_key = match &sandbox {
+        Some(sandbox) => {
+            sandbox.write_file(&data, sockets.http_addr, sockets.binary_addr, &participants.processors)?;
+            Some(sandbox.identity.operator_key.clone())
+        }
+        None => settings.operator_key,
+    };
+    let switch = run.into_switch(participants, &recorders, &database, board, vitals, operator_key.as_deref());
+    let (http, binary) = (sockets.http_addr, sockets.binary_addr);
+    let (stop_listeners, served) = sockets.serve(switch.clone());
+    Ok(Running { http, binary, switch, served, stop_listeners, links, shards, recorders, database, sandbox })
+}
+
+impl Running {
+    /// Takes nothing new, finishes what is in flight (for a bounded time), signs off, and closes what lasts.
+    pub async fn stop(self) {
+        self.switch.begin_draining();
+        self.stop_listeners.send_replace(true);
+        if !matches!(self.served.await, Ok(true)) {
+            tracing::warn!("connections were still open after the time for draining");
+        }
+        self.shards.drain().await;
+        self.links.stop().await;
+        self.shards.stop().await;
+        self.recorders.stop().await;
+        self.database.close().await;
+        if spawn_blocking(move || drop(self.sandbox)).await.is_err() {
+            tracing::error!("the sandbox's thread has panicked");
+        }
+    }
+}
+
+/// The addresses, taken before anything else: a second switch on the same ones fails before it touches data.
+struct Sockets {
+    http: TcpListener,
+    http_addr: SocketAddr,
+    binary: TcpListener,
+    binary_addr: SocketAddr,
+}
+
+impl Sockets {
+    async fn bind(settings: &Settings) -> Result<Sockets, StartError> {
+        let (http, http_addr) = listen("REST", settings.http).await?;
+        let (binary, binary_addr) = listen("the binary protocol", settings.binary).await?;
+        Ok(Sockets { http, http_addr, binary, binary_addr })
+    }
+
+    fn serve(self, switch: Switch) -> (watch::Sender<bool>, JoinHandle<bool>) {
+        let (stop, stopped) = watch::channel(false);
+        let router = crate::rest::router(switch);
+        let served = tokio::spawn(listeners::http::serve(self.http, router, stopped.clone(), DRAIN_WAIT));
+        tokio::spawn(listeners::binary::serve(self.binary, stopped));
+        (stop, served)
+    }
+}
+
+async fn listen(what: &'static str, addr: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let fault = |source| StartError::Listen { what, addr, source };
+    let listener = TcpListener::bind(addr).await.map_err(fault)?;
+    let bound = listener.local_addr().map_err(fault)?;
+    Ok((listener, bound))
+}
+
+/// What is drawn and shared once per run.
+struct Run {
+    clock: Clock,
+    ids: Arc<Ids>,
+    sealer: Arc<Sealer>,
+    cvvs: Arc<CvvTable>,
+    doors: Vec<Door>,
+    journal_writable: Arc<AtomicBool>,
+}
+
+impl Run {
+    fn begin(shards: u16, sealer: Arc<Sealer>) -> Result<(Run, Vec<Inside>), StartError> {
+        let clock = Clock::start();
+        let drawn = random_bytes(5).map_err(StartError::Random)?;
+        let process = std::array::from_fn(|place| drawn[place]);
+        let ids = Arc::new(Ids::new(process, clock.now()));
+        let (doors, insides) = (0..shards).map(|_| Door::new(SHARD_QUEUE_COMMANDS)).unzip();
+        let (cvvs, journal_writable) = (Arc::new(CvvTable::new(CALLERS_MAX)), Arc::new(AtomicBool::new(true)));
+        Ok((Run { clock, ids, sealer, cvvs, doors, journal_writable }, insides))
+    }
+
+    fn shared_by_links(&self) -> Shared {
+        let (sealer, cvvs) = (Arc::clone(&self.sealer), Arc::clone(&self.cvvs));
+        Shared { clock: self.clock, sealer, cvvs, doors: self.doors.clone() }
+    }
+
+    fn into_switch(
+        self,
+        participants: Participants,
+        recorders: &Recorders,
+        database: &Database,
+        board: Arc<Board>,
+        vitals: Vitals,
+        operator_key: Option<&str>,
+    ) -> Switch {
+        Switch::new(Rooms {
+            clock: self.clock,
+            ids: self.ids,
+            doors: self.doors,
+            cvvs: self.cvvs,
+            past: Box::new(recorders.history.clone()),
+            sealer: self.sealer,
+            stores: database.stores(),
+            operator_key_hash: operator_key.map(ApiKey::hash_of),
+            processors: participants.processors,
+            merchants: MerchantTable::of(participants.merchants),
+            board,
+            vitals,
+        })
+    }
+}
+
+/// Shards with everything in them that was under way.
+async fn recovered_shards(participants: &Participants, database: &Database, run: &Run) -> Result<Vec<Shard>, StartError> {
+    let merchants: Vec<_> = participants.merchants.iter().map(merchant_terms).collect();
+    let processors = processor_terms(&participants.processors, &participants.configured);
+    let now = run.clock.now();
+    let mut shards = recovery::empty_shards(run.doors.len() as u16, now, &merchants, &processors);
+    let window_s_max = merchants.iter().map(|terms| terms.duplicate_window_s).max().unwrap_or(0);
+    let lsn = recovery::recover(&mut shards, &database.queries(), now, window_s_max).await?;
+    let open: u32 = shards.iter().map(Shard::transactions_in_memory).sum();
+    tracing::info!(lsn, open, "recovered");
+    Ok(shards)
+}
+
+fn prepare_links(participants: &Participants, recorders: &Recorders, run: &Run) -> (Prepared, Vitals) {
+    let mut prepared = Prepared::default();
+    let links = participants.links.iter().filter_map(|(index, settings)| {
+        let processor = participants.processors.by_index(*index)?;
+        let state = prepared.add(*index, settings);
+        Some(LinkVitals { processor: processor.id, name: processor.name.clone(), state })
+    });
+    let vitals = Vitals {
+        draining: AtomicBool::new(false),
+        journal_writable: Arc::clone(&run.journal_writable),
+        space: recorders.journal.space(),
+        history: recorders.history.clone(),
+        projection: recorders.follower.states(),
+        links: links.collect(),
+    };
+    (prepared, vitals)
+}
+
+fn start_shards(
+    shards: Vec<Shard>,
+    insides: Vec<Inside>,
+    run: &Run,
+    recorders: &Recorders,
+    links: &Prepared,
+    moved: &mpsc::UnboundedSender<Batch>,
+) -> Result<ShardThreads, StartError> {
+    let surroundings = insides.into_iter().zip(0..).map(|(inside, index)| Surroundings {
+        index,
+        clock: run.clock,
+        inside,
+        journal: recorders.journal.submitter(),
+        outboxes: links.outboxes(),
+        cvvs: Arc::clone(&run.cvvs),
+        moved: moved.clone(),
+        journal_writable: Arc::clone(&run.journal_writable),
+    });
+    ShardThreads::start(run.doors.clone(), shards.into_iter().zip(surroundings)).map_err(StartError::Thread)
+}

@@ -1,0 +1,107 @@
+//! Who takes part in this run: the sandbox's hosts and merchant, and those of the configuration.
+
+use super::error::StartError;
+use crate::accounts;
+use crate::config::{MerchantSettings, ProcessorSettings, SANDBOX_HOSTS, SandboxSettings, Settings};
+use crate::data_folder::DataFolder;
+use crate::sandbox_home::{HostAddresses, Identity, SandboxFile};
+use crate::switch::directory::{Merchant, ProcessorTable};
+use crate::switch::ids::Ids;
+use persistence::stores::Stores;
+use protocol::calendar::Micros;
+use protocol::id::Xid;
+use sandbox::{Endpoint, Running};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+/// Name of the sandbox's merchant.
+const SANDBOX_MERCHANT: &str = "Sandbox";
+
+/// The sandbox of this run.
+pub(super) struct Sandbox {
+    pub(super) running: Running,
+    pub(super) identity: Identity,
+}
+
+impl Sandbox {
+    /// Starts the hosts and remembers, or draws, the merchant and its keys.
+    pub(super) fn start(settings: &SandboxSettings, data: &DataFolder, ids: &Ids, now: Micros) -> Result<Sandbox, StartError> {
+        let running = sandbox::start(sandbox::Options::new(data.path()))?;
+        let path = data.sandbox_json();
+        let identity = Identity::load_or_draw(&path, settings, || ids.draw(now));
+        let identity = identity.map_err(|source| StartError::File { what: "read", path, source })?;
+        Ok(Sandbox { running, identity })
+    }
+
+    fn hosts(&self) -> [(&'static str, Endpoint); 2] {
+        let [card, card_2] = SANDBOX_HOSTS;
+        [(card, self.running.card), (card_2, self.running.card_2)]
+    }
+
+    fn merchant(&self, settings: &SandboxSettings) -> MerchantSettings {
+        MerchantSettings {
+            name: SANDBOX_MERCHANT.to_owned(),
+            api_key: self.identity.api_key.clone(),
+            pub_key: Some(self.identity.pub_key.clone()),
+            card_processor: SANDBOX_HOSTS[0].to_owned(),
+            duplicate_window_s: settings.duplicate_window_s,
+            compat: settings.compat,
+            sandbox: true,
+        }
+    }
+
+    /// Rewrites `sandbox.json` with the addresses of this run.
+    pub(super) fn write_file(
+        &self,
+        data: &DataFolder,
+        http: SocketAddr,
+        binary: SocketAddr,
+        table: &ProcessorTable,
+    ) -> Result<(), StartError> {
+        let mut processors = BTreeMap::new();
+        for (name, endpoint) in self.hosts() {
+            let id = table.iter().find(|processor| processor.name == name).map(|processor| processor.id.to_string());
+            let (addr, control) = (endpoint.addr.to_string(), endpoint.control.to_string());
+            processors.insert(name.to_owned(), HostAddresses { id: id.unwrap_or_default(), addr, control });
+        }
+        let path = data.sandbox_json();
+        let file = SandboxFile::new(http, binary, self.identity.clone(), processors);
+        file.write(&path).map_err(|source| StartError::File { what: "write", path, source })
+    }
+}
+
+/// Everybody who takes part.
+pub(super) struct Participants {
+    pub(super) processors: ProcessorTable,
+    pub(super) links: Vec<(u16, ProcessorSettings)>,
+    pub(super) merchants: Vec<Merchant>,
+    pub(super) configured: Vec<ProcessorSettings>,
+}
+
+impl Participants {
+    /// Brings configuration, sandbox and SQL home together.
+    pub(super) async fn enroll(
+        settings: &Settings,
+        sandbox: Option<&Sandbox>,
+        stores: &Stores,
+        ids: &Ids,
+        now: Micros,
+    ) -> Result<Participants, StartError> {
+        let hosts = sandbox.map(Sandbox::hosts).into_iter().flatten();
+        let mut configured: Vec<_> = hosts.map(|(name, host)| ProcessorSettings::of_sandbox(name, host.addr)).collect();
+        configured.extend(settings.processors.iter().cloned());
+        let processors = accounts::enroll_processors(stores, &configured, || ids.draw(now)).await?;
+        let own = sandbox.zip(settings.sandbox.as_ref());
+        let own = own.map(|(sandbox, terms)| (sandbox.identity.merchant(), sandbox.merchant(terms)));
+        let mut merchants: Vec<(Option<Xid>, MerchantSettings)> = own.into_iter().collect();
+        merchants.extend(settings.merchants.iter().map(|merchant| (None, merchant.clone())));
+        let merchants = accounts::enroll_merchants(stores, &merchants, &processors, now, || ids.draw(now)).await?;
+        let links = links(&processors, &configured);
+        Ok(Participants { processors, links, merchants, configured })
+    }
+}
+
+fn links(table: &ProcessorTable, configured: &[ProcessorSettings]) -> Vec<(u16, ProcessorSettings)> {
+    let index = |settings: &ProcessorSettings| table.iter().find(|known| known.name == settings.name).map(|known| known.index);
+    configured.iter().filter_map(|settings| Some((index(settings)?, settings.clone()))).collect()
+}

@@ -1,0 +1,68 @@
+//! The past as the projection holds it.
+
+use crate::limits::HISTORY_WAIT;
+use crate::switch::handle::Unavailable;
+use crate::switch::past::{Past, Reading};
+use crate::switch::version::Version;
+use persistence::PersistenceError;
+use persistence::journal::DurableWatch;
+use persistence::projection::{AppliedWatch, Queries, StoredTransaction};
+use protocol::id::Xid;
+
+/// Readings of the SQL home that see all that was durable when they were asked for.
+#[derive(Clone)]
+pub struct History {
+    queries: Queries,
+    durable: DurableWatch,
+    applied: AppliedWatch,
+}
+
+impl History {
+    /// A history that waits for `applied` to reach what `durable` says.
+    pub fn new(queries: Queries, durable: DurableWatch, applied: AppliedWatch) -> History {
+        History { queries, durable, applied }
+    }
+
+    /// The statements behind it.
+    pub fn queries(&self) -> &Queries {
+        &self.queries
+    }
+
+    /// Waits until the SQL home holds all that is durable now.
+    pub async fn catch_up(&self) -> Result<(), Unavailable> {
+        let caught_up = self.applied.wait_for(self.durable.durable_lsn(), HISTORY_WAIT).await;
+        if caught_up { Ok(()) } else { Err(Unavailable::History) }
+    }
+
+    /// Records that are durable but not in the SQL home yet.
+    pub fn behind(&self) -> u64 {
+        self.durable.durable_lsn().saturating_sub(self.applied.lsn())
+    }
+}
+
+impl Past for History {
+    fn newest(&self, merchant: Xid, id: Xid) -> Reading<'_> {
+        Box::pin(async move {
+            self.catch_up().await?;
+            version_of(self.queries.transaction(&merchant, &id).await)
+        })
+    }
+
+    fn version(&self, id: Xid, version: u32) -> Reading<'_> {
+        Box::pin(async move {
+            self.catch_up().await?;
+            version_of(self.queries.version(&id, version).await)
+        })
+    }
+}
+
+fn version_of(read: Result<Option<StoredTransaction>, PersistenceError>) -> Result<Option<Version>, Unavailable> {
+    let stored = read.map_err(|error| {
+        tracing::warn!(%error, "the history can't be read");
+        Unavailable::History
+    })?;
+    Ok(stored.map(|stored| {
+        let (transaction, tail) = stored.parts();
+        Version::copy_of(transaction, tail)
+    }))
+}

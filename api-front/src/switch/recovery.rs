@@ -1,0 +1,74 @@
+//! What lasted, back into the shards.
+
+use persistence::PersistenceError;
+use persistence::projection::{IdempotencyKey, Queries, RecoveryItem, RecoveryScope};
+use protocol::calendar::Micros;
+use protocol::id::Xid;
+use switch_core::input::{Input, MerchantTerms, ProcessorTerms, Recovered, RecoveredKey};
+use switch_core::limits::Limits;
+use switch_core::{Shard, ShardOptions, shard_of};
+
+/// Empty shards that know all merchants and processors.
+pub fn empty_shards(count: u16, now: Micros, merchants: &[MerchantTerms], processors: &[ProcessorTerms]) -> Vec<Shard> {
+    let shards = (0..count).map(|index| {
+        let mut shard = Shard::new(ShardOptions { index, count, limits: Limits::default() });
+        for terms in processors {
+            shard.accept(now, Input::Processor(*terms));
+        }
+        for terms in merchants.iter().filter(|terms| shard_of(terms.id, count) == index) {
+            shard.accept(now, Input::Merchant(*terms));
+        }
+        shard
+    });
+    shards.collect()
+}
+
+/// Gives the shards everything that is under way or remembered. Returns the LSN as of which that is.
+pub async fn recover(shards: &mut [Shard], queries: &Queries, now: Micros, window_s_max: u32) -> Result<u64, PersistenceError> {
+    let recent_since = Micros(now.0 - i64::from(window_s_max) * 1_000_000);
+    let recent_max = Limits::default().recent_max;
+    let mut items = Vec::new();
+    let scope = RecoveryScope { now, recent_since, recent_max };
+    let lsn = queries.recover(scope, |item| items.push(item)).await?;
+    // Batches first: a transaction says what is undecided in its batch.
+    let (batches, others): (Vec<_>, Vec<_>) = items.into_iter().partition(|item| matches!(item, RecoveryItem::Batch(_)));
+    for item in batches.into_iter().chain(others) {
+        give(shards, now, &item);
+    }
+    Ok(lsn)
+}
+
+fn give(shards: &mut [Shard], now: Micros, item: &RecoveryItem) {
+    let count = shards.len() as u16;
+    let mut to = |merchant: Xid, recovered: Recovered<'_>| {
+        shards[usize::from(shard_of(merchant, count))].accept(now, Input::Recover(recovered));
+    };
+    match item {
+        RecoveryItem::Open(stored) => {
+            let (transaction, tail) = stored.parts();
+            to(transaction.merchant, Recovered::Transaction(transaction, tail));
+        }
+        RecoveryItem::Recent(stored) => to(stored.transaction().merchant, Recovered::Recent(stored.transaction())),
+        RecoveryItem::Batch(batch) => to(batch.merchant, Recovered::Batch(batch)),
+        RecoveryItem::BatchNumber { merchant, processor, number } => {
+            to(*merchant, Recovered::BatchNumber { merchant: *merchant, processor: *processor, number: *number });
+        }
+        // A key does not say whose it is. Its hash covers the merchant, so that in other shards it is never asked for.
+        RecoveryItem::Key(key) => {
+            for shard in shards {
+                shard.accept(now, Input::Recover(Recovered::Key(recovered_key(key))));
+            }
+        }
+    }
+}
+
+fn recovered_key(key: &IdempotencyKey) -> RecoveredKey {
+    RecoveredKey {
+        hash: key.hash,
+        request: key.request,
+        transaction: key.transaction,
+        verb: key.verb,
+        answer_version: key.answer_version,
+        expires_at: key.expires_at,
+    }
+}
