@@ -40,8 +40,9 @@ pub(crate) struct Wheel<T> {
     now_tick: i64,
     heads: Box<[u32]>,
     tails: Box<[u32]>,
-    /// One bit a slot of level 0 that holds something, so that an idle stretch is skipped and not walked.
-    occupied: [u64; SLOTS / 64],
+    capacity: u32,
+    /// One bit a slot that holds something, by level, so that an idle stretch is skipped and not walked.
+    occupied: [[u64; SLOTS / 64]; LEVELS],
 }
 
 impl<T: Copy> Wheel<T> {
@@ -54,13 +55,14 @@ impl<T: Copy> Wheel<T> {
             now_tick: 0,
             heads: vec![NIL; LEVELS * SLOTS].into_boxed_slice(),
             tails: vec![NIL; LEVELS * SLOTS].into_boxed_slice(),
-            occupied: [0; SLOTS / 64],
+            capacity,
+            occupied: [[0; SLOTS / 64]; LEVELS],
         }
     }
 
     /// How many deadlines may still be set.
     pub(crate) fn room(&self) -> u32 {
-        self.nodes.capacity() as u32 - self.set
+        self.capacity - self.set
     }
 
     /// Sets a deadline; one in the past fires at the next tick.
@@ -90,13 +92,32 @@ impl<T: Copy> Wheel<T> {
         if self.set == 0 {
             return None;
         }
-        // Beyond level 0 the wheel must at least be turned when the next slot of level 1 comes down.
+        // What waits beyond level 0 comes down at the beginning of its slot: the wheel must at least be turned then.
         Some(Micros(self.next_tick() * TICK_MICROS))
     }
 
+    /// The next tick at which something fires or comes down a level. A slot at or behind the present one belongs to the next
+    /// round of its level, which begins at the boundary.
     fn next_tick(&self) -> i64 {
-        let boundary = (self.now_tick | (SLOTS as i64 - 1)) + 1;
-        (self.now_tick + 1..boundary).find(|tick| self.is_occupied(slot_of(*tick, 0))).unwrap_or(boundary)
+        for level in 0..LEVELS {
+            let shift = SLOT_BITS * level as u32;
+            let round = self.now_tick >> (shift + SLOT_BITS);
+            if let Some(slot) = self.occupied_after(level, slot_of(self.now_tick, level)) {
+                return (round << SLOT_BITS | slot as i64) << shift;
+            }
+            if self.occupied[level] != [0; SLOTS / 64] {
+                return (round + 1) << (shift + SLOT_BITS);
+            }
+        }
+        self.now_tick + HORIZON_TICKS
+    }
+
+    /// The first slot of a level behind `slot` that holds something.
+    fn occupied_after(&self, level: usize, slot: usize) -> Option<usize> {
+        let bits = &self.occupied[level];
+        let first = bits[slot / 64] & (!1 << (slot % 64));
+        let words = core::iter::once(first).chain(bits[slot / 64 + 1..].iter().copied());
+        words.zip(slot / 64..).find(|(word, _)| *word != 0).map(|(word, at)| at * 64 + word.trailing_zeros() as usize)
     }
 
     /// Turns the wheel to `now` by one step: gives back the next deadline that is due, oldest first, or `None` when the
@@ -137,6 +158,7 @@ impl<T: Copy> Wheel<T> {
         let list = list_of(level, slot_of(self.now_tick, level));
         let mut node = core::mem::replace(&mut self.heads[list], NIL);
         self.tails[list] = NIL;
+        self.mark(list, false);
         while node != NIL {
             let next = self.nodes[node as usize].next;
             self.link(node);
@@ -156,9 +178,7 @@ impl<T: Copy> Wheel<T> {
         }
         let linked = &mut self.nodes[node as usize];
         (linked.previous, linked.next, linked.list) = (last, NIL, list as u16);
-        if level == 0 {
-            self.occupied[slot / 64] |= 1 << (slot % 64);
-        }
+        self.mark(list, true);
     }
 
     fn unlink(&mut self, node: u32) {
@@ -171,14 +191,19 @@ impl<T: Copy> Wheel<T> {
             NIL => self.tails[list as usize] = previous,
             next => self.nodes[next as usize].previous = previous,
         }
-        let emptied = self.heads[list as usize] == NIL;
-        if emptied && (list as usize) < SLOTS {
-            self.occupied[list as usize / 64] &= !(1 << (list % 64));
+        if self.heads[list as usize] == NIL {
+            self.mark(list as usize, false);
         }
     }
 
-    fn is_occupied(&self, slot: usize) -> bool {
-        self.occupied[slot / 64] & (1 << (slot % 64)) != 0
+    fn mark(&mut self, list: usize, occupied: bool) {
+        let (level, slot) = (list / SLOTS, list % SLOTS);
+        let (word, bit) = (&mut self.occupied[level][slot / 64], 1 << (slot % 64));
+        if occupied {
+            *word |= bit;
+        } else {
+            *word &= !bit;
+        }
     }
 
     fn take_node(&mut self, node: Node<T>) -> u32 {
