@@ -33,7 +33,7 @@ pub struct Acceptor {
 }
 
 /// What only the link may see, for as long as it writes.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct CardData<'a> {
     /// DE2.
     pub pan: &'a Pan,
@@ -41,6 +41,14 @@ pub struct CardData<'a> {
     pub track_2: Option<&'a str>,
     /// The verification value, when one came with the request.
     pub cvv: Option<&'a Cvv>,
+}
+
+impl core::fmt::Debug for CardData<'_> {
+    /// The track holds the card number: no part of it is shown.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let track_2 = self.track_2.map(|_| "***");
+        f.debug_struct("CardData").field("pan", self.pan).field("track_2", &track_2).field("cvv", &self.cvv).finish()
+    }
 }
 
 /// A request with all that its message needs.

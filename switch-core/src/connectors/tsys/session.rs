@@ -11,6 +11,7 @@ use protocol::calendar::Micros;
 use protocol::id::mix;
 use protocol::iso8583::{Frames, Message, Mti, TSYS};
 use std::collections::VecDeque;
+use zeroize::Zeroize;
 
 /// DE70: sign-on.
 const SIGN_ON: &str = "001";
@@ -109,7 +110,6 @@ struct Pending {
 }
 
 /// One connection's session.
-#[derive(Debug)]
 pub struct Session {
     options: SessionOptions,
     state: State,
@@ -123,6 +123,19 @@ pub struct Session {
     missed_echoes: u32,
     next_purge: Micros,
     unmatched: u64,
+}
+
+impl core::fmt::Debug for Session {
+    /// The output holds card numbers: of the buffers only lengths are shown.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Session")
+            .field("state", &self.state)
+            .field("inbound_bytes", &self.inbound.len())
+            .field("output_bytes", &self.output.len())
+            .field("pending", &self.pending.len())
+            .field("events", &self.events)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Session {
@@ -146,8 +159,7 @@ impl Session {
 
     /// The connection stands: sign-on goes first, traffic after its answer.
     pub fn connected(&mut self, now: Micros) {
-        self.inbound.clear();
-        self.output.clear();
+        self.forget_bytes();
         (self.missed_echoes, self.echo_until, self.heard_at) = (0, None, now);
         self.state = State::SigningOn { until: now.plus_ms(self.options.network_timeout_ms) };
         self.send_network(SIGN_ON, now);
@@ -157,8 +169,7 @@ impl Session {
     /// knows how much of it left.
     pub fn disconnected(&mut self) {
         self.state = State::Down;
-        self.inbound.clear();
-        self.output.clear();
+        self.forget_bytes();
         let mut lost: Vec<Sent> = self.pending.drain().map(|pending| pending.sent).collect();
         // The table's order depends on the machine; the order of events must not (I7).
         lost.sort_unstable_by_key(|sent| (sent.id, sent.leg as u8, sent.stan));
@@ -324,10 +335,18 @@ impl Session {
         self.events.pop_front()
     }
 
-    /// Bytes to write: everything since the last call, swapped for the caller's emptied buffer.
+    /// Bytes to write: everything since the last call, swapped for the caller's buffer, whose own bytes have been written. They held
+    /// cards, so they are wiped (I9).
     pub fn take_output(&mut self, emptied: &mut Vec<u8>) {
+        emptied.as_mut_slice().zeroize();
         emptied.clear();
         core::mem::swap(emptied, &mut self.output);
+    }
+
+    fn forget_bytes(&mut self) {
+        self.inbound.clear();
+        self.output.as_mut_slice().zeroize();
+        self.output.clear();
     }
 
     fn send_network(&mut self, code: &str, now: Micros) {
@@ -337,6 +356,9 @@ impl Session {
     }
 
     fn disconnect(&mut self, reason: DisconnectReason) {
+        if self.state == State::Closing {
+            return;
+        }
         self.state = State::Closing;
         self.events.push_back(Event::Disconnect(reason));
     }
