@@ -4,6 +4,8 @@
 //! settlement, and the connectors' meaning. Must not live here: clocks, randomness, sockets, files, threads, async, locks,
 //! globals, floats, anything that depends on hash order. Time and ids arrive with the inputs; `clippy.toml` bans the rest.
 
+#![forbid(unsafe_code)]
+
 pub mod connectors;
 pub mod input;
 pub mod limits;
