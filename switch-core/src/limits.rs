@@ -30,7 +30,7 @@ impl Default for Limits {
     }
 }
 
-/// A transaction with nothing under way stays in memory at least this long after its last change, milliseconds.
+/// A transaction with nothing under way stays in memory at least this long after it came in or changed, milliseconds.
 pub const RESIDENCY_MIN_MS: u32 = 10_000;
 /// A reading of a transaction that is older than this is not taken back into memory, milliseconds.
 pub const HYDRATION_AGE_MAX_MS: u32 = 5_000;
@@ -49,5 +49,7 @@ pub const SHARDS_MAX: u16 = 64;
 // A stale reading must be refused before the transaction that has lived again since can have left memory once more.
 const _: () = assert!(HYDRATION_AGE_MAX_MS < RESIDENCY_MIN_MS);
 const _: () = assert!(EVICTION_ABOVE_PERCENT < 100);
+// A turn and the operation that made it large (at most a refund's record, its sale's and its batch's) are one frame of the journal.
+const _: () = assert!(TURN_CLOSES_AT_BYTES + 4 * protocol::limits::RECORD_MAX_BYTES <= protocol::frame::FRAME_PAYLOAD_BYTES_MAX);
 // Every shard has trace numbers for a few thousand requests in flight.
 const _: () = assert!(protocol::limits::STAN_MAX / SHARDS_MAX as u32 > 10_000);

@@ -77,9 +77,9 @@ impl Batches {
         }
     }
 
-    /// True when the account has an open batch or another can be opened for it.
-    pub(crate) fn has_room(&self, account: Account) -> bool {
-        self.open_of(account).is_some() || (self.by_id.len() as u32) < self.batches_max
+    /// True when the account has an open batch, or one can be opened for it with this id.
+    pub(crate) fn has_room(&self, account: Account, id: Xid) -> bool {
+        self.open_of(account).is_some() || ((self.by_id.len() as u32) < self.batches_max && self.find(id).is_none())
     }
 
     /// The account's open batch.
@@ -164,12 +164,18 @@ impl Batches {
     /// The next number of a merchant at a processor.
     pub(crate) fn next_number(&mut self, merchant: Xid, processor: u16) -> u32 {
         let number = 1 + self.last_number(merchant, processor) % BATCH_NUMBER_MAX;
-        self.note_number(merchant, processor, number);
+        self.set_last_number(merchant, processor, number);
         number
     }
 
-    /// Notes a number that was used.
+    /// Notes a number that was used before a restart. They come in any order: the highest is the last.
     pub(crate) fn note_number(&mut self, merchant: Xid, processor: u16, number: u32) {
+        if number > self.last_number(merchant, processor) {
+            self.set_last_number(merchant, processor, number);
+        }
+    }
+
+    fn set_last_number(&mut self, merchant: Xid, processor: u16, number: u32) {
         let hash = merchant.hash64() ^ u64::from(processor);
         if let Some(last) = self.numbers.find_mut(hash, |last| last.merchant == merchant && last.processor == processor) {
             last.number = number;

@@ -278,7 +278,7 @@ impl Shard {
         slot.transaction.version.set(slot.transaction.version.get() + 1);
         slot.transaction.updated_at.set(decided.at.0);
         slot.transaction.answers = u8::from(answers);
-        slot.last_sequence = decided.sequence;
+        (slot.last_sequence, slot.touched_at) = (decided.sequence, decided.at);
         assert_money_closes(&slot.transaction);
         self.scratch.clear();
         self.tails.read(slot.tail, &mut self.scratch);

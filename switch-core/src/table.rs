@@ -25,6 +25,8 @@ pub(crate) struct Slot {
     pub(crate) alarm: Alarm,
     /// How often the reversal was sent since this process started.
     pub(crate) reversal_attempts: u32,
+    /// When it came into memory or last changed: it stays for a while from then.
+    pub(crate) touched_at: Micros,
     /// The shard's count of the last record of it: it may leave memory once that one is durable.
     pub(crate) last_sequence: u64,
     occupied: bool,
@@ -71,7 +73,7 @@ impl Table {
     ///
     /// # Panics
     /// When there is no room, or it is there already: callers check both before they change anything.
-    pub(crate) fn insert(&mut self, transaction: &Transaction, tail: TailAt) -> SlotAt {
+    pub(crate) fn insert(&mut self, transaction: &Transaction, tail: TailAt, now: Micros) -> SlotAt {
         assert!(self.room() > 0 && self.find(transaction.id).is_none(), "a transaction enters memory once, into checked room");
         let slot = Slot {
             transaction: *transaction,
@@ -79,6 +81,7 @@ impl Table {
             waiters: Chain::EMPTY,
             alarm: Alarm::NONE,
             reversal_attempts: 0,
+            touched_at: now,
             last_sequence: 0,
             occupied: true,
         };
@@ -108,7 +111,7 @@ impl Table {
     }
 
     /// Looks at a few slots, where the last sweep ended, and lets go of transactions with nothing under way that have not
-    /// changed for a while and whose last record is durable. Does nothing while the table is roomy.
+    /// been touched for a while and whose last record is durable. Does nothing while the table is roomy.
     pub(crate) fn sweep(&mut self, now: Micros, durable_sequence: u64, tails: &mut Tails) {
         for _ in 0..EVICTION_SWEEP_SLOTS {
             let crowded = u64::from(self.len()) * 100 > u64::from(self.slots_max) * u64::from(EVICTION_ABOVE_PERCENT);
@@ -124,7 +127,7 @@ impl Table {
 
     fn may_leave(&self, at: u32, now: Micros, durable_sequence: u64) -> bool {
         let slot = &self.slots[at as usize];
-        let rested = slot.transaction.updated_at().plus_ms(RESIDENCY_MIN_MS) <= now;
+        let rested = slot.touched_at.plus_ms(RESIDENCY_MIN_MS) <= now;
         slot.occupied
             && rested
             && !slot.transaction.is_open()

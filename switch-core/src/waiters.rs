@@ -30,17 +30,18 @@ pub(crate) struct Waiters {
     nodes: Vec<Node>,
     free: u32,
     used: u32,
+    waiters_max: u32,
 }
 
 impl Waiters {
-    /// Room for `capacity` callers.
-    pub(crate) fn new(capacity: u32) -> Waiters {
-        Waiters { nodes: Vec::with_capacity(capacity as usize), free: NIL, used: 0 }
+    /// Room for `waiters_max` callers.
+    pub(crate) fn new(waiters_max: u32) -> Waiters {
+        Waiters { nodes: Vec::with_capacity(waiters_max as usize), free: NIL, used: 0, waiters_max }
     }
 
     /// True when one more can wait.
     pub(crate) fn has_room(&self) -> bool {
-        (self.used as usize) < self.nodes.capacity()
+        self.used < self.waiters_max
     }
 
     /// Appends a caller.

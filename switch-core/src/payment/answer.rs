@@ -64,7 +64,7 @@ impl Shard {
         self.end_exchange(at, Leg::Original);
         let now = self.now.0;
         let transaction = &mut self.table[at].transaction;
-        let verb = transaction.verb();
+        let (verb, requested) = (transaction.verb(), transaction.amount.get());
         transaction.original.state = ExchangeState::Approved.number();
         transaction.original.response_code = code.0.into();
         transaction.response_code = code.0.into();
@@ -78,7 +78,7 @@ impl Shard {
             transaction.status = Status::Authorized.number();
         }
         self.conclude_original(at, verb);
-        self.refund_decided(at, amount, true);
+        self.refund_decided(at, requested, amount);
     }
 
     fn decline_original(&mut self, at: SlotAt, code: ResponseCode, state: ExchangeState) {
@@ -92,7 +92,7 @@ impl Shard {
         transaction.status = Status::Declined.number();
         self.leave_batch(at);
         self.conclude_original(at, verb);
-        self.refund_decided(at, amount, false);
+        self.refund_decided(at, amount, 0);
     }
 
     /// Approved in part where that was not asked for: declined, and what was approved is taken back.
@@ -120,12 +120,12 @@ impl Shard {
     fn step_answered(&mut self, at: SlotAt, answer: &Answer) {
         let step = &mut self.table[at].transaction.step;
         note_answer(step, answer);
-        let verb = step.verb();
-        match (answer.verdict, verb) {
-            (Verdict::Approved | Verdict::Partial { .. }, Some(Verb::Capture)) => self.approve_capture(at),
-            (Verdict::Approved | Verdict::Partial { .. }, Some(Verb::Void)) => self.approve_void(at),
+        match (answer.verdict, step.verb()) {
+            (Verdict::Approved, Some(Verb::Capture)) => self.approve_capture(at),
+            (Verdict::Approved, Some(Verb::Void)) => self.approve_void(at),
             (Verdict::Declined(code), _) => self.fail_step(at, code, ExchangeState::Declined),
-            (Verdict::Receipt | Verdict::TryLater | Verdict::Approved | Verdict::Partial { .. }, _) => {
+            // A step has no part: whatever the host did, it is not what was asked, and is taken back.
+            (Verdict::Partial { .. } | Verdict::Receipt | Verdict::TryLater | Verdict::Approved, _) => {
                 self.become_unknown(at, Leg::Step, ReversalReason::Lost);
             }
         }
@@ -151,7 +151,7 @@ impl Shard {
         self.leave_batch(at);
         self.forget_recent(at);
         self.conclude_step(at, ResponseCode::APPROVED, ExchangeState::Approved);
-        self.refund_decided(at, amount, false);
+        self.refund_decided(at, amount, 0);
     }
 
     /// The step did not happen: the transaction stands where it stood.
@@ -165,7 +165,7 @@ impl Shard {
         }
         self.conclude_step(at, code, state);
         if verb == Some(Verb::Void) {
-            self.refund_decided(at, amount, true);
+            self.refund_decided(at, amount, amount);
         }
     }
 
@@ -200,8 +200,8 @@ impl Shard {
     /// The link says that nothing of a request was ever written.
     pub(crate) fn not_sent(&mut self, sent: Sent) {
         match sent.leg {
-            Leg::Totals => self.totals_not_sent(sent.id),
-            Leg::Reversal => self.reversal_not_sent(sent.id),
+            Leg::Totals => self.totals_not_sent(sent),
+            Leg::Reversal => self.reversal_not_sent(sent),
             leg @ (Leg::Original | Leg::Step) => {
                 let Some(at) = self.table.find(sent.id).filter(|at| self.awaits(*at, leg, sent.stan)) else { return };
                 let code = ResponseCode::COMMUNICATION_ERROR;
@@ -216,8 +216,8 @@ impl Shard {
     /// The connection is gone on which an answer could have come.
     pub(crate) fn lost(&mut self, sent: Sent) {
         match sent.leg {
-            Leg::Totals => self.totals_not_sent(sent.id),
-            Leg::Reversal => self.reversal_not_sent(sent.id),
+            Leg::Totals => self.totals_not_sent(sent),
+            Leg::Reversal => self.reversal_not_sent(sent),
             leg @ (Leg::Original | Leg::Step) => {
                 if let Some(at) = self.table.find(sent.id).filter(|at| self.awaits(*at, leg, sent.stan)) {
                     self.become_unknown(at, leg, ReversalReason::Lost);
@@ -257,7 +257,7 @@ impl Shard {
             self.leave_batch(at);
         }
         self.commit(at, Kind::ReversalDone, false);
-        self.refund_decided(at, amount, false);
+        self.refund_decided(at, amount, 0);
     }
 }
 

@@ -16,6 +16,7 @@ impl Shard {
         let closable: Vec<BatchAt> = self.batches.places().filter(|at| self.is_closable(*at, processor)).collect();
         for &at in &closable {
             self.close_batch(at);
+            self.close_large_turn();
         }
         self.effects.reply_batches_closed(token, closable.len() as u32);
     }
@@ -23,8 +24,13 @@ impl Shard {
     fn is_closable(&self, at: BatchAt, processor: u16) -> bool {
         let slot = &self.batches[at];
         let has_members = slot.batch.member_count() > 0 || slot.undecided > 0;
-        let state = slot.batch.state();
-        slot.batch.processor.get() == processor && has_members && matches!(state, BatchState::Open | BatchState::Rejected)
+        let may_close = match slot.batch.state() {
+            BatchState::Open => has_members,
+            // One that was rejected and whose members were then all voided is closed, too, and so complete: it would stay for ever.
+            BatchState::Rejected => true,
+            BatchState::Closing | BatchState::Accepted | BatchState::Complete => false,
+        };
+        slot.batch.processor.get() == processor && may_close
     }
 
     fn close_batch(&mut self, at: BatchAt) {
@@ -81,10 +87,8 @@ impl Shard {
         }
     }
 
-    pub(crate) fn totals_not_sent(&mut self, id: Xid) {
-        if let Some(at) = self.batches.find(id)
-            && self.batches[at].batch.state() == BatchState::Closing
-        {
+    pub(crate) fn totals_not_sent(&mut self, sent: Sent) {
+        if let Some(at) = self.batches.find(sent.id).filter(|at| self.awaits_answer(*at, sent.stan)) {
             let index = self.batches[at].batch.processor.get();
             let wait_ms = self.processor(index).map_or(0, |processor| processor.terms.reversal_retry_ms);
             self.set_totals_alarm(at, self.now.plus_ms(wait_ms));
@@ -103,12 +107,26 @@ impl Shard {
         batch.processor.get() == processor && batch.state() == BatchState::Closing && batch.stan.get() != 0
     }
 
+    /// True when an answer to the totals that carried this trace number is waited for.
+    fn awaits_answer(&self, at: BatchAt, stan: u32) -> bool {
+        let batch = &self.batches[at].batch;
+        batch.state() == BatchState::Closing && stan != 0 && batch.stan.get() == stan
+    }
+
+    /// After a restart: totals that were sent are sent again, those that were ready go, and accepted batches are told anew.
+    pub(crate) fn resume_batch(&mut self, at: BatchAt) {
+        let batch = self.batches[at].batch;
+        match batch.state() {
+            BatchState::Closing if batch.stan.get() != 0 => self.send_totals(at, true),
+            BatchState::Closing => self.send_totals_if_ready(at),
+            BatchState::Accepted => self.effects.batch_moved(&batch),
+            BatchState::Open | BatchState::Rejected | BatchState::Complete => {}
+        }
+    }
+
     pub(crate) fn totals_answered(&mut self, answer: &Answer) {
         let found = self.batches.find(answer.sent.id);
-        let Some(at) = found.filter(|at| {
-            let batch = &self.batches[*at].batch;
-            batch.state() == BatchState::Closing && batch.stan.get() == answer.sent.stan
-        }) else {
+        let Some(at) = found.filter(|at| self.awaits_answer(*at, answer.sent.stan)) else {
             self.stats.unmatched_answers += 1;
             return;
         };
@@ -160,6 +178,7 @@ impl Shard {
     }
 
     fn complete(&mut self, at: BatchAt) {
+        self.wheel.cancel(self.batches[at].alarm);
         self.batches[at].batch.state = BatchState::Complete as u8;
         self.commit_batch(at, Kind::BatchComplete);
         let batch = self.batches[at].batch;

@@ -5,6 +5,7 @@ use crate::input::{Leg, Token};
 use crate::shard::Shard;
 use crate::table::SlotAt;
 use protocol::command::{Command, flag};
+use protocol::id::Xid;
 use protocol::refusal::Refusal;
 use protocol::tail::Tail;
 use protocol::words::{ExchangeState, Status, Verb};
@@ -17,13 +18,15 @@ impl Shard {
         let (processor, account) = (transaction.processor.get(), account_of(transaction));
         self.check_room(command, self.merged_length(at, tail))?;
         self.check_processor_room(processor)?;
-        if !self.batches.has_room(account) {
+        // A batch that this opens is named after the command: another capture of the same authorization may have opened one.
+        let batch = command.id.sibling(Xid::BATCH);
+        if !self.batches.has_room(account, batch) {
             return Err(Refusal::Busy.into());
         }
         // From here the command can't fail.
         let key = self.remember_key(command, command.target, Verb::Capture);
         self.merge_tail(at, tail);
-        self.enter_batch(at);
+        self.enter_batch(at, batch);
         let step = self.begin_exchange(at, Verb::Capture, amount);
         let transaction = &mut self.table[at].transaction;
         (transaction.step, transaction.key) = (step, key);

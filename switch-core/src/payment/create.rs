@@ -26,7 +26,7 @@ impl Shard {
         self.check_processor_room(processor)?;
         let window_s = self.duplicate_window_s(command);
         let crowded = self.table.room() == 0
-            || !self.batches.has_room(account_of(&transaction))
+            || !self.batches.has_room(account_of(&transaction), command.id.sibling(Xid::BATCH))
             || (window_s > 0 && !self.duplicates.has_room())
             || self.table.find(command.id).is_some();
         if crowded {
@@ -38,7 +38,7 @@ impl Shard {
         transaction.key = self.remember_key(command, transaction.id, verb);
         transaction.duplicate_of = repeated.unwrap_or(Xid::NONE);
         let kept = self.tails.keep(tail.bytes());
-        let at = self.table.insert(&transaction, kept);
+        let at = self.table.insert(&transaction, kept, self.now);
         if command.has(flag::EXPIRED_CARD) {
             self.decline_at_gateway(at, token, ResponseCode::EXPIRED_CARD);
         } else if repeated.is_some() {
@@ -100,7 +100,8 @@ impl Shard {
         let transaction = &self.table[at].transaction;
         let (verb, amount) = (transaction.verb(), transaction.amount.get());
         if captures_at_once(verb) {
-            self.enter_batch(at);
+            let id = transaction.id.sibling(Xid::BATCH);
+            self.enter_batch(at, id);
         }
         let exchange = self.begin_exchange(at, verb, amount);
         let transaction = &mut self.table[at].transaction;

@@ -142,7 +142,8 @@ impl Shard {
 
     pub(crate) fn key_expired(&mut self, at: KeyAt) {
         // A window shorter than the processor's time-out must not let the same key through twice (I4).
-        if self.keys[at].answer_version == 0 {
+        let Key { answer_version, transaction, .. } = self.keys[at];
+        if answer_version == 0 && self.table.find(transaction).is_some() {
             self.keys[at].alarm = self.wheel.set(self.now.plus_s(KEY_GRACE_S), Timer::Key(at));
             return;
         }
@@ -198,11 +199,11 @@ impl Shard {
         self.table[at].transaction.tail_length.get() as usize + patch.bytes().len()
     }
 
-    /// Puts the transaction's money into its account's open batch, undecided for now.
-    fn enter_batch(&mut self, at: SlotAt) {
-        let transaction = &self.table[at].transaction;
-        let (account, id) = (account_of(transaction), transaction.id.sibling(Xid::BATCH));
-        let batch = self.batches.open_of(account).unwrap_or_else(|| self.open_batch(account, id));
+    /// Puts the transaction's money, undecided for now, into its account's open batch; `new_id` is the id of the one that is opened
+    /// when there is none.
+    fn enter_batch(&mut self, at: SlotAt, new_id: Xid) {
+        let account = account_of(&self.table[at].transaction);
+        let batch = self.batches.open_of(account).unwrap_or_else(|| self.open_batch(account, new_id));
         self.batches[batch].undecided += 1;
         let (id, number) = (self.batches[batch].batch.id, self.batches[batch].batch.members_number);
         let transaction = &mut self.table[at].transaction;

@@ -10,6 +10,7 @@ use crate::table::SlotAt;
 use crate::wheel::Alarm;
 use protocol::batch::{Batch, BatchState};
 use protocol::calendar::Micros;
+use protocol::command::flag;
 use protocol::tail::Tail;
 use protocol::transaction::Transaction;
 use protocol::words::{ExchangeState, ReversalReason, ReversalState, Status, Verb};
@@ -28,7 +29,7 @@ impl Shard {
 
     fn take_in(&mut self, transaction: &Transaction, tail: Tail<'_>) -> SlotAt {
         let kept = self.tails.keep(tail.bytes());
-        self.table.insert(transaction, kept)
+        self.table.insert(transaction, kept, self.now)
     }
 
     /// Batches come before transactions: these say what is undecided in them.
@@ -62,19 +63,14 @@ impl Shard {
         self.recover_membership(at);
     }
 
-    /// An open transaction that names a batch is undecided in it. One whose void is in flight stands in the totals still, for
-    /// its status says so; it is taken out again, as when the void was asked for.
+    /// An open transaction that names a batch is undecided in it. The totals that were handed over do not count it, even where its
+    /// status says that it waits for settlement: that one is being voided.
     fn recover_membership(&mut self, at: SlotAt) {
         let transaction = &self.table[at].transaction;
         let undecided = transaction.original.state() == ExchangeState::InFlight
             || transaction.step.state() == ExchangeState::InFlight
             || transaction.reversal.state() == ReversalState::Queued;
-        if !undecided {
-            return;
-        }
-        if transaction.status() == Status::PendingSettlement {
-            self.withdraw_from_batch(at);
-        } else if let Some(batch) = self.batches.find(transaction.batch) {
+        if undecided && let Some(batch) = self.batches.find(transaction.batch) {
             self.batches[batch].undecided += 1;
         }
     }
@@ -86,7 +82,20 @@ impl Shard {
         }
     }
 
+    /// Only a payment that stands, or may stand yet, is in the way of one like it, and only if the window held for it.
     fn recover_recent(&mut self, transaction: &Transaction) {
+        let came_to_nothing = match transaction.status() {
+            Status::Declined | Status::Voided | Status::Reversed | Status::Unknown | Status::Returned => true,
+            Status::Pending
+            | Status::Authorized
+            | Status::PendingSettlement
+            | Status::Settled
+            | Status::PartiallyRefunded
+            | Status::Refunded => false,
+        };
+        if came_to_nothing || transaction.has(flag::ALLOW_DUPLICATE) || transaction.verb() == Verb::Refund {
+            return;
+        }
         let window_s = self.merchant(transaction.merchant).map_or(0, |terms| terms.duplicate_window_s);
         let until = window_end(Micros(transaction.created_at.get()), window_s);
         self.remember_recent(Likeness::of(transaction), transaction.id, until);
@@ -111,11 +120,8 @@ impl Shard {
         }
         let places: Vec<_> = self.batches.places().collect();
         for at in places {
-            self.send_totals_if_ready(at);
-            let batch = self.batches[at].batch;
-            if batch.state() == BatchState::Accepted {
-                self.effects.batch_moved(&batch);
-            }
+            self.resume_batch(at);
+            self.close_large_turn();
         }
     }
 

@@ -7,6 +7,7 @@ use crate::settlement::Account;
 use crate::shard::Shard;
 use crate::table::SlotAt;
 use protocol::command::{Command, flag};
+use protocol::id::Xid;
 use protocol::record::Kind;
 use protocol::refusal::Refusal;
 use protocol::tail::{self, Tail, tag};
@@ -22,7 +23,10 @@ impl Shard {
         self.check_room(command, self.merged_length(parent, tail))?;
         self.check_processor_room(processor)?;
         let account = Account { merchant: command.merchant, processor, currency };
-        if self.table.room() == 0 || !self.batches.has_room(account) || self.table.find(command.id).is_some() {
+        let has_room = self.table.room() > 0
+            && self.batches.has_room(account, command.id.sibling(Xid::BATCH))
+            && self.table.find(command.id).is_none();
+        if !has_room {
             return Err(Refusal::Busy.into());
         }
         // From here the command can't fail.
@@ -31,7 +35,7 @@ impl Shard {
         let tail = self.refund_tail(parent, tail);
         refund.tail_length = (tail.len() as u32).into();
         let kept = self.tails.keep(&tail);
-        let at = self.table.insert(&refund, kept);
+        let at = self.table.insert(&refund, kept, self.now);
         let sale = &mut self.table[parent].transaction;
         sale.amount_refund_pending = (sale.amount_refund_pending.get() + amount).into();
         self.commit(parent, Kind::RefundsChanged, false);
@@ -71,19 +75,17 @@ impl Shard {
         merged
     }
 
-    /// A refund is decided: what was pending in its sale is paid, or is free again.
-    pub(crate) fn refund_decided(&mut self, at: SlotAt, amount: u64, paid: bool) {
+    /// A refund is decided: of what was pending in its sale, `paid` is paid and the rest is free again.
+    pub(crate) fn refund_decided(&mut self, at: SlotAt, pending: u64, paid: u64) {
         let refund = &self.table[at].transaction;
         if refund.verb() != Verb::Refund {
             return;
         }
         let parent = self.table.find(refund.parent).expect("a sale with an undecided refund stays in memory");
         let sale = &mut self.table[parent].transaction;
-        let pending = sale.amount_refund_pending.get().checked_sub(amount).expect("an undecided refund counts in its sale");
-        sale.amount_refund_pending = pending.into();
-        if paid {
-            sale.amount_refunded = (sale.amount_refunded.get() + amount).into();
-        }
+        let left = sale.amount_refund_pending.get().checked_sub(pending).expect("an undecided refund counts in its sale");
+        sale.amount_refund_pending = left.into();
+        sale.amount_refunded = (sale.amount_refunded.get() + paid).into();
         sale.status = status_after_refunds(sale).number();
         self.commit(parent, Kind::RefundsChanged, false);
     }

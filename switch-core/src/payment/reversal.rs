@@ -1,7 +1,7 @@
 //! Store and forward: reversals are repeated with the same numbers until the processor has them (I3).
 
 use super::exchange;
-use crate::input::Leg;
+use crate::input::{Leg, Sent};
 use crate::output::Written;
 use crate::shard::{Shard, Timer};
 use crate::table::SlotAt;
@@ -63,7 +63,7 @@ impl Shard {
             return;
         }
         let (processor, stan, id) = (transaction.processor.get(), transaction.reversal.stan.get(), transaction.id);
-        let sent = crate::input::Sent { id, leg: Leg::Reversal, stan };
+        let sent = Sent { id, leg: Leg::Reversal, stan };
         self.scratch.clear();
         self.tails.read(self.table[at].tail, &mut self.scratch);
         self.effects.send_version(processor, sent, true, &self.table[at].transaction, &self.scratch);
@@ -88,10 +88,11 @@ impl Shard {
     }
 
     /// The link could not take a reversal, or lost the connection under it: again in a while, or when the link is up.
-    pub(crate) fn reversal_not_sent(&mut self, id: Xid) {
-        let Some(at) = self.table.find(id) else { return };
-        if self.table[at].transaction.reversal.state() == ReversalState::Queued {
-            let wait_ms = self.retry_wait_ms(at, 0, false);
+    pub(crate) fn reversal_not_sent(&mut self, sent: Sent) {
+        let Some(at) = self.table.find(sent.id) else { return };
+        let reversal = &self.table[at].transaction.reversal;
+        if reversal.state() == ReversalState::Queued && reversal.stan.get() == sent.stan {
+            let wait_ms = self.retry_wait_ms(at, self.table[at].reversal_attempts, false);
             self.set_alarm(at, self.now.plus_ms(wait_ms), Timer::Reversal(at));
         }
     }
@@ -102,6 +103,7 @@ impl Shard {
         let waiting: Vec<(Micros, Xid)> = processor.reversals.iter().copied().collect();
         for (_, id) in waiting {
             if let Some(at) = self.table.find(id) {
+                self.table[at].reversal_attempts = 0;
                 self.cancel_alarm(at);
                 self.repeat_reversal(at);
                 self.close_large_turn();

@@ -65,7 +65,7 @@ impl Shard {
     }
 
     /// While its void is under way a member's money does not count, and its batch waits.
-    pub(crate) fn withdraw_from_batch(&mut self, at: SlotAt) {
+    fn withdraw_from_batch(&mut self, at: SlotAt) {
         let transaction = &self.table[at].transaction;
         let (amount, pays_out) = (transaction.amount_captured.get(), transaction.verb().pays_out());
         if let Some(batch) = self.batches.find(transaction.batch) {
