@@ -218,9 +218,10 @@ struct Till {
 }
 
 /// The host's memory.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Book {
-    /// The newest [`TRANSACTIONS_HELD_MAX`] messages, oldest first; place `n` of the ring is `n - forgotten` in it.
+    held_max: usize,
+    /// The newest `held_max` messages, oldest first; place `n` of the ring is `n - forgotten` in it.
     ring: VecDeque<Held>,
     forgotten: u32,
     /// Hash and place in the ring of every key. The hash is kept, so that growing does not walk the ring.
@@ -231,7 +232,26 @@ pub struct Book {
     rows: u64,
 }
 
+impl Default for Book {
+    fn default() -> Book {
+        Book::holding(TRANSACTIONS_HELD_MAX)
+    }
+}
+
 impl Book {
+    /// An empty book that remembers so many messages.
+    pub fn holding(held_max: usize) -> Book {
+        Book {
+            held_max,
+            ring: VecDeque::new(),
+            forgotten: 0,
+            index: HashTable::new(),
+            tills: Vec::new(),
+            till_index: HashMap::new(),
+            rows: 0,
+        }
+    }
+
     /// Ordinal of the next row.
     pub fn next_ordinal(&self) -> u64 {
         self.rows
@@ -386,7 +406,7 @@ impl Book {
 
     /// Remembers a message under its key, in the place of one that was forestalled under the same; returns its place.
     fn hold(&mut self, key: Key, held: Held) -> u32 {
-        if self.ring.len() >= TRANSACTIONS_HELD_MAX {
+        if self.ring.len() >= self.held_max {
             self.forget_oldest();
         }
         let place = self.forgotten.wrapping_add(self.ring.len() as u32);

@@ -21,6 +21,8 @@
 pub mod book;
 pub mod host;
 pub mod server;
+#[cfg(test)]
+mod tests;
 pub mod wire;
 
 pub use host::{ConnectionId, Host, LateAnswer, Replies, Stats};
