@@ -31,7 +31,7 @@ impl Version {
     }
 }
 
-/// What is known of an idempotency key.
+/// What is known of one use of an idempotency key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IdempotencyKey {
     /// Hash of merchant and key.
@@ -49,13 +49,14 @@ pub struct IdempotencyKey {
 }
 
 impl IdempotencyKey {
-    /// The key after a later record of it. A use is known by its expiry, for the next one can only begin after it. The newer
-    /// use stands, also when a late record of the older one comes behind it; within a use the first answer stands: an
-    /// answer once given never changes (I2).
+    /// Names this use of the key: the next use can only begin after it has expired.
+    fn usage(&self) -> (Micros, [u8; 16]) {
+        (self.expires_at, self.hash)
+    }
+
+    /// The use after a later record of it. The first answer stands: an answer once given never changes (I2).
     fn then(self, later: IdempotencyKey) -> IdempotencyKey {
-        let newer_use = later.expires_at > self.expires_at;
-        let same_use = later.expires_at == self.expires_at;
-        if newer_use || (same_use && self.answer_version == 0) { later } else { self }
+        if self.answer_version == 0 { later } else { self }
     }
 }
 
@@ -71,7 +72,8 @@ pub(super) struct Changes {
     pub versions: Vec<Version>,
     /// Where in `versions` the newest of each transaction is, by id.
     pub newest: BTreeMap<Xid, usize>,
-    pub keys: BTreeMap<[u8; 16], IdempotencyKey>,
+    /// Uses of idempotency keys, by expiry and hash.
+    pub keys: BTreeMap<(Micros, [u8; 16]), IdempotencyKey>,
     /// The newest version of each batch with its LSN, by id.
     pub batches: BTreeMap<Xid, (u64, Batch)>,
 }
@@ -94,7 +96,7 @@ impl Changes {
 
     fn take_version(&mut self, lsn: u64, record: &Record<'_>, transaction: &Transaction, tail: Tail<'_>) {
         if let Some(key) = key_of(record, transaction) {
-            match self.keys.entry(key.hash) {
+            match self.keys.entry(key.usage()) {
                 Entry::Vacant(entry) => drop(entry.insert(key)),
                 Entry::Occupied(mut entry) => drop(entry.insert(entry.get().then(key))),
             }

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use super::applied::{AppliedWatch, Demand};
 use super::source::RecordFeed;
-use super::{BATCH_RECORDS_MAX, Projection};
+use super::{BATCH_RECORDS_MAX, PURGE_KEYS_MAX, Projection};
 use crate::error::PersistenceError;
 use crate::sql::DatabaseUrl;
 
@@ -219,7 +219,9 @@ async fn purge_when_due<Source>(session: &mut Session<Source>) -> Result<(), Per
     if newest.0.saturating_sub(session.purged_at.0) < PURGE_EVERY_MICROS {
         return Ok(());
     }
-    session.projection.purge_expired_keys().await?;
-    session.purged_at = newest;
+    // A purge that reached its bound goes on behind the next batch: it removes more keys than a batch can bring.
+    if session.projection.purge_expired_keys().await? < PURGE_KEYS_MAX {
+        session.purged_at = newest;
+    }
     Ok(())
 }

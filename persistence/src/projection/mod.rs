@@ -39,7 +39,10 @@ const BATCH_BYTES_MAX: usize = 8 << 20;
 /// A key is kept this long after it has expired, microseconds of the journal's time: shards do not tick together.
 const KEY_GRACE_MICROS: i64 = 60_000_000;
 /// Keys that one purge removes at most: it must not hold the tables for long.
-const PURGE_KEYS_MAX: i64 = 5_000;
+const PURGE_KEYS_MAX: u64 = 5_000;
+
+// While records come, a purge must gain on them.
+const _: () = assert!(PURGE_KEYS_MAX > BATCH_RECORDS_MAX as u64);
 /// What a rebuild empties.
 const EMPTIED_TABLES: [&str; 5] = ["transactions", "versions", "idempotency", "batches", "projection"];
 
@@ -147,10 +150,10 @@ impl Projection {
     /// Removes idempotency keys that expired well before the newest record, a bounded number of them. Returns how many.
     pub async fn purge_expired_keys(&mut self) -> Result<u64, PersistenceError> {
         let purge = sqlx::query(
-            "DELETE FROM idempotency WHERE key_hash IN \
-             (SELECT key_hash FROM idempotency WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)",
+            "DELETE FROM idempotency WHERE (expires_at, key_hash) IN (SELECT expires_at, key_hash FROM idempotency \
+             WHERE expires_at < $1 ORDER BY expires_at, key_hash LIMIT $2)",
         );
-        let purge = purge.bind(self.newest_at.0.saturating_sub(KEY_GRACE_MICROS)).bind(PURGE_KEYS_MAX);
+        let purge = purge.bind(self.newest_at.0.saturating_sub(KEY_GRACE_MICROS)).bind(signed(PURGE_KEYS_MAX));
         let purged = purge.execute(&mut self.connection).await;
         Ok(purged.map_err(PersistenceError::sql("purge expired idempotency keys"))?.rows_affected())
     }

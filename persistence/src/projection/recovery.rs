@@ -30,7 +30,7 @@ pub struct RecoveryScope {
 pub enum RecoveryItem {
     /// A transaction with something under way.
     Open(StoredTransaction),
-    /// An idempotency key inside its window.
+    /// An idempotency key inside its window. Should two uses of one key come, the one that expires later comes last and holds.
     Key(IdempotencyKey),
     /// A payment made lately, newest version; it may be an open one, too.
     Recent(StoredTransaction),
@@ -98,17 +98,17 @@ async fn open_transactions(snapshot: &mut AnyConnection, take: &mut impl FnMut(R
 }
 
 async fn keys(snapshot: &mut AnyConnection, now: Micros, take: &mut impl FnMut(RecoveryItem)) -> Result<(), PersistenceError> {
-    let mut after = Vec::new();
+    let (mut after, mut after_hash) = (now.0, Vec::new());
     loop {
         let select = sqlx::query(
             "SELECT key_hash, request_hash, transaction_id, verb, answer_version, expires_at FROM idempotency \
-             WHERE expires_at >= $1 AND key_hash > $2 ORDER BY key_hash LIMIT $3",
+             WHERE (expires_at, key_hash) > ($1, $2) ORDER BY expires_at, key_hash LIMIT $3",
         );
-        let rows = select.bind(now.0).bind(&after[..]).bind(i64::from(PAGE_ROWS)).fetch_all(&mut *snapshot).await;
+        let rows = select.bind(after).bind(&after_hash[..]).bind(i64::from(PAGE_ROWS)).fetch_all(&mut *snapshot).await;
         let rows = rows.map_err(PersistenceError::sql(OPERATION))?;
         for row in &rows {
             let key = read_key(row)?;
-            after = key.hash.to_vec();
+            (after, after_hash) = (key.expires_at.0, key.hash.to_vec());
             take(RecoveryItem::Key(key));
         }
         if rows.len() < PAGE_ROWS as usize {

@@ -67,12 +67,10 @@ static VERSIONS: Table = Table {
 /// The same rule as `IdempotencyKey::then`.
 static IDEMPOTENCY: Table = Table {
     name: "idempotency",
-    columns: &["key_hash", "request_hash", "transaction_id", "verb", "answer_version", "expires_at"],
-    on_conflict: "ON CONFLICT (key_hash) DO UPDATE SET request_hash = excluded.request_hash, \
-         transaction_id = excluded.transaction_id, verb = excluded.verb, \
-         answer_version = excluded.answer_version, expires_at = excluded.expires_at \
-         WHERE idempotency.expires_at < excluded.expires_at \
-         OR (idempotency.expires_at = excluded.expires_at AND idempotency.answer_version = 0)",
+    columns: &["expires_at", "key_hash", "request_hash", "transaction_id", "verb", "answer_version"],
+    on_conflict: "ON CONFLICT (expires_at, key_hash) DO UPDATE SET request_hash = excluded.request_hash, \
+         transaction_id = excluded.transaction_id, verb = excluded.verb, answer_version = excluded.answer_version \
+         WHERE idempotency.answer_version = 0",
     operation: "write idempotency keys",
 };
 
@@ -179,12 +177,12 @@ fn bind_amounts(transaction: &Transaction, out: &mut AnyArguments) -> Result<(),
 }
 
 fn bind_key(key: &IdempotencyKey, out: &mut AnyArguments) -> Result<(), BoxDynError> {
+    out.add(key.expires_at.0)?;
     out.add(&key.hash[..])?;
     out.add(&key.request[..])?;
     out.add(&key.transaction.0[..])?;
     out.add(i64::from(key.verb.number()))?;
-    out.add(i64::from(key.answer_version))?;
-    out.add(key.expires_at.0)
+    out.add(i64::from(key.answer_version))
 }
 
 fn bind_batch(lsn: u64, batch: &Batch, out: &mut AnyArguments) -> Result<(), BoxDynError> {

@@ -98,7 +98,7 @@ fn with_key(mut transaction: Transaction, hash: u8, expires_at: i64) -> Transact
     transaction
 }
 
-/// Sales that are approved, each with a key.
+/// Sales that are approved, each with a key; every 256th gets the hash of none.
 fn sales(count: u32) -> Tape {
     let mut tape = Tape::default();
     for number in 1..=count {
@@ -128,7 +128,7 @@ async fn applying_a_journal_twice_changes_nothing() {
     for home in homes("applying_twice").await {
         let tape = sales(1_500);
         let once = apply_all(&home.url, &tape).await;
-        assert_eq!(once.iter().map(Vec::len).collect::<Vec<_>>(), [1_500, 3_000, 255, 0, 1]);
+        assert_eq!(once.iter().map(Vec::len).collect::<Vec<_>>(), [1_500, 3_000, 1_495, 0, 1]);
         assert_eq!(apply_all(&home.url, &tape).await, once);
     }
 }
@@ -139,7 +139,7 @@ async fn a_crash_at_any_point_leaves_whole_batches() {
         let tape = sales(1_200);
         let expected = apply_all(&reference.url, &tape).await;
         let mut last = 0;
-        for polls in (1..).step_by(3) {
+        for polls in std::iter::successors(Some(1), |polls| Some(polls + polls / 4 + 1)) {
             let mut projection = Projection::open(&home.url, JOURNAL, tape.last_lsn()).await.unwrap();
             let applied = projection.applied_lsn();
             assert!(
@@ -276,10 +276,9 @@ async fn the_first_answer_under_a_key_stands_until_the_key_is_used_anew() {
         for (kind, version, (transaction, answer_version)) in steps {
             tape.push(kind, &version, &[]);
             projection.catch_up(&mut tape, u64::MAX).await.unwrap();
-            let keys = keys_of(&database).await;
-            assert_eq!(keys.len(), 1);
-            assert_eq!((keys[0].transaction, keys[0].answer_version), (id(transaction), answer_version), "{kind:?}");
-            assert_eq!((keys[0].request, keys[0].verb), ([1 ^ 0x55; 16], Verb::Sale));
+            let newest_use = keys_of(&database).await.pop().unwrap();
+            assert_eq!((newest_use.transaction, newest_use.answer_version), (id(transaction), answer_version), "{kind:?}");
+            assert_eq!((newest_use.request, newest_use.verb), ([1 ^ 0x55; 16], Verb::Sale));
         }
         let one_by_one = dump(&database, "idempotency").await;
         let mut rebuilt = Projection::open_emptied(&home.url, JOURNAL).await.unwrap();
