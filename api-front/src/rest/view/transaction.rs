@@ -195,15 +195,13 @@ impl<'a> Shown<'a> {
                 out.text("rrn", transaction.rrn());
             }
         });
-        out.moment("created_at", if exchange.stan.get() == 0 { created(transaction) } else { exchange.sent_at() });
+        out.moment("created_at", if was_made(exchange) { exchange.sent_at() } else { created(transaction) });
         out.moment("updated_at", transaction.updated_at());
     }
 
-    /// The processor's text; where no processor has spoken, the gateway's for a decline of its own.
+    /// The processor's text; where no request was made, the definition of the gateway's own decline.
     fn response_text(&self, outcome: &Outcome<'a>) -> &'a str {
-        let text = outcome.exchange.text();
-        let ours = text.is_empty() && outcome.code.category() == Category::GatewayDecline;
-        if ours { outcome.code.text() } else { text }
+        if was_made(outcome.exchange) { outcome.exchange.text() } else { outcome.code.text() }
     }
 
     fn write_addresses(&self, out: &mut Writer) {
@@ -272,6 +270,11 @@ fn step_outcome(transaction: &Transaction) -> Outcome<'_> {
         ExchangeState::Unknown | ExchangeState::NotSent => Outcome { code: ResponseCode::COMMUNICATION_ERROR, exchange: step },
         ExchangeState::None | ExchangeState::InFlight => Outcome { code: ResponseCode::UNKNOWN, exchange: step },
     }
+}
+
+/// False where the gateway decided without asking the processor.
+fn was_made(exchange: &Exchange) -> bool {
+    exchange.stan.get() != 0
 }
 
 fn created(transaction: &Transaction) -> Micros {
