@@ -1,0 +1,129 @@
+//! The sandbox's card host: its control address, and the host as a process of its own that outlives a switch.
+
+use crate::binary::switchyard;
+use crate::folder::Folder;
+use crate::http::exchange;
+use crate::process::Leash;
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use std::process::Command;
+
+/// An entry of the host's ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// DE37.
+    pub rrn: String,
+    /// `authorization`, `sale`, `capture`, `refund`, `credit`, `void` or `reversal`.
+    pub kind: String,
+    /// Minor units.
+    pub amount: u64,
+    /// Whether the host approved.
+    pub approved: bool,
+    /// Whether a later void or reversal took it back.
+    pub reversed: bool,
+    /// Number of the accepted batch that it was settled in.
+    pub batch: Option<u64>,
+}
+
+impl Entry {
+    /// Approved, not taken back, and money or the hold of it.
+    pub fn stands(&self) -> bool {
+        self.approved && !self.reversed && !matches!(self.kind.as_str(), "void" | "reversal")
+    }
+}
+
+/// The control address.
+#[derive(Debug, Clone, Copy)]
+pub struct Control(pub SocketAddr);
+
+impl Control {
+    /// What the host believes.
+    #[track_caller]
+    pub fn ledger(&self) -> Vec<Entry> {
+        let response = exchange(self.0, "GET", "/ledger", &[], b"").expect("the control address answers");
+        assert_eq!(response.status, 200, "{}", response.text());
+        response.json()["entries"].as_array().expect("a list of entries").iter().map(entry).collect()
+    }
+
+    /// The entries of one transaction.
+    #[track_caller]
+    pub fn entries_of(&self, rrn: &str) -> Vec<Entry> {
+        self.ledger().into_iter().filter(|entry| entry.rrn == rrn).collect()
+    }
+
+    /// Puts faults in force, in place of those before.
+    #[track_caller]
+    pub fn faults(&self, faults: &Value) {
+        let response =
+            exchange(self.0, "POST", "/faults", &[("Content-Type", "application/json")], faults.to_string().as_bytes());
+        let response = response.expect("the control address answers");
+        assert_eq!(response.status, 200, "{}", response.text());
+    }
+
+    /// No faults any more.
+    #[track_caller]
+    pub fn heal(&self) {
+        self.faults(&json!({}));
+    }
+}
+
+#[track_caller]
+fn entry(value: &Value) -> Entry {
+    let text = |name: &str| value[name].as_str().unwrap_or_else(|| panic!("{name} of {value}")).to_owned();
+    let flag = |name: &str| value[name].as_bool().unwrap_or_else(|| panic!("{name} of {value}"));
+    Entry {
+        rrn: text("rrn"),
+        kind: text("kind"),
+        amount: value["amount"].as_u64().unwrap_or_else(|| panic!("amount of {value}")),
+        approved: flag("approved"),
+        reversed: flag("reversed"),
+        batch: value["batch"].as_u64(),
+    }
+}
+
+/// `switchyard sandbox` on a leash.
+#[derive(Debug)]
+pub struct HostProcess {
+    running: Option<Leash>,
+    folder: Folder,
+    /// Where it takes payments.
+    pub addr: SocketAddr,
+    /// Where its ledger and faults are.
+    pub control: Control,
+}
+
+impl HostProcess {
+    /// Starts a host with an empty ledger on free ports.
+    pub fn start() -> HostProcess {
+        let free = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut host = HostProcess { running: None, folder: Folder::new(), addr: free, control: Control(free) };
+        host.start_again();
+        host
+    }
+
+    /// Starts it on the same ledger and ports.
+    pub fn start_again(&mut self) {
+        let mut command = Command::new(switchyard());
+        command.arg("sandbox").arg("--data").arg(self.folder.path());
+        command.args(["--card", &self.addr.to_string(), "--card-control", &self.control.0.to_string()]);
+        let mut leash = Leash::start(command, &self.folder.join("host.log"));
+        let words = leash.ready().unwrap_or_else(|ended| panic!("the host ended with {}:\n{}", ended.status, ended.stderr));
+        let address = |name: &str| {
+            let (_, value) = words.iter().find(|(key, _)| key == name).unwrap_or_else(|| panic!("{name} in {words:?}"));
+            value.parse().unwrap_or_else(|_| panic!("{name}={value} is an address"))
+        };
+        self.addr = address("card");
+        self.control = Control(address("card_control"));
+        self.running = Some(leash);
+    }
+
+    /// `kill -9`
+    pub fn kill9(&mut self) {
+        self.running.take().expect("it runs").kill9();
+    }
+
+    /// Where its ledger is.
+    pub fn folder(&self) -> &Folder {
+        &self.folder
+    }
+}

@@ -1,0 +1,224 @@
+//! A switch as a process: started, killed, started again on the same data.
+
+use crate::binary::switchyard;
+use crate::client::Client;
+use crate::folder::Folder;
+use crate::host::Control;
+use crate::process::{Ended, Leash};
+use rustix::process::Signal;
+use serde_json::Value;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Command, ExitStatus};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+/// How long a drain may take until the process is gone: its own bounds, and some.
+const DRAINED: Duration = Duration::from_secs(20);
+
+/// Keys that the configuration fixes.
+pub mod keys {
+    /// The merchant's.
+    pub const API: &str = "api_tests_3f1c9d0b7a5e";
+    /// What the merchant's browsers hold.
+    pub const PUBLIC: &str = "pub_tests_3f1c9d0b7a5e";
+    /// A second merchant's.
+    pub const OTHER: &str = "api_others_77aa01cd22";
+    /// The operator's.
+    pub const OPERATOR: &str = "op_tests_5b2e8c4d1f";
+}
+
+/// What a switch is started with.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// A host in a process of its own; none brings the sandbox along.
+    pub host: Option<SocketAddr>,
+    /// The merchant's duplicate window, seconds.
+    pub duplicate_window_s: u32,
+    /// How long the host of its own may take for an answer, milliseconds; 0 for 1,000.
+    pub timeout_ms: u32,
+    /// `SWITCHYARD_LOG`.
+    pub log: Option<&'static str>,
+    /// Where the data is; none takes a folder that goes with the test.
+    pub data: Option<PathBuf>,
+}
+
+impl Options {
+    /// With this host, whose answers may take a second.
+    pub fn with_host(addr: SocketAddr) -> Options {
+        Options { host: Some(addr), ..Options::default() }
+    }
+
+    fn config(&self) -> String {
+        let window = self.duplicate_window_s;
+        let keys = format!("api_key = \"{}\"\npub_key = \"{}\"\nduplicate_window_s = {window}\n", keys::API, keys::PUBLIC);
+        let other = format!("[[merchant]]\nname = \"other\"\napi_key = \"{}\"\nduplicate_window_s = 0\n", keys::OTHER);
+        let journal = "[journal]\nsegment_bytes = 8388608\nfree_bytes_min = 16777216\n";
+        let operator = format!("operator_key = \"{}\"\n", keys::OPERATOR);
+        match self.host {
+            None => format!("{journal}[sandbox]\n{operator}{keys}"),
+            Some(addr) => format!(
+                "{operator}{journal}[[processor]]\nname = \"card\"\ntype = \"tsys_sierra\"\naddr = \"{addr}\"\ntimeout_ms = {}\n\
+                 reversal_retry_ms = 100\nreversal_retry_max_ms = 1000\necho_idle_ms = 1000\n\
+                 [[merchant]]\nname = \"shop\"\nsandbox = true\n{keys}{other}",
+                if self.timeout_ms == 0 { 1_000 } else { self.timeout_ms }
+            ),
+        }
+    }
+}
+
+/// The process and its data.
+#[derive(Debug)]
+pub struct Switch {
+    running: Option<Leash>,
+    options: Options,
+    folder: Folder,
+    http: SocketAddr,
+}
+
+impl Switch {
+    /// With the sandbox in its process.
+    pub fn sandboxed() -> Switch {
+        Switch::start(Options::default())
+    }
+
+    /// Starts one on empty data and waits until it serves.
+    pub fn start(options: Options) -> Switch {
+        let mut switch = Switch { running: None, options, folder: Folder::new(), http: SocketAddr::from(([127, 0, 0, 1], 0)) };
+        fs::write(switch.folder.join("switchyard.toml"), switch.options.config()).expect("the configuration can be written");
+        switch.start_again();
+        switch
+    }
+
+    /// Starts it on its data and waits until it serves.
+    #[track_caller]
+    pub fn start_again(&mut self) {
+        self.try_start_again().unwrap_or_else(|ended| panic!("the switch ended with {}:\n{}", ended.status, ended.stderr));
+    }
+
+    /// The same, or how it refused.
+    pub fn try_start_again(&mut self) -> Result<(), Ended> {
+        assert!(self.running.is_none(), "it runs");
+        let mut command = Command::new(switchyard());
+        command.args(["serve", "--http", "127.0.0.1:0", "--binary", "127.0.0.1:0"]);
+        command.arg("--config").arg(self.folder.join("switchyard.toml")).arg("--data").arg(self.data());
+        if self.options.host.is_some() {
+            command.arg("--no-sandbox");
+        }
+        if let Some(log) = self.options.log {
+            command.env("SWITCHYARD_LOG", log);
+        }
+        let mut leash = Leash::start(command, &self.log_file());
+        let words = leash.ready()?;
+        let http = words.iter().find(|(key, _)| key == "http").unwrap_or_else(|| panic!("http in {words:?}"));
+        self.http = http.1.parse().unwrap_or_else(|_| panic!("http={} is an address", http.1));
+        assert!(words.iter().any(|(key, _)| key == "binary"), "binary in {words:?}");
+        self.running = Some(leash);
+        Ok(())
+    }
+
+    /// `kill -9`
+    pub fn kill9(&mut self) {
+        self.running.take().expect("it runs").kill9();
+    }
+
+    /// `SIGTERM`; it must drain and exit with 0.
+    #[track_caller]
+    pub fn terminate(&mut self) {
+        let mut leash = self.running.take().expect("it runs");
+        leash.signal(Signal::TERM);
+        let status = leash.wait(DRAINED).unwrap_or_else(|| panic!("still there {DRAINED:?} after SIGTERM:\n{}", leash.stderr()));
+        assert_eq!(status.code(), Some(0), "{status} after SIGTERM:\n{}", leash.stderr());
+    }
+
+    /// Its exit status, if it ends by itself in time.
+    pub fn ended(&mut self, patience: Duration) -> Option<ExitStatus> {
+        let status = self.running.as_mut()?.wait(patience);
+        self.running.take_if(|_| status.is_some());
+        status
+    }
+
+    /// `SIGSTOP`: it stands still, its sockets stay open.
+    pub fn pause(&self) {
+        self.running.as_ref().expect("it runs").signal(Signal::STOP);
+    }
+
+    /// `SIGCONT`
+    pub fn resume(&self) {
+        self.running.as_ref().expect("it runs").signal(Signal::CONT);
+    }
+
+    /// Where REST is.
+    pub fn http(&self) -> SocketAddr {
+        self.http
+    }
+
+    /// The merchant.
+    pub fn client(&self) -> Client {
+        self.client_with(keys::API)
+    }
+
+    /// Whoever holds this key.
+    pub fn client_with(&self, key: &str) -> Client {
+        Client { address: self.http, key: key.to_owned() }
+    }
+
+    /// The operator.
+    pub fn operator(&self) -> Client {
+        self.client_with(keys::OPERATOR)
+    }
+
+    /// `DATA/sandbox.json`
+    #[track_caller]
+    pub fn sandbox_json(&self) -> Value {
+        let bytes = fs::read(self.data().join("sandbox.json")).expect("sandbox.json is there");
+        serde_json::from_slice(&bytes).expect("sandbox.json is JSON")
+    }
+
+    /// The control address of the sandbox in its process.
+    #[track_caller]
+    pub fn control(&self) -> Control {
+        let file = self.sandbox_json();
+        let address = file["processors"]["card"]["control"].as_str().expect("the card host's control address");
+        // A host may be named with or without its scheme.
+        let bare = address.trim_start_matches("http://");
+        Control(bare.parse().unwrap_or_else(|_| panic!("{address} is an address")))
+    }
+
+    /// The data folder.
+    pub fn data(&self) -> PathBuf {
+        self.options.data.clone().unwrap_or_else(|| self.folder.join("data"))
+    }
+
+    /// The journal's folder.
+    pub fn journal(&self) -> PathBuf {
+        self.data().join("journal")
+    }
+
+    /// Where its log goes.
+    pub fn log_file(&self) -> PathBuf {
+        self.folder.join("switch.log")
+    }
+
+    /// All that it has logged so far.
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(self.log_file()).unwrap_or_default()).into_owned()
+    }
+
+    /// The folder that goes with the test.
+    pub fn folder(&self) -> &Folder {
+        &self.folder
+    }
+}
+
+/// A switch with its sandbox for all tests of one program that run at a time: started when the first needs it, gone with the last.
+pub fn shared() -> Arc<Switch> {
+    static SHARED: Mutex<Weak<Switch>> = Mutex::new(Weak::new());
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    shared.upgrade().unwrap_or_else(|| {
+        let started = Arc::new(Switch::sandboxed());
+        *shared = Arc::downgrade(&started);
+        started
+    })
+}

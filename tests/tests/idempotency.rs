@@ -1,0 +1,166 @@
+//! One effect per key (I4): the first answer again, byte for byte, whatever happened in between.
+
+use serde_json::{Value, json};
+use std::sync::{Arc, Barrier};
+use tests::client::{id, rrn, text};
+use tests::http::Response;
+use tests::payment::{VISA, amount, payment, with};
+use tests::switch::{keys, shared};
+use tests::{HostProcess, Options, Switch};
+
+#[track_caller]
+fn assert_replay(first: &Response, again: &Response) {
+    assert_eq!(first.header("idempotent-replayed"), None);
+    assert_eq!(again.header("idempotent-replayed"), Some("true"));
+    assert_eq!((again.status, again.text()), (first.status, first.text()));
+    assert_eq!(again.header("location"), first.header("location"));
+}
+
+#[test]
+fn the_same_key_and_request_is_answered_by_the_same_bytes() {
+    let switch = shared();
+    let client = switch.client();
+    for body in [payment("sale", 3001, VISA), payment("authorize", 900_051, VISA)] {
+        let keyed = with(
+            body.clone(),
+            &json!({"idempotency_key": format!("body-{}", body["type"]).replace('"', ""), "idempotency_time": 60}),
+        );
+        let first = client.pay(&keyed);
+        assert_eq!(first.data()["idempotency_key"], keyed["idempotency_key"]);
+        assert_eq!(first.data()["idempotency_time"], 60);
+        assert_replay(&first, &client.pay(&keyed));
+        assert_eq!(switch.control().entries_of(rrn(&first.data())).len(), 1);
+    }
+}
+
+#[test]
+fn the_same_key_with_another_request_is_422_and_does_nothing() {
+    let switch = shared();
+    let client = switch.client();
+    let first = client.pay_once("reused", &payment("sale", 3101, VISA)).data();
+    let others = [
+        payment("sale", 3102, VISA),
+        payment("authorize", 3101, VISA),
+        payment("sale", 3101, tests::payment::APPROVED[0]),
+        with(payment("sale", 3101, VISA), &json!({"order_id": "another"})),
+    ];
+    for other in others {
+        let (status, said) = client.pay_once("reused", &other).refusal();
+        assert_eq!(status, 422, "{other}");
+        assert!(said.contains("idempotency_key"), "{said}");
+    }
+    let (status, _) = client.step(id(&first), "void", &[("Idempotency-Key", "reused")], &json!({})).refusal();
+    assert_eq!(status, 422, "a key is a merchant's, not an endpoint's");
+    assert_eq!(text(&client.get(id(&first)), "status"), "pending_settlement");
+    assert!(!switch.control().ledger().iter().any(|entry| entry.amount == 3102));
+}
+
+#[test]
+fn the_headers_key_wins_over_the_bodys() {
+    let switch = shared();
+    let client = switch.client();
+    let body = |key: &str| with(payment("sale", 3201, VISA), &json!({ "idempotency_key": key }));
+    let first = client.pay_once("from-header", &body("in-body-1"));
+    assert_eq!(first.data()["idempotency_key"], "from-header");
+    assert_replay(&first, &client.pay_once("from-header", &body("in-body-2")));
+    assert_replay(&first, &client.pay_once("\"from-header\"", &body("in-body-3")));
+    let under_body_key = client.pay(&body("in-body-1"));
+    assert_eq!(under_body_key.header("idempotent-replayed"), None, "the body's key was never used");
+    assert_ne!(id(&under_body_key.data()), id(&first.data()));
+}
+
+#[test]
+fn a_key_belongs_to_its_merchant() {
+    let host = HostProcess::start();
+    let switch = Switch::start(Options::with_host(host.addr));
+    let ours = switch.client().pay_once("everybodys", &payment("sale", 3301, VISA));
+    let theirs = switch.client_with(keys::OTHER).pay_once("everybodys", &payment("sale", 3302, VISA));
+    assert_eq!((theirs.status, theirs.header("idempotent-replayed")), (200, None));
+    assert_ne!(id(&theirs.data()), id(&ours.data()));
+}
+
+#[test]
+fn steps_replay_as_well_and_have_one_effect() {
+    let mut switch = Switch::sandboxed();
+    let client = switch.client();
+    let (held, sale, settled) = (client.authorize(3401, VISA), client.sale(3402, VISA), client.sale(3403, VISA));
+    let once = |client: &tests::Client, of: &Value, verb: &str, key: &str, body: Value| {
+        client.step(id(of), verb, &[("Idempotency-Key", key)], &body)
+    };
+    let captured = once(&client, &held, "capture", "k-capture", json!({"amount": 3000}));
+    let voided = once(&client, &sale, "void", "k-void", json!({}));
+    assert_eq!(switch.operator().settle().len(), 1);
+    let refunded = once(&client, &settled, "refund", "k-refund", json!({"amount": 1000}));
+    assert_eq!((captured.status, voided.status, refunded.status), (200, 200, 200), "{}", refunded.text());
+    for restart in [false, true] {
+        if restart {
+            switch.kill9();
+            switch.start_again();
+        }
+        let client = switch.client();
+        assert_replay(&captured, &once(&client, &held, "capture", "k-capture", json!({"amount": 3000})));
+        assert_replay(&voided, &once(&client, &sale, "void", "k-void", json!({})));
+        assert_replay(&refunded, &once(&client, &settled, "refund", "k-refund", json!({"amount": 1000})));
+    }
+    assert_eq!(switch.client().get(id(&settled))["amount_refunded"], 1000);
+    let ledger = switch.control().ledger();
+    let count = |kind: &str| ledger.iter().filter(|entry| entry.kind == kind).count();
+    assert_eq!((count("capture"), count("void"), count("refund")), (1, 1, 1), "{ledger:?}");
+    let (status, _) = once(&switch.client(), &settled, "refund", "k-refund", json!({"amount": 999})).refusal();
+    assert_eq!(status, 422);
+}
+
+#[test]
+fn two_hundred_at_once_under_one_key_are_one_payment_and_one_answer() {
+    const CALLERS: usize = 200;
+    let switch = shared();
+    switch.control().ledger();
+    let (client, start) = (switch.client(), Arc::new(Barrier::new(CALLERS)));
+    let body = payment("sale", 35_001, VISA);
+    let answers: Vec<Response> = std::thread::scope(|scope| {
+        let callers: Vec<_> = (0..CALLERS)
+            .map(|_| {
+                let (client, body, start) = (&client, &body, start.clone());
+                scope.spawn(move || {
+                    start.wait();
+                    client.pay_once("all-at-once", body)
+                })
+            })
+            .collect();
+        callers.into_iter().map(|caller| caller.join().expect("a caller is answered")).collect()
+    });
+    let first = &answers[0];
+    answers.iter().for_each(|answer| assert_eq!((answer.status, answer.text()), (200, first.text())));
+    let originals = answers.iter().filter(|answer| answer.header("idempotent-replayed").is_none()).count();
+    assert_eq!(originals, 1, "one of them was the first");
+    let charged = switch.control().ledger().iter().filter(|entry| entry.amount == 35_001).count();
+    assert_eq!(charged, 1);
+}
+
+#[test]
+fn an_answer_of_unknown_is_never_changed_though_the_transaction_lives_on() {
+    let host = HostProcess::start();
+    let switch = Switch::start(Options { timeout_ms: 300, ..Options::with_host(host.addr) });
+    let client = switch.client();
+    let first = client.pay_once("lost", &payment("sale", amount::ANSWER_LOST, VISA));
+    assert_eq!((text(&first.data(), "status"), &first.data()["response_code"]), ("unknown", &json!(421)));
+    tests::books::reconcile(&switch.journal(), host.control, std::time::Duration::from_secs(10));
+    assert_eq!(text(&client.get(id(&first.data())), "status"), "reversed");
+    assert_replay(&first, &client.pay_once("lost", &payment("sale", amount::ANSWER_LOST, VISA)));
+    let (_, approved) = (client.sale(3601, VISA), client.pay_once("later-voided", &payment("sale", 3602, VISA)));
+    client.void(id(&approved.data())).data();
+    assert_replay(&approved, &client.pay_once("later-voided", &payment("sale", 3602, VISA)));
+}
+
+#[test]
+fn a_key_is_free_again_after_its_window() {
+    let switch = shared();
+    let client = switch.client();
+    let body = with(payment("sale", 3701, VISA), &json!({"idempotency_key": "short", "idempotency_time": 1}));
+    let first = id(&client.pay(&body).data()).to_owned();
+    let fresh = tests::until(std::time::Duration::from_secs(5), || {
+        let again = client.pay(&body);
+        (again.header("idempotent-replayed").is_none()).then(|| again.data())
+    });
+    assert_ne!(id(&fresh.expect("a second passes")), first);
+}
