@@ -9,6 +9,7 @@ use persistence::stores::{self, ApiKey, KeyKind, Stores};
 use protocol::calendar::Micros;
 use protocol::id::Xid;
 use serde::{Deserialize, Serialize};
+use switch_core::connectors::tsys::Acceptor;
 use switch_core::input::{MerchantTerms, ProcessorTerms};
 
 /// Name under which keys from the configuration are stored: those that it no longer names are removed.
@@ -23,6 +24,17 @@ struct StoredSettings {
     live: bool,
     arrays: bool,
     sandbox: bool,
+    category: u16,
+    /// Which of the switch's terminals is the merchant's, from 1: hosts keep a merchant's totals under it.
+    terminal: u32,
+}
+
+/// A merchant, and where its cards are taken.
+pub struct Enrolled {
+    /// As the front knows it.
+    pub merchant: Merchant,
+    /// As a host knows it.
+    pub acceptor: Acceptor,
 }
 
 /// Gives each configured processor its index and id, new or remembered, and keeps those that are configured no more: old
@@ -73,12 +85,16 @@ pub async fn enroll_merchants(
     processors: &ProcessorTable,
     now: Micros,
     mut draw: impl FnMut() -> Xid,
-) -> Result<Vec<Merchant>, PersistenceError> {
+) -> Result<Vec<Enrolled>, PersistenceError> {
     let known = stores.merchants().await?;
+    let mut terminal_last = known.iter().map(|merchant| read_settings(merchant).terminal).max().unwrap_or(0);
     for (fixed_id, settings) in configured {
-        let remembered = known.iter().find(|merchant| merchant.name == settings.name).map(|merchant| merchant.id);
-        let id = fixed_id.or(remembered).unwrap_or_else(&mut draw);
-        let merchant = stores::Merchant { id, name: settings.name.clone(), settings: stored(settings), active: true };
+        let remembered = known.iter().find(|merchant| fixed_id.map_or(merchant.name == settings.name, |id| merchant.id == id));
+        let id = remembered.map(|merchant| merchant.id).or(*fixed_id).unwrap_or_else(&mut draw);
+        let terminal = remembered.map_or(0, |merchant| read_settings(merchant).terminal);
+        let terminal = if terminal > 0 { terminal } else { terminal_last + 1 };
+        terminal_last = terminal_last.max(terminal);
+        let merchant = stores::Merchant { id, name: settings.name.clone(), settings: stored(settings, terminal), active: true };
         stores.put_merchant(&merchant).await?;
         enroll_keys(stores, id, settings, now, &mut draw).await?;
     }
@@ -110,30 +126,38 @@ async fn enroll_keys(
     Ok(())
 }
 
-fn stored(settings: &MerchantSettings) -> String {
+fn stored(settings: &MerchantSettings, terminal: u32) -> String {
     let stored = StoredSettings {
         duplicate_window_s: settings.duplicate_window_s,
         card_processor: settings.card_processor.clone(),
         live: settings.compat.live,
         arrays: settings.compat.arrays,
         sandbox: settings.sandbox,
+        category: settings.category,
+        terminal,
     };
     serde_json::to_string(&stored).unwrap_or_default()
 }
 
+fn read_settings(merchant: &stores::Merchant) -> StoredSettings {
+    serde_json::from_str(&merchant.settings).unwrap_or_default()
+}
+
 /// A merchant of the sandbox takes nothing in a run that is not configured for it.
-fn readable(merchant: &stores::Merchant, is_configured: bool, processors: &ProcessorTable) -> Merchant {
-    let settings: StoredSettings = serde_json::from_str(&merchant.settings).unwrap_or_default();
+fn readable(stored: &stores::Merchant, is_configured: bool, processors: &ProcessorTable) -> Enrolled {
+    let settings = read_settings(stored);
     let card = processors.iter().find(|processor| processor.name == settings.card_processor);
-    Merchant {
-        id: merchant.id,
-        name: merchant.name.clone(),
-        active: merchant.active && (is_configured || !settings.sandbox),
+    let merchant = Merchant {
+        id: stored.id,
+        name: stored.name.clone(),
+        active: stored.active && (is_configured || !settings.sandbox),
         sandbox: settings.sandbox,
         duplicate_window_s: settings.duplicate_window_s,
         card_processor: card.map_or(0, |processor| processor.index),
         compat: Compat { live: settings.live, arrays: settings.arrays },
-    }
+    };
+    let (terminal, id) = (format!("SW{:06}", settings.terminal), format!("SWITCHYARD{:05}", settings.terminal));
+    Enrolled { merchant, acceptor: Acceptor { terminal, id, category: settings.category } }
 }
 
 /// What shards must know of a merchant.

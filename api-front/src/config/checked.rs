@@ -12,6 +12,8 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use switch_core::limits::SHARDS_MAX;
 
+/// Merchant category code of "miscellaneous and specialty retail".
+pub const CATEGORY_DEFAULT: u16 = 5999;
 const HTTP_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
 const BINARY_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8583);
 const NAME_CHARACTERS: RangeInclusive<usize> = 1..=64;
@@ -96,12 +98,6 @@ pub struct ProcessorSettings {
     pub reversal_retry_max_ms: u32,
     /// Idle time before an echo, milliseconds.
     pub echo_idle_ms: u32,
-    /// ISO 8583 DE41.
-    pub terminal_id: String,
-    /// ISO 8583 DE42.
-    pub card_acceptor_id: String,
-    /// ISO 8583 DE18, a merchant category code of ISO 18245.
-    pub category: u16,
 }
 
 /// One merchant.
@@ -121,6 +117,8 @@ pub struct MerchantSettings {
     pub compat: Compat,
     /// True for a merchant of tests.
     pub sandbox: bool,
+    /// ISO 8583 DE18, a merchant category code of ISO 18245.
+    pub category: u16,
 }
 
 impl Settings {
@@ -207,9 +205,6 @@ impl ProcessorSettings {
             reversal_retry_ms: retry_ms,
             reversal_retry_max_ms: in_bound(key("reversal_retry_max_ms"), retry_max_ms, retry_ms..=*RETRY_BOUND_MS.end())?,
             echo_idle_ms: in_bound(key("echo_idle_ms"), typed.echo_idle_ms.unwrap_or(30_000), TIMEOUT_BOUND_MS)?,
-            terminal_id: iso_text(key("terminal_id"), typed.terminal_id, TERMINAL_DEFAULT, 8)?,
-            card_acceptor_id: iso_text(key("card_acceptor_id"), typed.card_acceptor_id, CARD_ACCEPTOR_DEFAULT, 15)?,
-            category: in_bound(key("category"), typed.category.unwrap_or(CATEGORY_DEFAULT), 1..=9999)?,
             name: name_of(&key("name"), typed.name)?,
         })
     }
@@ -225,17 +220,9 @@ impl ProcessorSettings {
             reversal_retry_ms: 200,
             reversal_retry_max_ms: 5_000,
             echo_idle_ms: 10_000,
-            terminal_id: TERMINAL_DEFAULT.to_owned(),
-            card_acceptor_id: CARD_ACCEPTOR_DEFAULT.to_owned(),
-            category: CATEGORY_DEFAULT,
         }
     }
 }
-
-const TERMINAL_DEFAULT: &str = "SWYD0001";
-const CARD_ACCEPTOR_DEFAULT: &str = "SWITCHYARD";
-/// Miscellaneous and specialty retail.
-const CATEGORY_DEFAULT: u16 = 5999;
 
 fn check_merchants(typed: Vec<TypedMerchant>, processors: &[ProcessorSettings]) -> Result<Vec<MerchantSettings>, ConfigError> {
     let mut checked: Vec<MerchantSettings> = Vec::with_capacity(typed.len());
@@ -267,6 +254,7 @@ impl MerchantSettings {
             duplicate_window_s: in_bound(key("duplicate_window_s"), typed.duplicate_window_s.unwrap_or(60), WINDOW_BOUND_S)?,
             compat: compat(&key("compat"), typed.compat)?,
             sandbox: typed.sandbox.unwrap_or(false),
+            category: in_bound(key("category"), typed.category.unwrap_or(CATEGORY_DEFAULT), 1..=9999)?,
             name: name_of(&key("name"), typed.name)?,
         })
     }
@@ -313,12 +301,6 @@ fn secret(key: &str, value: String) -> Result<String, ConfigError> {
     let sound = KEY_CHARACTERS.contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_graphic());
     let said = || format!("({} bytes)", value.len());
     if sound { Ok(value) } else { Err(ConfigError::value(key, said(), "must be 8 to 128 visible ASCII characters")) }
-}
-
-fn iso_text(key: String, typed: Option<String>, default: &str, characters_max: usize) -> Result<String, ConfigError> {
-    let text = typed.unwrap_or_else(|| default.to_owned());
-    let sound = (1..=characters_max).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    if sound { Ok(text) } else { Err(ConfigError::value(key, text, format!("must be 1 to {characters_max} letters and digits"))) }
 }
 
 fn compat(key: &str, typed: Option<TypedCompat>) -> Result<Compat, ConfigError> {

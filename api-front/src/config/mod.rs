@@ -10,7 +10,9 @@ pub mod typed;
 #[cfg(test)]
 mod tests;
 
-pub use checked::{JournalSettings, MerchantSettings, ProcessorSettings, SANDBOX_HOSTS, SandboxSettings, Settings};
+pub use checked::{
+    CATEGORY_DEFAULT, JournalSettings, MerchantSettings, ProcessorSettings, SANDBOX_HOSTS, SandboxSettings, Settings,
+};
 pub use error::ConfigError;
 
 use std::net::SocketAddr;

@@ -66,7 +66,15 @@ fn errors_name_key_value_and_bound() {
         ("[sandbox]\ncompat = 'new'".to_owned(), "sandbox.compat = new: must be document, live or arrays"),
         ("[sandbox]\napi_key = 'short'".to_owned(), "sandbox.api_key = (5 bytes): must be 8 to 128"),
         (format!("{processor}timeout_ms = 5"), "processor.0.timeout_ms = 5: must be between 100 and 600000"),
-        (format!("{processor}terminal_id = 'TOO LONG ID'"), "processor.0.terminal_id = TOO LONG ID: must be 1 to 8"),
+        (
+            format!(
+                "{processor}[[merchant]]
+name = 'shop'
+api_key = '0123456789'
+category = 0"
+            ),
+            "merchant.0.category = 0: must be between 1 and 9999",
+        ),
         (format!("{processor}{processor}"), "processor.1.name = host: must be unique"),
         ("[[merchant]]\nname = 'shop'\napi_key = '0123456789'".to_owned(), "merchant.0.card_processor is missing"),
         (

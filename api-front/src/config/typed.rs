@@ -95,12 +95,6 @@ pub struct TypedProcessor {
     pub reversal_retry_max_ms: Option<u32>,
     /// Idle time before an echo, milliseconds. Default 30,000.
     pub echo_idle_ms: Option<u32>,
-    /// Terminal, ISO 8583 DE41. Default `SWYD0001`.
-    pub terminal_id: Option<String>,
-    /// Card acceptor, ISO 8583 DE42. Default `SWITCHYARD`.
-    pub card_acceptor_id: Option<String>,
-    /// Merchant category code, ISO 8583 DE18. Default 5999.
-    pub category: Option<u16>,
 }
 
 /// `[[merchant]]`.
@@ -121,4 +115,6 @@ pub struct TypedMerchant {
     pub compat: Option<TypedCompat>,
     /// True for a merchant of tests. Default false.
     pub sandbox: Option<bool>,
+    /// Merchant category code, ISO 8583 DE18. Default 5999.
+    pub category: Option<u16>,
 }

@@ -15,8 +15,9 @@ use protocol::tail::tag;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
-use switch_core::connectors::tsys::{Acceptor, CardData, DisconnectReason, Event, Outgoing, Session, SessionOptions};
+use switch_core::connectors::tsys::{CardData, DisconnectReason, Event, Outgoing, Session, SessionOptions};
 use switch_core::input::Leg;
 use switch_core::output::Request;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -38,8 +39,6 @@ pub struct Link {
     pub addr: SocketAddr,
     /// Times and bounds of the session.
     pub session: SessionOptions,
-    /// Who takes the cards.
-    pub acceptor: Acceptor,
     /// What shards send.
     pub orders: mpsc::Receiver<Order>,
     /// Told to the outside.
@@ -252,9 +251,9 @@ impl<'a> Connection<'a> {
         if order.deadline() <= now {
             return self.link.not_sent(order);
         }
-        let opened = match self.open_card(order) {
-            Ok(opened) => opened,
-            Err(()) => return self.link.not_sent(order),
+        let acceptors = Arc::clone(&self.link.shared.acceptors);
+        let (Ok(opened), Some(acceptor)) = (self.open_card(order), acceptors.get(&order.merchant())) else {
+            return self.link.not_sent(order);
         };
         let cvv = self.take_cvv(order);
         let card = opened.as_ref().map(|OpenedCard { pan, track2 }| CardData {
@@ -263,7 +262,7 @@ impl<'a> Connection<'a> {
             cvv: cvv.as_deref(),
         });
         let request = Request { processor: self.link.index, sent: order.sent, repeat: order.repeat, subject: order.subject() };
-        match self.session.submit(&Outgoing { request, acceptor: &self.link.acceptor, card }, now) {
+        match self.session.submit(&Outgoing { request, acceptor, card }, now) {
             Ok(()) => self.pending.put(order.sent, order.shard, now.plus_ms(self.link.session.late_answer_ms)),
             Err(why) => {
                 tracing::warn!(link = self.link.name, id = %order.sent.id, leg = ?order.sent.leg, ?why, "not sent");

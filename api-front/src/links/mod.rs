@@ -18,6 +18,8 @@ use crate::switch::door::Door;
 use link::Link;
 use order::{Order, Outboxes};
 use persistence::sealing::Sealer;
+use protocol::id::Xid;
+use std::collections::HashMap;
 use std::sync::Arc;
 use switch_core::connectors::tsys::{Acceptor, SessionOptions};
 use tokio::sync::{mpsc, watch};
@@ -35,6 +37,8 @@ pub struct Shared {
     pub cvvs: Arc<CvvTable>,
     /// The shards' doors.
     pub doors: Vec<Door>,
+    /// Where each merchant's cards are taken.
+    pub acceptors: Arc<HashMap<Xid, Acceptor>>,
 }
 
 /// Whether a link is signed on. Clones see the same.
@@ -104,8 +108,7 @@ impl PreparedLink {
     fn with(self, shared: Shared, stop: watch::Receiver<bool>) -> Link {
         let PreparedLink { index, settings, orders, state } = self;
         let session = SessionOptions { echo_after_ms: settings.echo_idle_ms, ..SessionOptions::default() };
-        let acceptor = Acceptor { terminal: settings.terminal_id, id: settings.card_acceptor_id, category: settings.category };
-        Link { index, name: settings.name, addr: settings.addr, session, acceptor, orders, state, shared, stop }
+        Link { index, name: settings.name, addr: settings.addr, session, orders, state, shared, stop }
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::switch::version::Version;
 use protocol::batch::Batch;
 use protocol::calendar::Micros;
+use protocol::id::Xid;
 use protocol::tail::Tail;
 use protocol::transaction::Transaction;
 use switch_core::input::{Leg, Sent};
@@ -42,6 +43,14 @@ impl Order {
         match &self.subject {
             Owned::Transaction(version) => Subject::Transaction(version.transaction(), version.tail()),
             Owned::Batch(batch) => Subject::Batch(batch),
+        }
+    }
+
+    /// Whose it is.
+    pub fn merchant(&self) -> Xid {
+        match self.subject() {
+            Subject::Transaction(transaction, _) => transaction.merchant,
+            Subject::Batch(batch) => batch.merchant,
         }
     }
 

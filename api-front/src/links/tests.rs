@@ -1,1 +1,149 @@
+use super::*;
+use crate::config::ProcessorSettings;
+use crate::switch::door::{Inside, Return};
+use protocol::calendar::Micros;
+use protocol::exchange::Exchange;
+use protocol::id::Xid;
+use protocol::secret::{Cvv, Pan};
+use protocol::tail::{Tail, push, tag};
+use protocol::transaction::Transaction;
+use protocol::words::{Status, Verb};
+use std::net::SocketAddr;
+use std::time::Duration;
+use switch_core::input::{Answer, Leg, Sent, Verdict};
+use switch_core::output::{Request, Subject};
 
+const PROCESSOR: u16 = 1;
+const SHARD: u16 = 1;
+const PATIENCE: Duration = Duration::from_secs(5);
+
+fn merchant() -> Xid {
+    Xid::from_parts(1, [1; 5], 0)
+}
+
+/// A link of two shards to a host.
+struct Fixture {
+    links: Links,
+    outboxes: Outboxes,
+    state: LinkState,
+    shared: Shared,
+    insides: Vec<Inside>,
+    _keys: tempfile::TempDir,
+}
+
+impl Fixture {
+    fn to(addr: SocketAddr) -> Fixture {
+        let keys = tempfile::tempdir().unwrap();
+        let (doors, insides) = (0..2).map(|_| Door::new(1)).unzip();
+        let sealer = Arc::new(Sealer::open_or_create(&keys.path().join("keys")).unwrap());
+        let acceptor = Acceptor { terminal: "SW000001".into(), id: "SWITCHYARD00001".into(), category: 5999 };
+        let acceptors = Arc::new(HashMap::from([(merchant(), acceptor)]));
+        let shared = Shared { clock: Clock::start(), sealer, cvvs: Arc::new(CvvTable::new(8)), doors, acceptors };
+        let mut prepared = Prepared::default();
+        let state = prepared.add(PROCESSOR, &ProcessorSettings::of_sandbox("card", addr));
+        let outboxes = prepared.outboxes();
+        let links = prepared.start(&shared);
+        Fixture { links, outboxes, state, shared, insides, _keys: keys }
+    }
+
+    fn now(&self) -> Micros {
+        self.shared.clock.now()
+    }
+
+    /// Hands over the request of a new sale, as a shard would. Returns what the answer must name.
+    fn send(&self, stan: u32, amount: u64, deadline: Micros) -> Sent {
+        let merchant = merchant();
+        let pan = Pan::new("4012000098765439").unwrap();
+        let mut transaction = Transaction::empty();
+        transaction.id = Xid::from_parts(2, [1; 5], stan * Xid::STRIDE);
+        transaction.merchant = merchant;
+        transaction.verb = Verb::Sale.number();
+        transaction.status = Status::Pending.number();
+        transaction.currency = 840.into();
+        transaction.expiry = 4012.into();
+        transaction.rrn = *b"RRN000000001";
+        transaction.amount = amount.into();
+        transaction.created_at = self.now().0.into();
+        transaction.fingerprint = self.shared.sealer.fingerprint(&pan);
+        transaction.original = Exchange::in_flight(Verb::Sale, stan, amount, self.now(), deadline);
+        let (mut sealed, mut tail) = (Vec::new(), Vec::new());
+        self.shared.sealer.seal(&pan, None, &merchant, &transaction.fingerprint, &mut sealed).unwrap();
+        push(&mut tail, tag::SEALED_CARD, &sealed);
+        transaction.tail_length = (tail.len() as u32).into();
+        let sent = Sent { id: transaction.id, leg: Leg::Original, stan };
+        let subject = Subject::Transaction(&transaction, Tail::trusted(&tail));
+        assert!(self.outboxes.hand(SHARD, &Request { processor: PROCESSOR, sent, repeat: false, subject }));
+        sent
+    }
+
+    fn next_return(&self) -> Return {
+        self.insides[usize::from(SHARD)].returns.recv_timeout(PATIENCE).expect("the link gives something back")
+    }
+
+    /// What comes back of a request, whatever comes before it.
+    fn answer(&self) -> Answer {
+        match self.next_return() {
+            Return::Answer(answer) => answer,
+            other => panic!("an answer, not {other:?}"),
+        }
+    }
+}
+
+fn sandbox(folder: &tempfile::TempDir) -> sandbox::Running {
+    sandbox::start(sandbox::Options::new(folder.path())).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_goes_to_the_shard_that_waits_and_the_value_is_used_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = sandbox(&folder);
+    let fixture = Fixture::to(host.card.addr);
+    assert!(matches!(fixture.next_return(), Return::LinkUp { processor: PROCESSOR }));
+    let id = Xid::from_parts(2, [1; 5], 7 * Xid::STRIDE);
+    assert!(fixture.shared.cvvs.put(id, Cvv::new("200").unwrap()));
+    let sent = fixture.send(7, 1112, fixture.now().plus_s(5));
+    let answer = fixture.answer();
+    assert_eq!((answer.sent, answer.verdict, answer.cvv), (sent, Verdict::Approved, b'N'));
+    assert_eq!(fixture.shared.cvvs.count(), 0);
+    assert!(fixture.insides[0].returns.try_iter().all(|other| matches!(other, Return::LinkUp { .. })));
+    fixture.links.stop().await;
+    assert!(!fixture.state.is_signed_on());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_connection_a_request_is_not_sent() {
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let fixture = Fixture::to(nobody);
+    let sent = fixture.send(7, 1112, fixture.now().plus_s(5));
+    assert!(matches!(fixture.next_return(), Return::NotSent(back) if back == sent));
+    assert!(!fixture.state.is_signed_on());
+    fixture.links.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_whose_time_is_over_is_not_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = sandbox(&folder);
+    let fixture = Fixture::to(host.card.addr);
+    assert!(matches!(fixture.next_return(), Return::LinkUp { .. }));
+    let sent = fixture.send(7, 1112, fixture.now());
+    assert!(matches!(fixture.next_return(), Return::NotSent(back) if back == sent));
+    fixture.links.stop().await;
+}
+
+/// Amounts of the sandbox's table: garbage, a cut connection, an oversized length prefix.
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_broken_answer_the_request_is_lost_and_the_link_comes_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = sandbox(&folder);
+    let fixture = Fixture::to(host.card.addr);
+    assert!(matches!(fixture.next_return(), Return::LinkUp { .. }));
+    for (stan, amount) in [(1, 900_204), (2, 900_205), (3, 900_206)] {
+        let sent = fixture.send(stan, amount, fixture.now().plus_s(5));
+        assert!(matches!(fixture.next_return(), Return::Lost(lost) if lost == sent), "{amount}");
+        assert!(matches!(fixture.next_return(), Return::LinkUp { .. }), "{amount}");
+    }
+    let sent = fixture.send(4, 1112, fixture.now().plus_s(5));
+    assert_eq!(fixture.answer().sent, sent);
+    fixture.links.stop().await;
+}

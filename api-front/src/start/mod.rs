@@ -83,7 +83,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let (history, board) = (recorders.history.clone(), Arc::new(Board::default()));
     let settler = Settler { history, doors: run.doors.clone(), clock: run.clock, board: Arc::clone(&board) };
     tokio::spawn(settler.run(moves));
-    let links = prepared.start(&run.shared_by_links());
+    let links = prepared.start(&run.shared_by_links(&participants));
     vitals.first_sign_on(FIRST_SIGN_ON_WAIT).await;
     let operator_key = match &sandbox {
         Some(sandbox) => {
@@ -169,9 +169,10 @@ impl Run {
         Ok((Run { clock, ids, sealer, cvvs, doors, journal_writable }, insides))
     }
 
-    fn shared_by_links(&self) -> Shared {
+    fn shared_by_links(&self, participants: &Participants) -> Shared {
         let (sealer, cvvs) = (Arc::clone(&self.sealer), Arc::clone(&self.cvvs));
-        Shared { clock: self.clock, sealer, cvvs, doors: self.doors.clone() }
+        let acceptors = Arc::new(participants.acceptors.clone());
+        Shared { clock: self.clock, sealer, cvvs, doors: self.doors.clone(), acceptors }
     }
 
     fn into_switch(

@@ -2,7 +2,7 @@
 
 use super::error::StartError;
 use crate::accounts;
-use crate::config::{MerchantSettings, ProcessorSettings, SANDBOX_HOSTS, SandboxSettings, Settings};
+use crate::config::{CATEGORY_DEFAULT, MerchantSettings, ProcessorSettings, SANDBOX_HOSTS, SandboxSettings, Settings};
 use crate::data_folder::DataFolder;
 use crate::sandbox_home::{HostAddresses, Identity, SandboxFile};
 use crate::switch::directory::{Merchant, ProcessorTable};
@@ -11,8 +11,9 @@ use persistence::stores::Stores;
 use protocol::calendar::Micros;
 use protocol::id::Xid;
 use sandbox::{Endpoint, Running};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
+use switch_core::connectors::tsys::Acceptor;
 
 /// Name of the sandbox's merchant.
 const SANDBOX_MERCHANT: &str = "Sandbox";
@@ -47,6 +48,7 @@ impl Sandbox {
             duplicate_window_s: settings.duplicate_window_s,
             compat: settings.compat,
             sandbox: true,
+            category: CATEGORY_DEFAULT,
         }
     }
 
@@ -75,6 +77,8 @@ pub(super) struct Participants {
     pub(super) processors: ProcessorTable,
     pub(super) links: Vec<(u16, ProcessorSettings)>,
     pub(super) merchants: Vec<Merchant>,
+    /// Where each merchant's cards are taken, as the hosts know it.
+    pub(super) acceptors: HashMap<Xid, Acceptor>,
     pub(super) configured: Vec<ProcessorSettings>,
 }
 
@@ -95,9 +99,11 @@ impl Participants {
         let own = own.map(|(sandbox, terms)| (sandbox.identity.merchant(), sandbox.merchant(terms)));
         let mut merchants: Vec<(Option<Xid>, MerchantSettings)> = own.into_iter().collect();
         merchants.extend(settings.merchants.iter().map(|merchant| (None, merchant.clone())));
-        let merchants = accounts::enroll_merchants(stores, &merchants, &processors, now, || ids.draw(now)).await?;
+        let enrolled = accounts::enroll_merchants(stores, &merchants, &processors, now, || ids.draw(now)).await?;
+        let acceptors = enrolled.iter().map(|enrolled| (enrolled.merchant.id, enrolled.acceptor.clone())).collect();
+        let merchants = enrolled.into_iter().map(|enrolled| enrolled.merchant).collect();
         let links = links(&processors, &configured);
-        Ok(Participants { processors, links, merchants, configured })
+        Ok(Participants { processors, links, merchants, acceptors, configured })
     }
 }
 

@@ -30,12 +30,22 @@ pub async fn recover(shards: &mut [Shard], queries: &Queries, now: Micros, windo
     let mut items = Vec::new();
     let scope = RecoveryScope { now, recent_since, recent_max };
     let lsn = queries.recover(scope, |item| items.push(item)).await?;
-    // Batches first: a transaction says what is undecided in its batch.
-    let (batches, others): (Vec<_>, Vec<_>) = items.into_iter().partition(|item| matches!(item, RecoveryItem::Batch(_)));
-    for item in batches.into_iter().chain(others) {
-        give(shards, now, &item);
+    items.sort_by_key(turn);
+    for item in &items {
+        give(shards, now, item);
     }
     Ok(lsn)
+}
+
+/// The order in which a shard wants them: a transaction says what is undecided in its batch, so batches come before.
+fn turn(item: &RecoveryItem) -> u8 {
+    match item {
+        RecoveryItem::BatchNumber { .. } => 0,
+        RecoveryItem::Batch(_) => 1,
+        RecoveryItem::Open(_) => 2,
+        RecoveryItem::Key(_) => 3,
+        RecoveryItem::Recent(_) => 4,
+    }
 }
 
 fn give(shards: &mut [Shard], now: Micros, item: &RecoveryItem) {
