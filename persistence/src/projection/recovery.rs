@@ -30,7 +30,7 @@ pub struct RecoveryScope {
 pub enum RecoveryItem {
     /// A transaction with something under way.
     Open(StoredTransaction),
-    /// An idempotency key inside its window. Should two uses of one key come, the one that expires later comes last and holds.
+    /// An idempotency key inside its window. Should two uses of one key come, the first holds.
     Key(IdempotencyKey),
     /// A payment made lately, newest version; it may be an open one, too.
     Recent(StoredTransaction),
@@ -61,7 +61,8 @@ struct MemberTotals {
 }
 
 impl Queries {
-    /// Gives everything that a restart needs to `take`, all of it as of one moment. Returns the LSN of that moment: the
+    /// Gives everything that a restart needs to `take`, all of it as of one moment: batches first, because open transactions
+    /// refer to them, then transactions, then keys. Returns the LSN of that moment: the
     /// journal is to be replayed after it.
     pub async fn recover(&self, scope: RecoveryScope, mut take: impl FnMut(RecoveryItem)) -> Result<u64, PersistenceError> {
         let begun = self.database.pool.begin_with(self.database.dialect.begin_snapshot()).await;
@@ -70,11 +71,11 @@ impl Queries {
             sqlx::query("SELECT COALESCE(MAX(applied_lsn), 0) AS applied_lsn FROM projection").fetch_one(&mut *snapshot).await;
         let row = row.map_err(PersistenceError::sql(OPERATION))?;
         let applied = unsigned(Fields::of(&row, "projection").integer("applied_lsn")?);
-        open_transactions(&mut snapshot, &mut take).await?;
-        keys(&mut snapshot, scope.now, &mut take).await?;
-        recent_transactions(&mut snapshot, scope, &mut take).await?;
         batches(&mut snapshot, &mut take).await?;
         batch_numbers(&mut snapshot, &mut take).await?;
+        open_transactions(&mut snapshot, &mut take).await?;
+        recent_transactions(&mut snapshot, scope, &mut take).await?;
+        keys(&mut snapshot, scope.now, &mut take).await?;
         snapshot.commit().await.map_err(PersistenceError::sql(OPERATION))?;
         Ok(applied)
     }
@@ -97,18 +98,20 @@ async fn open_transactions(snapshot: &mut AnyConnection, take: &mut impl FnMut(R
     }
 }
 
+/// Newest use first: where a clock that was set back makes two uses of one key look alive, the first to come is right.
 async fn keys(snapshot: &mut AnyConnection, now: Micros, take: &mut impl FnMut(RecoveryItem)) -> Result<(), PersistenceError> {
-    let (mut after, mut after_hash) = (now.0, Vec::new());
+    // Longer than any hash, so that it sorts behind all of them.
+    let (mut before, mut before_hash) = (i64::MAX, vec![0xff; 17]);
     loop {
         let select = sqlx::query(
             "SELECT key_hash, request_hash, transaction_id, verb, answer_version, expires_at FROM idempotency \
-             WHERE (expires_at, key_hash) > ($1, $2) ORDER BY expires_at, key_hash LIMIT $3",
+             WHERE expires_at > $1 AND (expires_at, key_hash) < ($2, $3) ORDER BY expires_at DESC, key_hash DESC LIMIT $4",
         );
-        let rows = select.bind(after).bind(&after_hash[..]).bind(i64::from(PAGE_ROWS)).fetch_all(&mut *snapshot).await;
-        let rows = rows.map_err(PersistenceError::sql(OPERATION))?;
+        let select = select.bind(now.0).bind(before).bind(&before_hash[..]).bind(i64::from(PAGE_ROWS));
+        let rows = select.fetch_all(&mut *snapshot).await.map_err(PersistenceError::sql(OPERATION))?;
         for row in &rows {
             let key = read_key(row)?;
-            (after, after_hash) = (key.expires_at.0, key.hash.to_vec());
+            (before, before_hash) = (key.expires_at.0, key.hash.to_vec());
             take(RecoveryItem::Key(key));
         }
         if rows.len() < PAGE_ROWS as usize {
@@ -170,12 +173,13 @@ async fn batches(snapshot: &mut AnyConnection, take: &mut impl FnMut(RecoveryIte
     Ok(())
 }
 
-/// Once the totals message has its trace number, its repeats must say the same: the journaled totals stand.
+/// Once the totals message has its trace number, its repeats must say the same: the journaled totals stand. A rejected batch
+/// waits for its next try, and its members may be voided meanwhile.
 fn totals_are_final(batch: &Batch) -> bool {
     match batch.state() {
-        BatchState::Open => false,
+        BatchState::Open | BatchState::Rejected => false,
         BatchState::Closing => batch.stan.get() != 0,
-        BatchState::Accepted | BatchState::Rejected | BatchState::Complete => true,
+        BatchState::Accepted | BatchState::Complete => true,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use protocol::batch::Batch;
 use protocol::transaction::Transaction;
-use protocol::words::{ExchangeState, Status, Verb};
+use protocol::words::{ExchangeState, ReversalState, Status};
 use sqlx::AnyConnection;
 use sqlx::Arguments;
 use sqlx::any::AnyArguments;
@@ -120,15 +120,13 @@ pub(super) async fn write(
 }
 
 /// What a transaction adds to the totals of its batch, minor units; `None` when it does not count: not (yet) captured,
-/// settled already, or being voided with the outcome open.
+/// settled already, or undecided. A shard that recovers adds the undecided ones by itself, from the open transactions.
 fn batch_share(transaction: &Transaction) -> Option<u64> {
-    let void_under_way = transaction.step.verb() == Some(Verb::Void)
-        && matches!(transaction.step.state(), ExchangeState::InFlight | ExchangeState::Unknown);
-    if transaction.batch.is_none() || transaction.status() != Status::PendingSettlement || void_under_way {
-        return None;
-    }
-    let pays_out = transaction.verb().pays_out();
-    Some(if pays_out { transaction.amount_authorized.get() } else { transaction.amount_captured.get() })
+    let undecided = transaction.original.state() == ExchangeState::InFlight
+        || transaction.step.state() == ExchangeState::InFlight
+        || transaction.reversal.state() == ReversalState::Queued;
+    let counts = !transaction.batch.is_none() && transaction.status() == Status::PendingSettlement && !undecided;
+    counts.then(|| transaction.amount_captured.get())
 }
 
 fn bind_version(version: &Version, out: &mut AnyArguments) -> Result<(), BoxDynError> {

@@ -11,7 +11,7 @@ use protocol::batch::{Batch, BatchState};
 use protocol::id::Xid;
 use protocol::record::{Decided, Kind, write_batch, write_transaction};
 use protocol::transaction::Transaction;
-use protocol::words::{ExchangeState, Status, Verb};
+use protocol::words::{ExchangeState, ReversalState, Status, Verb};
 
 use super::*;
 use crate::sql::Database;
@@ -276,7 +276,7 @@ async fn the_first_answer_under_a_key_stands_until_the_key_is_used_anew() {
         for (kind, version, (transaction, answer_version)) in steps {
             tape.push(kind, &version, &[]);
             projection.catch_up(&mut tape, u64::MAX).await.unwrap();
-            let newest_use = keys_of(&database).await.pop().unwrap();
+            let newest_use = keys_of(&database).await.remove(0);
             assert_eq!((newest_use.transaction, newest_use.answer_version), (id(transaction), answer_version), "{kind:?}");
             assert_eq!((newest_use.request, newest_use.verb), ([1 ^ 0x55; 16], Verb::Sale));
         }
@@ -320,7 +320,7 @@ fn settlement_tape() -> Tape {
     tape.push(Kind::Outcome, &approved(sale(1), open), &[]);
     let mut credit = approved(sale(2), open);
     credit.verb = Verb::Credit.number();
-    credit.amount_captured = 0.into();
+    credit.amount_captured = 1000.into();
     tape.push(Kind::Outcome, &credit, &[]);
     let mut in_flight = sale(3);
     in_flight.batch = open;
@@ -331,6 +331,13 @@ fn settlement_tape() -> Tape {
     let mut settled = approved(sale(5), id(903));
     settled.status = Status::Settled.number();
     tape.push(Kind::Settled, &settled, &[]);
+    let mut being_reversed = approved(sale(6), open);
+    being_reversed.reversal.state = ReversalState::Queued.number();
+    tape.push(Kind::ReversalQueued, &being_reversed, &[]);
+    let mut rejected = batch(4, BatchState::Rejected);
+    (rejected.stan, rejected.capture_count, rejected.captured) = (78.into(), 2.into(), 2224.into());
+    tape.push_batch(Kind::BatchAnswered, &rejected);
+    tape.push(Kind::Outcome, &approved(sale(7), id(904)), &[]);
     let mut closing = batch(2, BatchState::Closing);
     (closing.stan, closing.capture_count, closing.captured) = (77.into(), 5.into(), 123.into());
     tape.push_batch(Kind::BatchClosed, &closing);
@@ -346,21 +353,27 @@ async fn recovery_gets_what_is_under_way_and_what_is_remembered() {
         let (mut open, mut recent, mut batches, mut numbers) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let scope = RecoveryScope { now: Micros(0), recent_since: Micros(1_000_002), recent_max: 3 };
         let lsn = queries.recover(scope, |item| match item {
-            RecoveryItem::Open(stored) => open.push(stored.transaction().id),
+            RecoveryItem::Open(stored) => {
+                assert_eq!(batches.len(), 3, "batches come before the transactions that are undecided in them");
+                open.push(stored.transaction().id);
+            }
             RecoveryItem::Recent(stored) => recent.push(stored.transaction().id),
             RecoveryItem::Batch(batch) => batches.push(batch),
             RecoveryItem::BatchNumber { merchant, processor, number } => numbers.push((merchant, processor, number)),
             RecoveryItem::Key(key) => panic!("no record had a key, got {key:?}"),
         });
         assert_eq!(lsn.await.unwrap(), tape.last_lsn());
-        assert_eq!(open, [id(3), id(4)]);
-        assert_eq!(recent, [id(5), id(4), id(3)]);
-        assert_eq!(numbers, [(Xid([9; 12]), 3, 3)]);
+        assert_eq!(open, [id(3), id(4), id(6)]);
+        assert_eq!(recent, [id(7), id(6), id(5)]);
+        assert_eq!(numbers, [(Xid([9; 12]), 3, 4)]);
         let totals = |batch: &Batch| {
             let Batch { capture_count, credit_count, captured, credited, .. } = batch;
             (batch.id, capture_count.get(), captured.get(), credit_count.get(), credited.get())
         };
-        assert_eq!(batches.iter().map(totals).collect::<Vec<_>>(), [(id(901), 1, 1112, 1, 1112), (id(902), 5, 123, 0, 0)]);
+        assert_eq!(
+            batches.iter().map(totals).collect::<Vec<_>>(),
+            [(id(901), 1, 1112, 1, 1000), (id(902), 5, 123, 0, 0), (id(904), 1, 1112, 0, 0)]
+        );
     }
 }
 
