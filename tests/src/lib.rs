@@ -13,6 +13,7 @@ pub mod dice;
 pub mod folder;
 pub mod host;
 pub mod http;
+pub mod load;
 pub mod patience;
 pub mod payment;
 pub mod process;
