@@ -77,7 +77,7 @@ const fn mask(length: usize) -> u64 {
     }
 }
 
-/// The test of a class; none for b, which takes any byte. For x+n it is that of the digits.
+/// The test of a class; b takes any byte. For x+n it is that of the digits.
 const fn strangers(class: Class) -> Strangers {
     match class {
         Class::N | Class::Xn => not_digits,
@@ -98,8 +98,9 @@ pub(super) fn fits(class: Class, index: usize, byte: u8) -> bool {
     }
 }
 
-/// Whether ASCII text belongs to a class. Class b takes any byte.
-#[inline]
+/// Whether ASCII text belongs to a class. Class b takes any byte. Kept out of the callers, so that the short ways through
+/// them stay in registers.
+#[inline(never)]
 pub(super) fn belongs(class: Class, text: &[u8]) -> bool {
     match class {
         Class::N => all(text, not_digits),
@@ -112,63 +113,70 @@ pub(super) fn belongs(class: Class, text: &[u8]) -> bool {
     }
 }
 
-/// The same for `length` bytes from `start` of a frame, which has them.
+/// The same for `length` bytes from `start` of a frame, which has them. Texts of the usual length are tested in one or two
+/// steps, where eight bytes can be loaded.
 #[inline]
 pub(super) fn belongs_in(class: Class, frame: &[u8], start: usize, length: usize) -> bool {
-    match class {
-        Class::N => all_in(frame, start, length, not_digits),
-        Class::An => all_in(frame, start, length, not_alphanumeric),
-        Class::Ans => all_in(frame, start, length, not_printable),
-        Class::A | Class::Z | Class::Xn | Class::B => frame.get(start..start + length).is_some_and(|text| belongs(class, text)),
-    }
-}
-
-/// Texts of the usual length are tested in one or two steps, where eight bytes can be loaded.
-#[inline]
-fn all_in(frame: &[u8], start: usize, length: usize, strangers: impl Fn(u64) -> u64) -> bool {
     let word = |at: usize| frame.get(at..).and_then(<[u8]>::first_chunk).map(|bytes| u64::from_le_bytes(*bytes));
     if length <= 8 {
         if let Some(only) = word(start) {
-            return strangers(only) & mask(length) == 0;
+            return strangers_of(class, only, only) & mask(length) == 0;
         }
     } else if length <= 16
         && let (Some(first), Some(last)) = (word(start), word(start + length - 8))
     {
-        return strangers(first) | strangers(last) == 0;
+        return strangers_of(class, first, last) == 0;
     }
-    frame.get(start..start + length).is_some_and(|text| all(text, strangers))
+    frame.get(start..start + length).is_some_and(|text| belongs(class, text))
+}
+
+/// Strangers to a class in two words, in either. Digits, which most fields are, are asked first and without a table jump.
+#[inline(always)]
+fn strangers_of(class: Class, first: u64, last: u64) -> u64 {
+    if class == Class::N {
+        return not_digits(first) | not_digits(last);
+    }
+    rarer_strangers(class, first, last)
+}
+
+#[inline(never)]
+fn rarer_strangers(class: Class, first: u64, last: u64) -> u64 {
+    match class {
+        Class::N | Class::Xn => not_digits(first) | not_digits(last),
+        Class::Ans => not_printable(first) | not_printable(last),
+        Class::An => not_alphanumeric(first) | not_alphanumeric(last),
+        Class::A => not_letters(first) | not_letters(last),
+        Class::Z => not_of_track(first) | not_of_track(last),
+        Class::B => 0,
+    }
 }
 
 /// Copies text of a class, and says whether it belongs there; `to` is scratch when it does not. Both slices have the same
-/// length.
-#[inline]
+/// length. Texts of the usual length go through registers: a call of `memcpy` and a second look at the bytes would take longer
+/// than the rest of the field. Not for x+n, whose first character is not of the class.
+#[inline(always)]
 pub(super) fn copy_belonging(class: Class, text: &[u8], to: &mut [u8]) -> bool {
-    match class {
-        Class::N => copy_all(text, to, not_digits),
-        Class::Ans => copy_all(text, to, not_printable),
-        Class::An => copy_all(text, to, not_alphanumeric),
-        Class::A | Class::Z | Class::Xn | Class::B => {
-            to.copy_from_slice(text);
-            belongs(class, text)
-        }
-    }
-}
-
-/// Texts of the usual length go through registers: a call of `memcpy` and a second look at the bytes would take longer than
-/// the rest of the field.
-#[inline]
-fn copy_all(text: &[u8], to: &mut [u8], strangers: impl Fn(u64) -> u64) -> bool {
     if let (8..=16, Some(first), Some(last)) = (text.len(), text.first_chunk::<8>(), text.last_chunk::<8>()) {
         put_ends(first, last, to);
-        return strangers(u64::from_le_bytes(*first)) | strangers(u64::from_le_bytes(*last)) == 0;
+        return strangers_of(class, u64::from_le_bytes(*first), u64::from_le_bytes(*last)) == 0;
     }
     if let (4..=7, Some(first), Some(last)) = (text.len(), text.first_chunk::<4>(), text.last_chunk::<4>()) {
         put_ends(first, last, to);
-        let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
-        return strangers(u64::from(first) << 32 | u64::from(last)) == 0;
+        let word = u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last));
+        return strangers_of(class, word, word) == 0;
     }
-    copy_any_length(text, to);
-    all(text, strangers)
+    if let ([a, b, c], [x, y, z]) = (text, &mut *to) {
+        (*x, *y, *z) = (*a, *b, *c);
+        let word = u64::from_le_bytes([*a, *b, *c, *a, *b, *c, *a, *b]);
+        return strangers_of(class, word, word) == 0;
+    }
+    copy_rarer(class, text, to)
+}
+
+#[inline(never)]
+fn copy_rarer(class: Class, text: &[u8], to: &mut [u8]) -> bool {
+    to.copy_from_slice(text);
+    belongs(class, text)
 }
 
 #[inline]
@@ -178,16 +186,6 @@ fn put_ends<const N: usize>(first: &[u8; N], last: &[u8; N], to: &mut [u8]) {
     }
     if let Some(place) = to.last_chunk_mut::<N>() {
         *place = *last;
-    }
-}
-
-#[inline]
-fn copy_any_length(text: &[u8], to: &mut [u8]) {
-    match (text, &mut *to) {
-        ([a, b, c], [x, y, z]) => (*x, *y, *z) = (*a, *b, *c),
-        ([a, b], [x, y]) => (*x, *y) = (*a, *b),
-        ([a], [x]) => *x = *a,
-        _ => to.copy_from_slice(text),
     }
 }
 

@@ -250,7 +250,7 @@ impl<'b, O: Output> Encoder<'b, O> {
     }
 
     /// The row of a field that may come next.
-    #[inline]
+    #[inline(always)]
     fn admit(&self, number: u8) -> Result<&'static Field, EncodeError> {
         if number <= self.last {
             return Err(refusal(number, Reason::OutOfOrder { after: self.last }));
@@ -260,6 +260,25 @@ impl<'b, O: Output> Encoder<'b, O> {
 
     /// Writes a value and checks it on the way; the field counts only when all is well, before that it is scratch.
     fn write(&mut self, number: u8, field: &'static Field, value: &[u8]) -> Result<&mut Self, EncodeError> {
+        let bounds = field.bounds;
+        let is_exact = bounds.plain && bounds.prefix_width == 0 && value.len() == usize::from(bounds.max);
+        if !is_exact || number > 64 {
+            return self.write_any(number, field, value);
+        }
+        // Most fields of most messages come this way: fixed, full, in ASCII, nothing to convert or to put in front.
+        let start = self.at;
+        let content = self.room(Part::Field(number), value.len())?;
+        if !wire::copy_plain(field, value, content) {
+            self.at = start;
+            return Err(refusal(number, explain(field, value)));
+        }
+        self.present.add(number);
+        self.last = number;
+        Ok(self)
+    }
+
+    #[inline(never)]
+    fn write_any(&mut self, number: u8, field: &'static Field, value: &[u8]) -> Result<&mut Self, EncodeError> {
         let units = units_on_wire(field, value.len()).map_err(|reason| refusal(number, reason))?;
         let head = usize::from(field.bounds.prefix_width);
         if number > 64 && !self.secondary {

@@ -55,7 +55,7 @@ fn every_byte_at_every_place_of_every_length_is_judged_as_the_standard_says() {
 
 #[test]
 fn neighbours_in_the_frame_do_not_change_the_verdict_and_copies_are_exact() {
-    for class in CLASSES {
+    for class in [Class::N, Class::A, Class::An, Class::Ans, Class::Z] {
         for length in 1..=40 {
             for broken in [None, Some(0), Some(length - 1)] {
                 let mut text = sound_text(class, length);

@@ -130,6 +130,7 @@ pub(super) fn check(field: &Field, frame: &[u8], start: usize, units: usize) -> 
     check_slowly(field, frame.get(start..end).unwrap_or_default(), units)
 }
 
+#[inline(never)]
 fn check_slowly(field: &Field, wire: &[u8], units: usize) -> Result<(), (usize, Reason)> {
     let (value, units) = unpadded(field, wire, units);
     let sound = match field.encoding {
@@ -249,11 +250,18 @@ pub(super) fn write_prefix(prefix: Prefix, length: usize, out: &mut [u8]) {
 #[inline]
 pub(super) fn write_value(field: &Field, value: &[u8], out: &mut [u8]) -> bool {
     if field.bounds.plain && value.len() == out.len() {
-        return copy_belonging(field.class, value, out) && (field.calendar == Calendar::None || exists(field.calendar, value));
+        return copy_plain(field, value, out);
     }
     write_slowly(field, value, out)
 }
 
+/// The same for a plain field whose value needs no filler.
+#[inline]
+pub(super) fn copy_plain(field: &Field, value: &[u8], out: &mut [u8]) -> bool {
+    copy_belonging(field.class, value, out) && (field.calendar == Calendar::None || exists(field.calendar, value))
+}
+
+#[inline(never)]
 fn write_slowly(field: &Field, value: &[u8], out: &mut [u8]) -> bool {
     let spare = match field.pad {
         Pad::None => 0,
