@@ -90,7 +90,7 @@ pub struct Row {
     pub stan: u32,
     /// DE11 of the original, 0 for none.
     pub original_stan: u32,
-    /// Batch: its number.
+    /// Batch: the number under which it was presented. Payment, capture: the number of the batch that it belongs to, DE60; 0 none.
     pub batch: u32,
     /// Batch: number of debits presented.
     pub debits_count: u32,
@@ -122,8 +122,10 @@ pub struct Row {
     pub approved: u8,
     /// Batch: the verdict's code, else 0.
     pub verdict: u8,
+    /// Batch: the number that its members carried.
+    pub members: u32,
     /// Zero.
-    pub reserved: [u8; 12],
+    pub reserved: [u8; 8],
 }
 
 const _: () = {
@@ -132,7 +134,7 @@ const _: () = {
     assert!(offset_of!(Row, crc) == 76);
     assert!(offset_of!(Row, rrn) == 80);
     assert!(offset_of!(Row, kind) == 103);
-    assert!(offset_of!(Row, reserved) == 116);
+    assert!(offset_of!(Row, members) == 116);
 };
 
 impl Row {
@@ -165,7 +167,8 @@ impl Row {
             cvv: 0,
             approved: 0,
             verdict: 0,
-            reserved: [0; 12],
+            members: 0,
+            reserved: [0; 8],
         }
     }
 
@@ -202,16 +205,19 @@ impl Row {
     }
 }
 
-/// A terminal (DE41) and a currency (DE49): what is counted and settled together.
+/// A terminal (DE41) and a currency (DE49): what shares batch numbers.
 pub type TerminalCurrency = ([u8; 8], [u8; 3]);
+
+/// What is counted and settled together: a terminal's payments in a currency that carried one batch number (DE60).
+pub type Members = (TerminalCurrency, u32);
 
 /// What later rows of a ledger say about earlier ones: a first pass over the rows collects it, a second one shows the rows.
 #[derive(Debug, Default)]
 pub struct Marks {
     /// Ordinal of each transaction that was taken back, and of the row that did it.
     taken_back: HashMap<u64, u64>,
-    /// Accepted batches of each terminal and currency: ordinal and batch number, ascending.
-    batches: HashMap<TerminalCurrency, Vec<(u64, u32)>>,
+    /// Accepted batches of the same members: ordinal and number under which they were presented, ascending.
+    batches: HashMap<Members, Vec<(u64, u32)>>,
 }
 
 impl Marks {
@@ -224,7 +230,7 @@ impl Marks {
                 }
             }
             Some(Kind::Batch) if row.is_approved() => {
-                self.batches.entry((row.terminal, row.currency)).or_default().push((row.ordinal, row.batch));
+                self.batches.entry(((row.terminal, row.currency), row.members)).or_default().push((row.ordinal, row.batch));
             }
             Some(_) | None => {}
         }
@@ -240,7 +246,7 @@ impl Marks {
         if !row.is_approved() || !row.kind().is_some_and(Kind::moves_money) {
             return None;
         }
-        let batches = self.batches.get(&(row.terminal, row.currency))?;
+        let batches = self.batches.get(&((row.terminal, row.currency), row.batch))?;
         let (closed, number) = *batches.get(batches.partition_point(|(ordinal, _)| *ordinal < row.ordinal))?;
         let gone = self.taken_back.get(&row.ordinal).is_some_and(|by| *by < closed);
         (!gone).then_some(number)

@@ -13,8 +13,8 @@ pub const WRITE_TIMEOUT_MS: u64 = 10_000;
 /// Transactions that a host remembers for duplicates, captures, voids and reversals, about 90 bytes each; beyond, the
 /// oldest are forgotten, and what refers to them is answered "no such original".
 pub const TRANSACTIONS_HELD_MAX: usize = 4 * 1024 * 1024;
-/// Terminal and currency pairs with totals of their own; a payment of one more is answered "system error".
-pub const TILLS_MAX: usize = 65_536;
+/// Batches with totals of their own, open and settled; a payment of one more is answered "system error".
+pub const TILLS_MAX: usize = 1 << 20;
 /// Settlement answers remembered for one terminal and currency.
 pub const SETTLEMENTS_HELD_MAX: usize = 1024;
 /// How long a batch number stays used, in days.

@@ -1,4 +1,4 @@
-//! What a card host remembers: transactions by key, open totals by terminal and currency, batch numbers in use.
+//! What a card host remembers: transactions by key, open totals by terminal, currency and batch number, numbers in use.
 //!
 //! The book changes by [`Book::apply`] only, from a row of the ledger: the same way when the row is new and when it is read
 //! back after a restart, so that the two cannot differ.
@@ -9,7 +9,7 @@ use hashbrown::HashTable;
 use protocol::calendar::Micros;
 
 use super::wire::{Answer, Key, text_of};
-use crate::ledger::{Kind, NO_AUTH, NO_ORDINAL, Row, TerminalCurrency};
+use crate::ledger::{Kind, Members, NO_AUTH, NO_ORDINAL, Row, TerminalCurrency};
 use crate::limits::{BATCH_NUMBER_REST_DAYS, SETTLEMENTS_HELD_MAX, TILLS_MAX, TRANSACTIONS_HELD_MAX};
 use crate::triggers::ActionCode;
 
@@ -208,13 +208,12 @@ struct Settlement {
     verdict: Verdict,
 }
 
-/// What one terminal has open in one currency.
+/// What one terminal has open in one currency under one batch number.
 #[derive(Debug, Default)]
 struct Till {
     open: Totals,
     /// Counts accepted batches, so that an item knows whether it is still in the open one.
     epoch: u32,
-    settlements: VecDeque<Settlement>,
 }
 
 /// The host's memory.
@@ -227,7 +226,8 @@ pub struct Book {
     /// Hash and place in the ring of every key. The hash is kept, so that growing does not walk the ring.
     index: HashTable<(u64, u32)>,
     tills: Vec<Till>,
-    till_index: HashMap<TerminalCurrency, u32>,
+    till_index: HashMap<Members, u32>,
+    settlements: HashMap<TerminalCurrency, VecDeque<Settlement>>,
     /// Rows applied: the ordinal of the next.
     rows: u64,
 }
@@ -248,6 +248,7 @@ impl Book {
             index: HashTable::new(),
             tills: Vec::new(),
             till_index: HashMap::new(),
+            settlements: HashMap::new(),
             rows: 0,
         }
     }
@@ -278,35 +279,32 @@ impl Book {
         held.kind.moves_money() && till.is_some_and(|till| till.epoch != held.epoch)
     }
 
-    /// Whether one more terminal or currency can be taken in.
-    pub fn has_room_for(&self, terminal: [u8; 8], currency: [u8; 3]) -> bool {
-        self.tills.len() < TILLS_MAX || self.till_index.contains_key(&(terminal, currency))
+    /// Whether totals of their own can be kept for these members.
+    pub fn has_room_for(&self, members: Members) -> bool {
+        self.tills.len() < TILLS_MAX || self.till_index.contains_key(&members)
     }
 
-    /// Open totals of a terminal in a currency.
-    pub fn open_totals(&self, terminal: [u8; 8], currency: [u8; 3]) -> Totals {
-        self.till(terminal, currency).map_or(Totals::default(), |till| till.open)
+    /// Open totals of a terminal's payments in a currency that carried one batch number.
+    pub fn open_totals(&self, members: Members) -> Totals {
+        let till = self.till_index.get(&members).and_then(|till| self.tills.get(*till as usize));
+        till.map_or(Totals::default(), |till| till.open)
     }
 
     /// The answer already given to a 0500 with this STAN and DE7, and the number of its batch.
     pub fn settlement(&self, key: &Key, currency: [u8; 3]) -> Option<(Verdict, u32)> {
-        let settlements = &self.till(key.terminal, currency)?.settlements;
+        let settlements = self.settlements.get(&(key.terminal, currency))?;
         let same = |done: &&Settlement| (done.stan, done.transmitted) == (key.stan, key.transmitted);
         settlements.iter().rev().find(same).map(|done| (done.verdict, done.number))
     }
 
     /// The day, MMDD, on which an accepted batch used this number within the last days.
     pub fn number_used(&self, terminal: [u8; 8], currency: [u8; 3], number: u32, now: Micros) -> Option<u32> {
-        let settlements = &self.till(terminal, currency)?.settlements;
+        let settlements = self.settlements.get(&(terminal, currency))?;
         let used = |done: &&Settlement| done.number == number && done.verdict == Verdict::Accepted;
         let done = settlements.iter().rev().find(used)?;
         let rested = done.at.plus_s(BATCH_NUMBER_REST_DAYS * 86_400) <= now;
         let day = done.at.civil();
         (!rested).then(|| u32::from(day.month) * 100 + u32::from(day.day))
-    }
-
-    fn till(&self, terminal: [u8; 8], currency: [u8; 3]) -> Option<&Till> {
-        self.tills.get(*self.till_index.get(&(terminal, currency))? as usize)
     }
 
     fn place(&self, key: &Key) -> Option<u32> {
@@ -327,7 +325,8 @@ impl Book {
     pub fn apply(&mut self, row: &Row) {
         self.rows = row.ordinal + 1;
         let Some(kind) = row.kind() else { return };
-        let till = self.till_number(row.terminal, row.currency);
+        let members = if kind == Kind::Batch { row.members } else { row.batch };
+        let till = self.till_number(((row.terminal, row.currency), members));
         match kind {
             Kind::Batch => self.settle(till, row),
             Kind::Authorization | Kind::Sale | Kind::Capture | Kind::Refund | Kind::Credit => self.take_in(kind, till, row),
@@ -342,9 +341,9 @@ impl Book {
         }
     }
 
-    fn till_number(&mut self, terminal: [u8; 8], currency: [u8; 3]) -> u32 {
+    fn till_number(&mut self, members: Members) -> u32 {
         let next = self.tills.len() as u32;
-        let number = *self.till_index.entry((terminal, currency)).or_insert(next);
+        let number = *self.till_index.entry(members).or_insert(next);
         if number == next {
             self.tills.push(Till::default());
         }
@@ -393,11 +392,12 @@ impl Book {
 
     fn settle(&mut self, till: u32, row: &Row) {
         let (Some(till), Some(verdict)) = (self.tills.get_mut(till as usize), Verdict::of_row(row)) else { return };
-        if till.settlements.len() >= SETTLEMENTS_HELD_MAX {
-            till.settlements.pop_front();
+        let settlements = self.settlements.entry((row.terminal, row.currency)).or_default();
+        if settlements.len() >= SETTLEMENTS_HELD_MAX {
+            settlements.pop_front();
         }
         let (number, stan, transmitted) = (row.batch, row.stan, row.transmitted);
-        till.settlements.push_back(Settlement { number, stan, transmitted, at: Micros(row.at_us), verdict });
+        settlements.push_back(Settlement { number, stan, transmitted, at: Micros(row.at_us), verdict });
         if verdict == Verdict::Accepted {
             till.open = Totals::default();
             till.epoch = till.epoch.wrapping_add(1);

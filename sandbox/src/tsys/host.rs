@@ -11,7 +11,7 @@ use serde::Serialize;
 use zerocopy::IntoBytes;
 
 use super::book::{Book, Difference, Held, Standing, Totals, Verdict};
-use super::wire::{Answer, Key, Request, Unfit, Verb, append_answer};
+use super::wire::{Answer, BatchNumbers, Key, Request, Unfit, Verb, append_answer};
 use crate::faults::{Dice, Fate, Faults};
 use crate::ledger::{Kind, NO_AUTH, NO_ORDINAL, Row};
 use crate::triggers::{self, ActionCode, Mishap, Then};
@@ -63,6 +63,8 @@ pub struct Stats {
     pub dropped_responses: u64,
     /// Frames that were no message of the dialect.
     pub unreadable: u64,
+    /// Connections signed on at this moment.
+    pub signed_on: u64,
 }
 
 /// A card host.
@@ -148,7 +150,7 @@ impl Host {
 
     /// What was counted.
     pub fn stats(&self) -> Stats {
-        self.stats
+        Stats { signed_on: self.signed_on.len() as u64, ..self.stats }
     }
 
     /// Rows in the ledger.
@@ -201,7 +203,10 @@ impl Host {
             return Outcome::Answered(Answer::bare(NOT_SIGNED_ON));
         }
         let key = request.key();
-        if !self.book.has_room_for(key.terminal, request.currency()) {
+        let Some(batch) = request.batch() else {
+            return Outcome::Answered(Answer::bare(FORMAT_ERROR));
+        };
+        if !self.book.has_room_for(((key.terminal, request.currency()), batch.members)) {
             return Outcome::Answered(Answer::bare(SYSTEM_ERROR));
         }
         if let Some(answer) = self.first_answer(&key, request) {
@@ -213,7 +218,7 @@ impl Host {
             Verb::Capture => Outcome::Answered(self.capture(now, request)),
             Verb::Void => Outcome::Answered(self.void(now, request)),
             Verb::Reversal => Outcome::Answered(self.reversal(now, request)),
-            Verb::Totals => Outcome::Answered(self.totals(now, request)),
+            Verb::Totals => Outcome::Answered(self.totals(now, request, batch)),
             Verb::Network => Outcome::Answered(Answer::bare(FORMAT_ERROR)),
         }
     }
@@ -263,6 +268,7 @@ impl Host {
         let mut row = self.row(now, kind, request, action);
         let additional = request.additional;
         row.amount = amount;
+        row.batch = request.batch().map_or(0, |batch| batch.members);
         row.avs = triggers::avs_letter(additional.has_address, additional.postal_code);
         row.cvv = triggers::cvv_letter(additional.cvc);
         if action.is_approval() {
@@ -283,6 +289,7 @@ impl Host {
         };
         let mut row = self.row(now, Kind::Capture, request, action);
         row.amount = request.amount();
+        row.batch = request.batch().map_or(0, |batch| batch.members);
         refer(&mut row, request, original.as_ref());
         self.enter(row)
     }
@@ -319,13 +326,11 @@ impl Host {
         self.enter(row)
     }
 
-    fn totals(&mut self, now: Micros, request: &Request<'_, '_>) -> Answer {
-        let Some(number) = request.message.text(60).and_then(batch_number) else {
-            return Answer::bare(FORMAT_ERROR);
-        };
+    fn totals(&mut self, now: Micros, request: &Request<'_, '_>, batch: BatchNumbers) -> Answer {
+        let BatchNumbers { presented: number, members } = batch;
         let (key, currency) = (request.key(), request.currency());
         let used = self.book.number_used(key.terminal, currency, number, now);
-        let open = self.book.open_totals(key.terminal, currency);
+        let open = self.book.open_totals(((key.terminal, currency), members));
         let verdict = match (used, difference(request, &open)) {
             (Some(day), _) => Verdict::NumberUsed(day),
             (None, Some(difference)) => Verdict::OutOfBalance(difference),
@@ -333,7 +338,7 @@ impl Host {
         };
         let mut row = self.row(now, Kind::Batch, request, verdict.action());
         row.verdict = verdict.code();
-        row.batch = number;
+        (row.batch, row.members) = (number, members);
         row.original_transmitted = used.unwrap_or(0);
         row.debits_count = u32::try_from(request.number(76)).unwrap_or(u32::MAX);
         row.credits_count = u32::try_from(request.number(74)).unwrap_or(u32::MAX);
@@ -451,10 +456,6 @@ fn half(amount: u64) -> (ActionCode, u64, Option<Mishap>) {
 
 fn last_two_digits(amount: u64) -> [u8; 2] {
     [b'0' + (amount / 10 % 10) as u8, b'0' + (amount % 10) as u8]
-}
-
-fn batch_number(text: &str) -> Option<u32> {
-    (text.len() == 6 && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok())?
 }
 
 /// The first total that is not the host's own. The sign of DE97 is not judged: acquirers disagree on whose side it is seen

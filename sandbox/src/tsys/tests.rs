@@ -28,7 +28,7 @@ fn the_oldest_messages_are_forgotten_and_the_newest_kept() {
         let held = book.find(&key(stan, 0x0200));
         assert_eq!(held.map(|held| held.ordinal), (stan > 900).then(|| u64::from(stan) - 1), "stan {stan}");
     }
-    assert_eq!(book.open_totals(TERMINAL, CURRENCY).debits, 1000, "what is forgotten stays in the totals");
+    assert_eq!(book.open_totals(((TERMINAL, CURRENCY), 0)).debits, 1000, "what is forgotten stays in the totals");
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn a_reversal_of_what_was_forgotten_touches_nothing_else() {
     (0..4).for_each(|ordinal| book.apply(&row(ordinal, Kind::Sale)));
     let reversal = Row { mti: 0x0420, original_mti: 0x0200, original_stan: 1, ..row(4, Kind::Reversal) };
     book.apply(&Row { original_transmitted: reversal.transmitted, ..reversal });
-    assert_eq!(book.open_totals(TERMINAL, CURRENCY).debits, 4);
+    assert_eq!(book.open_totals(((TERMINAL, CURRENCY), 0)).debits, 4);
     assert_eq!(book.find(&key(4, 0x0200)).unwrap().standing, Standing::Approved);
 }
 
@@ -52,7 +52,7 @@ fn an_authorization_outlives_its_forgotten_neighbours_only_as_long_as_it_is_held
     (2..5).for_each(|ordinal| book.apply(&row(ordinal, Kind::Sale)));
     assert!(book.capture_of(&authorization).is_none(), "its place is another's and not taken for it");
     let wanted = Totals { debits: 4, debits_amount: 400, credits: 0, credits_amount: 0 };
-    assert_eq!(book.open_totals(TERMINAL, CURRENCY), wanted);
+    assert_eq!(book.open_totals(((TERMINAL, CURRENCY), 0)), wanted);
 }
 
 #[test]

@@ -103,6 +103,30 @@ pub struct Request<'m, 'f> {
     pub additional: Additional<'f>,
 }
 
+/// DE60: batch numbers, six digits each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchNumbers {
+    /// Totals: the number under which the batch is presented. It may not come twice in five days.
+    pub presented: u32,
+    /// The number that the members carried; 0 when they carried none.
+    pub members: u32,
+}
+
+impl BatchNumbers {
+    /// A payment carries six digits: its batch. Totals carry twelve, presented then members; or six, and then they are of the
+    /// payments that carried no number. `None` when it is neither.
+    fn parse(text: &str, verb: Verb) -> Option<BatchNumbers> {
+        let number = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?;
+        let (first, second) = text.split_at_checked(6)?;
+        match (verb, second.len()) {
+            (Verb::Totals, 0) => Some(BatchNumbers { presented: number(first)?, members: 0 }),
+            (Verb::Totals, 6) => Some(BatchNumbers { presented: number(first)?, members: number(second)? }),
+            (_, 0) => Some(BatchNumbers { presented: 0, members: number(first)? }),
+            _ => None,
+        }
+    }
+}
+
 /// A request that the host does not look into any further.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unfit {
@@ -116,6 +140,14 @@ const FORMAT_ERROR: Unfit = Unfit::Refused(ActionCode(*b"30"));
 const INVALID_TRANSACTION: Unfit = Unfit::Refused(ActionCode(*b"12"));
 
 impl<'m, 'f> Request<'m, 'f> {
+    /// DE60; without it a payment belongs to no numbered batch. `None` when it can't be read, or totals lack it.
+    pub fn batch(&self) -> Option<BatchNumbers> {
+        match self.message.text(60) {
+            Some(text) => BatchNumbers::parse(text, self.verb),
+            None => (self.verb != Verb::Totals).then_some(BatchNumbers { presented: 0, members: 0 }),
+        }
+    }
+
     /// Finds out what a message asks for, and that all of it is there.
     pub fn of(message: &'m Message<'f>) -> Result<Request<'m, 'f>, Unfit> {
         let additional = Additional::parse(message.text(48).unwrap_or_default());

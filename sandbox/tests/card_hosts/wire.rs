@@ -1,5 +1,7 @@
 //! What comes in wrong: a bad frame ends its connection and nothing else; a bad request is answered.
 
+use std::time::{Duration, Instant};
+
 use crate::client::{Client, Hosts, NoAnswer, Request};
 
 #[test]
@@ -72,4 +74,16 @@ fn connections_beyond_the_limit_are_refused() {
     let mut refused = Client::connect(hosts.running.card.addr);
     assert_eq!(refused.try_ask(&Request::network("001")), Err(NoAnswer::Closed));
     drop(clients);
+}
+
+#[test]
+fn a_closed_connection_is_forgotten() {
+    let hosts = Hosts::start();
+    let clients = [hosts.client(), hosts.client()];
+    assert_eq!(hosts.get("/stats")["signed_on"], 2);
+    drop(clients);
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while hosts.get("/stats")["signed_on"] != 0 {
+        assert!(Instant::now() < deadline, "{}", hosts.get("/stats"));
+    }
 }
