@@ -103,6 +103,23 @@ fn a_batch_out_of_balance_is_rejected_whole_and_names_the_total() {
 }
 
 #[test]
+fn totals_are_of_the_payments_that_carried_their_members_number() {
+    let mut host = Bare::signed_on();
+    let authorization = Request::authorization(70, 3);
+    host.ask(&Request::sale(400, 1).with(60, "000001"));
+    host.ask(&Request::sale(900, 2).with(60, "000002"));
+    host.ask(&authorization);
+    host.ask(&authorization.capture(70, 4).with(60, "000001"));
+    let totals = |stan, numbers: &str, debits| Request::totals(stan, 0, debits, (0, 0)).with(60, numbers);
+    assert_eq!(host.ask(&totals(10, "000001000001", (3, 1370))).action(), "95", "the next batch's sale does not count");
+    assert_eq!(host.ask(&totals(11, "000003000001", (2, 470))).action(), "00", "a rejected batch comes again under a new number");
+    assert_eq!(host.ask(&totals(12, "000003000002", (1, 900))).action(), "94", "the number was used");
+    assert_eq!(host.ask(&totals(13, "000004000002", (1, 900))).action(), "00");
+    assert_eq!(host.ask(&totals(14, "00000400000x", (0, 0))).action(), "30");
+    assert_eq!(host.ask(&Request::sale(1, 15).with(60, "12")).action(), "30");
+}
+
+#[test]
 fn a_batch_number_rests_for_five_days() {
     let mut host = Bare::signed_on();
     let empty = |stan, batch| Request::totals(stan, batch, (0, 0), (0, 0));
