@@ -43,9 +43,16 @@ impl Stans {
 
     /// Marks a number live that was drawn before a restart. One of another shard's part (the number of shards was changed
     /// since) is nobody's to draw here.
+    ///
+    /// Drawing goes on behind it: were it drawn again as soon as its reversal is acknowledged, a reversal of the new request in that
+    /// same second would look to the host like a repeat of the old one, and be answered without effect.
     pub(crate) fn reserve(&mut self, stan: u32) {
         if let Some(offset) = self.offset(stan).filter(|offset| !self.is_live(*offset)) {
             self.set_live(offset);
+            if offset >= self.next {
+                self.next = offset;
+                self.step();
+            }
         }
     }
 
@@ -90,6 +97,18 @@ mod tests {
             stans.release(stan);
         }
         assert_eq!(stans.draw(), first + 1, "the first is still live and is skipped");
+    }
+
+    #[test]
+    fn a_number_that_lasted_a_restart_is_not_drawn_next() {
+        let mut stans = Stans::of_shard(0, 64);
+        stans.reserve(3);
+        stans.reserve(1);
+        stans.release(3);
+        stans.release(1);
+        assert_eq!(stans.draw(), 4);
+        stans.reserve(stans.count);
+        assert_eq!(stans.draw(), 1, "it wraps behind the last");
     }
 
     #[test]
