@@ -10,7 +10,7 @@ use protocol::transaction::Transaction;
 use protocol::words::Verb;
 
 /// Names the caller who waits for a reply. Drawn by whoever drives the shard, unique while the caller waits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Token(pub u64);
 
 /// One input. Each is taken with the moment at which it arrived.
