@@ -137,7 +137,9 @@ impl Settings {
         let sandbox = SandboxSettings::check(typed.sandbox)?;
         let sandbox = (!overrides.no_sandbox).then_some(sandbox);
         let processors = check_processors(typed.processor, sandbox.is_some())?;
-        let merchants = check_merchants(typed.merchant, &processors)?;
+        let own = if sandbox.is_some() { &SANDBOX_HOSTS[..] } else { &[] };
+        let names: Vec<&str> = own.iter().copied().chain(processors.iter().map(|processor| processor.name.as_str())).collect();
+        let merchants = check_merchants(typed.merchant, &names)?;
         Ok(Settings { data, http, binary, database, shards, journal, operator_key, sandbox, processors, merchants })
     }
 }
@@ -224,7 +226,7 @@ impl ProcessorSettings {
     }
 }
 
-fn check_merchants(typed: Vec<TypedMerchant>, processors: &[ProcessorSettings]) -> Result<Vec<MerchantSettings>, ConfigError> {
+fn check_merchants(typed: Vec<TypedMerchant>, processors: &[&str]) -> Result<Vec<MerchantSettings>, ConfigError> {
     let mut checked: Vec<MerchantSettings> = Vec::with_capacity(typed.len());
     for (place, merchant) in typed.into_iter().enumerate() {
         let merchant = MerchantSettings::check(&format!("merchant.{place}"), merchant, processors)?;
@@ -237,15 +239,15 @@ fn check_merchants(typed: Vec<TypedMerchant>, processors: &[ProcessorSettings]) 
 }
 
 impl MerchantSettings {
-    fn check(at: &str, typed: TypedMerchant, processors: &[ProcessorSettings]) -> Result<MerchantSettings, ConfigError> {
+    fn check(at: &str, typed: TypedMerchant, processors: &[&str]) -> Result<MerchantSettings, ConfigError> {
         let key = |field: &str| format!("{at}.{field}");
-        let first = processors.first().map(|processor| processor.name.clone());
+        let first = processors.first().map(|name| (*name).to_owned());
         let card_processor = typed
             .card_processor
             .or(first)
             .ok_or(ConfigError::Missing { key: key("card_processor"), why: "there is no [[processor]]" })?;
-        if !processors.iter().any(|processor| processor.name == card_processor) {
-            return Err(ConfigError::value(key("card_processor"), card_processor, "must be the name of a [[processor]]"));
+        if !processors.contains(&card_processor.as_str()) {
+            return Err(ConfigError::value(key("card_processor"), card_processor, "must be the name of a processor"));
         }
         Ok(MerchantSettings {
             api_key: secret(&key("api_key"), typed.api_key)?,

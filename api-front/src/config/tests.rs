@@ -44,6 +44,7 @@ fn a_processor_and_a_merchant_get_their_defaults() {
         [[merchant]]
         name = 'shop'
         api_key = 'api_0123456789'
+        card_processor = 'host'
         compat = ['live', 'arrays']
         [sandbox]
         compat = 'live'";
@@ -76,10 +77,9 @@ category = 0"
             "merchant.0.category = 0: must be between 1 and 9999",
         ),
         (format!("{processor}{processor}"), "processor.1.name = host: must be unique"),
-        ("[[merchant]]\nname = 'shop'\napi_key = '0123456789'".to_owned(), "merchant.0.card_processor is missing"),
         (
             format!("{processor}[[merchant]]\nname = 'shop'\napi_key = '0123456789'\ncard_processor = 'other'"),
-            "merchant.0.card_processor = other: must be the name of a [[processor]]",
+            "merchant.0.card_processor = other: must be the name of a processor",
         ),
         (
             "[[processor]]\nname = 'a'\ntype = 'fax'\naddr = '127.0.0.1:1'".to_owned(),
@@ -105,4 +105,13 @@ fn an_address_for_other_machines_needs_insecure() {
     assert!(message.contains("http = 0.0.0.0:8080") && message.contains("--insecure"), "{message}");
     let insecure = Overrides { insecure: true, ..Overrides::default() };
     assert!(check_with("http = '0.0.0.0:8080'", &insecure).is_ok());
+}
+
+#[test]
+fn a_merchants_cards_go_to_the_sandbox_unless_there_is_none() {
+    let text = "[[merchant]]\nname = 'shop'\napi_key = '0123456789'";
+    assert_eq!(check(text).unwrap().merchants[0].card_processor, "card");
+    let alone = Overrides { no_sandbox: true, ..Overrides::default() };
+    let message = check_with(text, &alone).unwrap_err().to_string();
+    assert!(message.contains("merchant.0.card_processor is missing"), "{message}");
 }

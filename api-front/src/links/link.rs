@@ -252,9 +252,11 @@ impl<'a> Connection<'a> {
             return self.link.not_sent(order);
         }
         let acceptors = Arc::clone(&self.link.shared.acceptors);
-        let (Ok(opened), Some(acceptor)) = (self.open_card(order), acceptors.get(&order.merchant())) else {
+        let Some(acceptor) = acceptors.get(&order.merchant()) else {
+            tracing::error!(link = self.link.name, merchant = %order.merchant(), "not sent: the merchant has no terminal");
             return self.link.not_sent(order);
         };
+        let Ok(opened) = self.open_card(order) else { return self.link.not_sent(order) };
         let cvv = self.take_cvv(order);
         let card = opened.as_ref().map(|OpenedCard { pan, track2 }| CardData {
             pan,

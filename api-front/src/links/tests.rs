@@ -38,7 +38,8 @@ impl Fixture {
         let sealer = Arc::new(Sealer::open_or_create(&keys.path().join("keys")).unwrap());
         let acceptor = Acceptor { terminal: "SW000001".into(), id: "SWITCHYARD00001".into(), category: 5999 };
         let acceptors = Arc::new(HashMap::from([(merchant(), acceptor)]));
-        let shared = Shared { clock: Clock::start(), sealer, cvvs: Arc::new(CvvTable::new(8)), doors, acceptors };
+        let shared =
+            Shared { clock: Clock::start_after(Micros::NONE), sealer, cvvs: Arc::new(CvvTable::new(8)), doors, acceptors };
         let mut prepared = Prepared::default();
         let state = prepared.add(PROCESSOR, &ProcessorSettings::of_sandbox("card", addr));
         let outboxes = prepared.outboxes();

@@ -9,6 +9,7 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -18,14 +19,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 pub async fn serve(listener: TcpListener, router: Router, mut stop: watch::Receiver<bool>, longest: Duration) -> bool {
     let places = Arc::new(Semaphore::new(HTTP_CONNECTIONS_MAX));
     loop {
-        // The semaphore is never closed.
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return false };
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+        let (place, accepted) = tokio::select! {
+            next = next_connection(&listener, &places) => next,
             _ = stop.wait_for(|stop| *stop) => break,
         };
         match accepted {
-            Ok((stream, _)) => drop(tokio::spawn(serve_one(stream, router.clone(), stop.clone(), place))),
+            Ok(stream) => drop(tokio::spawn(serve_one(stream, router.clone(), stop.clone(), place))),
             Err(error) => after_failed_accept(&error).await,
         }
     }
@@ -34,7 +33,16 @@ pub async fn serve(listener: TcpListener, router: Router, mut stop: watch::Recei
     tokio::time::timeout(longest, all).await.is_ok()
 }
 
-async fn serve_one(stream: TcpStream, router: Router, mut stop: watch::Receiver<bool>, place: OwnedSemaphorePermit) {
+/// Accepts only when there is a place: until then clients wait in the kernel's queue, which is bounded, too.
+async fn next_connection(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> (Option<OwnedSemaphorePermit>, io::Result<TcpStream>) {
+    let place = Arc::clone(places).acquire_owned().await.ok();
+    (place, listener.accept().await.map(|(stream, _)| stream))
+}
+
+async fn serve_one(stream: TcpStream, router: Router, mut stop: watch::Receiver<bool>, place: Option<OwnedSemaphorePermit>) {
     if let Err(error) = stream.set_nodelay(true).and_then(|()| bound_unread(&stream)) {
         tracing::debug!(%error, "a connection went away before it was served");
         return;

@@ -36,6 +36,7 @@ use persistence::sealing::Sealer;
 use persistence::sql::Database;
 use persistence::stores::ApiKey;
 use protocol::batch::Batch;
+use protocol::calendar::Micros;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -69,7 +70,8 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let sockets = Sockets::bind(&settings).await?;
     let storage = Storage::open(&settings, &data).await?;
     let (database, sealer) = (storage.database.clone(), Arc::clone(&storage.sealer));
-    let (run, insides) = Run::begin(settings.shards, sealer)?;
+    let newest_record = database.queries().newest_record_at().await?.unwrap_or(Micros::NONE);
+    let (run, insides) = Run::begin(settings.shards, sealer, newest_record)?;
     let now = run.clock.now();
     let sandbox = settings.sandbox.as_ref().map(|terms| Sandbox::start(terms, &data, &run.ids, now)).transpose()?;
     let participants = Participants::enroll(&settings, sandbox.as_ref(), &database.stores(), &run.ids, now).await?;
@@ -159,8 +161,8 @@ struct Run {
 }
 
 impl Run {
-    fn begin(shards: u16, sealer: Arc<Sealer>) -> Result<(Run, Vec<Inside>), StartError> {
-        let clock = Clock::start();
+    fn begin(shards: u16, sealer: Arc<Sealer>, newest_record: Micros) -> Result<(Run, Vec<Inside>), StartError> {
+        let clock = Clock::start_after(newest_record);
         let drawn = random_bytes(5).map_err(StartError::Random)?;
         let process = std::array::from_fn(|place| drawn[place]);
         let ids = Arc::new(Ids::new(process, clock.now()));

@@ -15,10 +15,10 @@ pub struct Ids {
 }
 
 impl Ids {
-    /// Starts in the second after `started_at`, so that no id of a run that ended in this very second is drawn again.
-    /// `process` differs from run to run: ids stay unique even when the wall clock was set back in between.
+    /// Starts at `started_at`, a moment of the switch's clock, which begins after all that earlier runs have recorded.
+    /// `process` differs from run to run.
     pub fn new(process: [u8; 5], started_at: Micros) -> Ids {
-        Ids { process, last: AtomicU64::new(first_of_second(started_at) + (1 << COUNTER_BITS)) }
+        Ids { process, last: AtomicU64::new(first_of_second(started_at)) }
     }
 
     /// The next id.
@@ -41,11 +41,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_ascend_by_the_stride_and_start_in_the_next_second() {
+    fn ids_ascend_by_the_stride() {
         let ids = Ids::new([1, 2, 3, 4, 5], Micros(7_900_000));
         let (first, second) = (ids.draw(Micros(7_950_000)), ids.draw(Micros(7_950_000)));
-        assert_eq!((first.seconds(), first.counter()), (8, 4));
-        assert_eq!((second.seconds(), second.counter()), (8, 8));
+        assert_eq!((first.seconds(), first.counter()), (7, 4));
+        assert_eq!((second.seconds(), second.counter()), (7, 8));
         assert_eq!(ids.draw(Micros(9_000_000)).seconds(), 9);
         assert_eq!(ids.draw(Micros(1_000_000)).seconds(), 9, "a clock set back draws nothing twice");
     }

@@ -9,6 +9,7 @@ use crate::switch::group::{Group, hand_back};
 use crate::switch::recovery::empty_shards;
 use bytes::Bytes;
 use persistence::journal::{DurableWatch, Journal, Log, LogOptions, OsDisk, WriterOptions};
+use protocol::calendar::Micros;
 use protocol::command::{Command, flag};
 use protocol::id::Xid;
 use protocol::secret::Cvv;
@@ -44,7 +45,7 @@ impl Fixture {
         let folder = tempfile::tempdir().unwrap();
         let options = LogOptions { segment_bytes: 1 << 20, segments_ahead: 1, free_bytes_min: 0, ..LogOptions::default() };
         let (log, _) = Log::open(OsDisk::open(folder.path()).unwrap(), options, |_, _| {}).unwrap();
-        let clock = Clock::start();
+        let clock = Clock::start_after(Micros::NONE);
         let terms = MerchantTerms { id: merchant(), active: true, duplicate_window_s: 0, card_processor: PROCESSOR };
         let processor = ProcessorTerms {
             index: PROCESSOR,

@@ -1,6 +1,7 @@
 //! Reads of what the projection holds. Whoever must see a certain record waits for it first: see [`super::AppliedWatch`].
 
 use protocol::batch::Batch;
+use protocol::calendar::Micros;
 use protocol::id::Xid;
 use protocol::tail::Tail;
 use protocol::transaction::Transaction;
@@ -61,6 +62,15 @@ impl Queries {
         let select = sqlx::query("SELECT applied_lsn FROM projection WHERE one = 1");
         let row = select.fetch_optional(&self.database.pool).await.map_err(PersistenceError::sql("read the applied LSN"))?;
         row.map_or(Ok(0), |row| Fields::of(&row, "projection").integer("applied_lsn").map(unsigned))
+    }
+
+    /// When the newest applied version of a transaction was recorded; `None` in a new switch. A switch that starts must not live
+    /// that second again.
+    pub async fn newest_record_at(&self) -> Result<Option<Micros>, PersistenceError> {
+        let select = sqlx::query("SELECT recorded_at FROM versions ORDER BY lsn DESC LIMIT 1");
+        let row =
+            select.fetch_optional(&self.database.pool).await.map_err(PersistenceError::sql("read the newest record's time"))?;
+        row.map(|row| Fields::of(&row, "versions").integer("recorded_at").map(Micros)).transpose()
     }
 
     /// The newest version of a merchant's transaction. Another merchant's is as if it were not there.
