@@ -63,7 +63,7 @@ impl Rig {
 
     /// One turn: payments in, their intents durable and sent, their answers in, their outcomes durable and told.
     fn turn(&mut self) -> u32 {
-        self.now = Micros(self.now.0 + 200);
+        self.now = self.now.plus_ms(1);
         for payment in 0..PAYMENTS_PER_TURN {
             let command = self.command();
             let tail = std::mem::take(&mut self.tail);
