@@ -25,6 +25,7 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
+    process::keep_files_private();
     match cli.command {
         None => serve(cli.serve),
         Some(Command::Serve(serve_flags)) => serve(serve_flags),

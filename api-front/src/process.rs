@@ -1,4 +1,4 @@
-//! What the process asks of the kernel: no core dumps, for one would hold card data (I9).
+//! What the process asks of the kernel: no core dumps, for one would hold card data (I9), and files that nobody else reads.
 
 use std::io;
 
@@ -9,6 +9,12 @@ pub fn forbid_core_dumps() -> io::Result<()> {
     let refused =
         unsafe { libc::setrlimit(libc::RLIMIT_CORE, &none) != 0 || libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 };
     if refused { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Files and folders made from here on are the owner's alone, whoever makes them: journal, database, ledgers.
+pub fn keep_files_private() {
+    // SAFETY: changes a number of this process and can't fail.
+    unsafe { libc::umask(0o077) };
 }
 
 #[cfg(test)]
