@@ -562,12 +562,12 @@ proptest! {
     })]
 
     #[test]
-    fn a_roomy_shard_decides_as_the_model(ops in prop::collection::vec(op(), 1..120)) {
+    fn a_roomy_shard_decides_as_the_model(ops in prop::collection::vec(op(), 1..200)) {
         prop_assert!(run(ROOMY, &ops) == run(ROOMY, &ops), "I7: same inputs, same bytes");
     }
 
     #[test]
-    fn a_tiny_shard_refuses_whole_and_loses_nothing(ops in prop::collection::vec(op(), 1..120)) {
+    fn a_tiny_shard_refuses_whole_and_loses_nothing(ops in prop::collection::vec(op(), 1..200)) {
         prop_assert!(run(TINY, &ops) == run(TINY, &ops), "I7: same inputs, same bytes");
     }
 }
