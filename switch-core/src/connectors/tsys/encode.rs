@@ -15,7 +15,9 @@ use protocol::words::{EntryType, ReversalReason, Source, Verb};
 use zeroize::Zeroize;
 
 /// Acquiring institution identification code, DE32.
-const ACQUIRER: u64 = 1;
+const ACQUIRER: &str = "000001";
+/// The same as DE90 carries it.
+const ACQUIRER_NUMBER: u64 = 1;
 /// DE3 of money that the card holder pays.
 const DEBIT: &str = "000000";
 /// DE3 of money that is paid out.
@@ -172,7 +174,7 @@ impl Parts<'_> {
             encoder.number(18, u64::from(outgoing.acceptor.category))?;
             encoder.text(22, entry_mode(transaction))?.text(25, point_of_service(transaction))?;
         }
-        encoder.number(32, ACQUIRER)?;
+        encoder.text(32, ACQUIRER)?;
         if let Some(track_2) = card.track_2.filter(|_| original) {
             encoder.text(35, track_2)?;
         }
@@ -232,7 +234,7 @@ impl Parts<'_> {
             mti: original_mti(transaction.verb()),
             stan: transaction.original.stan.get(),
             transmitted: Moment::of(transaction.original.sent_at()).month_to_second,
-            acquirer: ACQUIRER,
+            acquirer: ACQUIRER_NUMBER,
             forwarder: 0,
         };
         // Every part is below its width, so a number that does not fit is our own error; the empty text is refused by the table.
@@ -283,7 +285,7 @@ fn write_totals(mut encoder: Encoder<'_>, outgoing: &Outgoing<'_>, batch: &Batch
     let currency = &mut [0; 3];
     let currency = currency_text(batch.currency.get(), currency);
     encoder.number(7, moment.month_to_second)?.number(11, u64::from(outgoing.request.sent.stan))?;
-    encoder.number(12, moment.time)?.number(13, moment.date)?.number(32, ACQUIRER)?;
+    encoder.number(12, moment.time)?.number(13, moment.date)?.text(32, ACQUIRER)?;
     encoder.text(41, &outgoing.acceptor.terminal)?.text(42, &outgoing.acceptor.id)?.text(50, currency)?;
     let numbers = u64::from(batch.number.get()) * 1_000_000 + u64::from(batch.members_number.get());
     encoder.text(60, digits(numbers, &mut [0; 12]))?;
