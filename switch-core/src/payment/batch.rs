@@ -13,7 +13,9 @@ use protocol::words::Status;
 impl Shard {
     /// Closes a processor's open batches and takes up those that were rejected. Their totals go once nothing in them is undecided.
     pub(crate) fn close_batches(&mut self, token: Token, processor: u16) {
-        let closable: Vec<BatchAt> = self.batches.places().filter(|at| self.is_closable(*at, processor)).collect();
+        let mut closable: Vec<BatchAt> = self.batches.places().filter(|at| self.is_closable(*at, processor)).collect();
+        // Oldest first, for those that were rejected draw new numbers: their places say nothing, they are used again.
+        closable.sort_unstable_by_key(|at| self.batches[*at].batch.id);
         for &at in &closable {
             self.close_batch(at);
             self.close_large_turn();
