@@ -1,6 +1,8 @@
 //! Who takes part, as configured and as the SQL home remembers: merchants, their keys, processors and their indexes.
 //!
-//! A processor's index and id, and a merchant's id, are drawn once and hang on the name; records carry them for good.
+//! Records carry a processor's index and id and a merchant's id for good, and hosts its terminal. Ids of what the configuration
+//! names follow from the name, and a terminal from its merchant's id, so that a database that is lost and rebuilt from the
+//! journal finds them again.
 
 use crate::config::{MerchantSettings, ProcessorSettings};
 use crate::switch::directory::{Compat, Merchant, Processor, ProcessorKind, ProcessorTable};
@@ -25,8 +27,6 @@ struct StoredSettings {
     arrays: bool,
     sandbox: bool,
     category: u16,
-    /// Which of the switch's terminals is the merchant's, from 1: hosts keep a merchant's totals under it.
-    terminal: u32,
 }
 
 /// A merchant, and where its cards are taken.
@@ -39,11 +39,7 @@ pub struct Enrolled {
 
 /// Gives each configured processor its index and id, new or remembered, and keeps those that are configured no more: old
 /// transactions carry them.
-pub async fn enroll_processors(
-    stores: &Stores,
-    configured: &[ProcessorSettings],
-    mut draw: impl FnMut() -> Xid,
-) -> Result<ProcessorTable, PersistenceError> {
+pub async fn enroll_processors(stores: &Stores, configured: &[ProcessorSettings]) -> Result<ProcessorTable, PersistenceError> {
     let mut known = stores.processors().await?;
     for settings in configured {
         if known.iter().any(|processor| processor.name == settings.name) {
@@ -51,7 +47,7 @@ pub async fn enroll_processors(
         }
         let index = known.iter().map(|processor| processor.index).max().unwrap_or(0) + 1;
         let kind = settings.kind.word().to_owned();
-        let processor = stores::Processor { index, id: draw(), name: settings.name.clone(), kind };
+        let processor = stores::Processor { index, id: id_of("processor", &settings.name), name: settings.name.clone(), kind };
         stores.put_processor(&processor).await?;
         known.push(processor);
     }
@@ -77,29 +73,22 @@ pub fn processor_terms(table: &ProcessorTable, configured: &[ProcessorSettings])
     table.iter().map(terms).collect()
 }
 
-/// Stores the configured merchants and their keys, and gives all merchants there are. `sandbox_id` is the account of the
-/// sandbox's own merchant, if this run has one.
+/// Stores the configured merchants and their keys, and gives all merchants there are.
 pub async fn enroll_merchants(
     stores: &Stores,
-    configured: &[(Option<Xid>, MerchantSettings)],
+    configured: &[MerchantSettings],
     processors: &ProcessorTable,
     now: Micros,
     mut draw: impl FnMut() -> Xid,
 ) -> Result<Vec<Enrolled>, PersistenceError> {
-    let known = stores.merchants().await?;
-    let mut terminal_last = known.iter().map(|merchant| read_settings(merchant).terminal).max().unwrap_or(0);
-    for (fixed_id, settings) in configured {
-        let remembered = known.iter().find(|merchant| fixed_id.map_or(merchant.name == settings.name, |id| merchant.id == id));
-        let id = remembered.map(|merchant| merchant.id).or(*fixed_id).unwrap_or_else(&mut draw);
-        let terminal = remembered.map_or(0, |merchant| read_settings(merchant).terminal);
-        let terminal = if terminal > 0 { terminal } else { terminal_last + 1 };
-        terminal_last = terminal_last.max(terminal);
-        let merchant = stores::Merchant { id, name: settings.name.clone(), settings: stored(settings, terminal), active: true };
+    for settings in configured {
+        let id = merchant_id_of(&settings.name);
+        let merchant = stores::Merchant { id, name: settings.name.clone(), settings: stored(settings), active: true };
         stores.put_merchant(&merchant).await?;
         enroll_keys(stores, id, settings, now, &mut draw).await?;
     }
     let all = stores.merchants().await?;
-    let is_configured = |merchant: &stores::Merchant| configured.iter().any(|(_, settings)| settings.name == merchant.name);
+    let is_configured = |merchant: &stores::Merchant| configured.iter().any(|settings| settings.name == merchant.name);
     Ok(all.iter().map(|merchant| readable(merchant, is_configured(merchant), processors)).collect())
 }
 
@@ -126,7 +115,7 @@ async fn enroll_keys(
     Ok(())
 }
 
-fn stored(settings: &MerchantSettings, terminal: u32) -> String {
+fn stored(settings: &MerchantSettings) -> String {
     let stored = StoredSettings {
         duplicate_window_s: settings.duplicate_window_s,
         card_processor: settings.card_processor.clone(),
@@ -134,7 +123,6 @@ fn stored(settings: &MerchantSettings, terminal: u32) -> String {
         arrays: settings.compat.arrays,
         sandbox: settings.sandbox,
         category: settings.category,
-        terminal,
     };
     serde_json::to_string(&stored).unwrap_or_default()
 }
@@ -156,8 +144,38 @@ fn readable(stored: &stores::Merchant, is_configured: bool, processors: &Process
         card_processor: card.map_or(0, |processor| processor.index),
         compat: Compat { live: settings.live, arrays: settings.arrays },
     };
-    let (terminal, id) = (format!("SW{:06}", settings.terminal), format!("SWITCHYARD{:05}", settings.terminal));
+    let terminal = terminal_of(stored.id);
+    let id = format!("SWYARD-{terminal}");
     Enrolled { merchant, acceptor: Acceptor { terminal, id, category: settings.category } }
+}
+
+/// The account of a merchant that the configuration names.
+pub fn merchant_id_of(name: &str) -> Xid {
+    id_of("merchant", name)
+}
+
+/// The id of something that the configuration names.
+fn id_of(kind: &str, name: &str) -> Xid {
+    let hash = blake3::Hasher::new_derive_key("switchyard id of a configured name")
+        .update(kind.as_bytes())
+        .update(&[0])
+        .update(name.as_bytes())
+        .finalize();
+    let mut id = Xid::NONE;
+    id.0.copy_from_slice(&hash.as_bytes()[..12]);
+    id
+}
+
+/// Which terminal a host knows a merchant by, ISO 8583 DE41: eight characters, of its own for each merchant, because hosts keep
+/// totals and batch numbers by terminal.
+fn terminal_of(merchant: Xid) -> String {
+    let mut rest = merchant.hash64();
+    let digit = |_| {
+        let digit = char::from_digit((rest % 36) as u32, 36).map_or('0', |digit| digit.to_ascii_uppercase());
+        rest /= 36;
+        digit
+    };
+    (0..8).map(digit).collect()
 }
 
 /// What shards must know of a merchant.

@@ -61,12 +61,13 @@ pub struct HostAddresses {
 
 impl Identity {
     /// The identity of the last start, or a new one; what the configuration fixes wins.
-    pub fn load_or_draw(path: &Path, settings: &SandboxSettings, merchant: impl FnOnce() -> Xid) -> io::Result<Identity> {
+    pub fn load_or_draw(path: &Path, settings: &SandboxSettings, merchant: Xid) -> io::Result<Identity> {
         let mut identity = match std::fs::read(path) {
             Ok(bytes) => serde_json::from_slice::<SandboxFile>(&bytes)?.identity,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Identity::draw(merchant())?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Identity::draw(merchant)?,
             Err(error) => return Err(error),
         };
+        identity.merchant_id = merchant.to_string();
         let fixed = [
             (&mut identity.api_key, &settings.api_key),
             (&mut identity.pub_key, &settings.pub_key),
@@ -92,11 +93,6 @@ impl Identity {
             operator_key: random_text("op_", KEY_RANDOM_BYTES)?,
             webhook_secret: random_text("whsec_", KEY_RANDOM_BYTES)?,
         })
-    }
-
-    /// The account's id; `None` when somebody has edited the file and it is none.
-    pub fn merchant(&self) -> Option<Xid> {
-        self.merchant_id.parse().ok()
     }
 }
 
@@ -148,16 +144,16 @@ mod tests {
     fn keys_last_and_addresses_change() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sandbox.json");
-        let first = Identity::load_or_draw(&path, &SandboxSettings::default(), id).unwrap();
+        let first = Identity::load_or_draw(&path, &SandboxSettings::default(), id()).unwrap();
         let file = |port: u16, identity: &Identity| {
             let addr = SocketAddr::from(([127, 0, 0, 1], port));
             SandboxFile::new(addr, addr, identity.clone(), BTreeMap::new()).write(&path).unwrap();
         };
         file(1, &first);
         let settings = SandboxSettings { pub_key: Some("pub_fixed_key".into()), ..SandboxSettings::default() };
-        let second = Identity::load_or_draw(&path, &settings, || unreachable!("the merchant is known")).unwrap();
+        let second = Identity::load_or_draw(&path, &settings, id()).unwrap();
         file(2, &second);
-        assert_eq!((&second.api_key, second.merchant()), (&first.api_key, Some(id())));
+        assert_eq!((&second.api_key, second.merchant_id), (&first.api_key, id().to_string()));
         assert_eq!(second.pub_key, "pub_fixed_key");
         let value: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
         assert_eq!(value["http"], "127.0.0.1:2");

@@ -73,7 +73,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let newest_record = database.queries().newest_record_at().await?.unwrap_or(Micros::NONE);
     let (run, insides) = Run::begin(settings.shards, sealer, newest_record)?;
     let now = run.clock.now();
-    let sandbox = settings.sandbox.as_ref().map(|terms| Sandbox::start(terms, &data, &run.ids, now)).transpose()?;
+    let sandbox = settings.sandbox.as_ref().map(|terms| Sandbox::start(terms, &data)).transpose()?;
     let participants = Participants::enroll(&settings, sandbox.as_ref(), &database.stores(), &run.ids, now).await?;
     let shards = recovered_shards(&participants, &database, &run).await?;
     let recorders = Recorders::start(storage, &settings, &data, run.doors.clone())?;

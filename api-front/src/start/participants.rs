@@ -26,10 +26,10 @@ pub(super) struct Sandbox {
 
 impl Sandbox {
     /// Starts the hosts and remembers, or draws, the merchant and its keys.
-    pub(super) fn start(settings: &SandboxSettings, data: &DataFolder, ids: &Ids, now: Micros) -> Result<Sandbox, StartError> {
+    pub(super) fn start(settings: &SandboxSettings, data: &DataFolder) -> Result<Sandbox, StartError> {
         let running = sandbox::start(sandbox::Options::new(data.path()))?;
         let path = data.sandbox_json();
-        let identity = Identity::load_or_draw(&path, settings, || ids.draw(now));
+        let identity = Identity::load_or_draw(&path, settings, accounts::merchant_id_of(SANDBOX_MERCHANT));
         let identity = identity.map_err(|source| StartError::File { what: "read", path, source })?;
         Ok(Sandbox { running, identity })
     }
@@ -94,11 +94,9 @@ impl Participants {
         let hosts = sandbox.map(Sandbox::hosts).into_iter().flatten();
         let mut configured: Vec<_> = hosts.map(|(name, host)| ProcessorSettings::of_sandbox(name, host.addr)).collect();
         configured.extend(settings.processors.iter().cloned());
-        let processors = accounts::enroll_processors(stores, &configured, || ids.draw(now)).await?;
-        let own = sandbox.zip(settings.sandbox.as_ref());
-        let own = own.map(|(sandbox, terms)| (sandbox.identity.merchant(), sandbox.merchant(terms)));
-        let mut merchants: Vec<(Option<Xid>, MerchantSettings)> = own.into_iter().collect();
-        merchants.extend(settings.merchants.iter().map(|merchant| (None, merchant.clone())));
+        let processors = accounts::enroll_processors(stores, &configured).await?;
+        let own = sandbox.zip(settings.sandbox.as_ref()).map(|(sandbox, terms)| sandbox.merchant(terms));
+        let merchants: Vec<MerchantSettings> = own.into_iter().chain(settings.merchants.iter().cloned()).collect();
         let enrolled = accounts::enroll_merchants(stores, &merchants, &processors, now, || ids.draw(now)).await?;
         let acceptors = enrolled.iter().map(|enrolled| (enrolled.merchant.id, enrolled.acceptor.clone())).collect();
         let merchants = enrolled.into_iter().map(|enrolled| enrolled.merchant).collect();
