@@ -4,6 +4,7 @@ use crate::binary::switchyard;
 use crate::folder::Folder;
 use crate::http::exchange;
 use crate::process::Leash;
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::process::Command;
@@ -120,6 +121,16 @@ impl HostProcess {
     /// `kill -9`
     pub fn kill9(&mut self) {
         self.running.take().expect("it runs").kill9();
+    }
+
+    /// `SIGSTOP`: it stands still, its sockets stay open.
+    pub fn pause(&self) {
+        self.running.as_ref().expect("it runs").signal(Signal::STOP);
+    }
+
+    /// `SIGCONT`
+    pub fn resume(&self) {
+        self.running.as_ref().expect("it runs").signal(Signal::CONT);
     }
 
     /// Where its ledger is.

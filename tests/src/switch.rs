@@ -40,6 +40,10 @@ pub struct Options {
     pub timeout_ms: u32,
     /// `SWITCHYARD_LOG`.
     pub log: Option<&'static str>,
+    /// Shard threads; 0 for the default.
+    pub shards: u16,
+    /// Free bytes of the disk below which new requests are refused; none for 16 MiB.
+    pub free_bytes_min: Option<u64>,
     /// Where the data is; none takes a folder that goes with the test.
     pub data: Option<PathBuf>,
 }
@@ -54,12 +58,14 @@ impl Options {
         let window = self.duplicate_window_s;
         let keys = format!("api_key = \"{}\"\npub_key = \"{}\"\nduplicate_window_s = {window}\n", keys::API, keys::PUBLIC);
         let other = format!("[[merchant]]\nname = \"other\"\napi_key = \"{}\"\nduplicate_window_s = 0\n", keys::OTHER);
-        let journal = "[journal]\nsegment_bytes = 8388608\nfree_bytes_min = 16777216\n";
+        let free_bytes_min = self.free_bytes_min.unwrap_or(16 << 20);
+        let journal = format!("[journal]\nsegment_bytes = 8388608\nfree_bytes_min = {free_bytes_min}\n");
         let operator = format!("operator_key = \"{}\"\n", keys::OPERATOR);
+        let shards = if self.shards == 0 { String::new() } else { format!("shards = {}\n", self.shards) };
         match self.host {
-            None => format!("{journal}[sandbox]\n{operator}{keys}"),
+            None => format!("{shards}{journal}[sandbox]\n{operator}{keys}"),
             Some(addr) => format!(
-                "{operator}{journal}[[processor]]\nname = \"card\"\ntype = \"tsys_sierra\"\naddr = \"{addr}\"\ntimeout_ms = {}\n\
+                "{shards}{operator}{journal}[[processor]]\nname = \"card\"\ntype = \"tsys_sierra\"\naddr = \"{addr}\"\ntimeout_ms = {}\n\
                  reversal_retry_ms = 100\nreversal_retry_max_ms = 1000\necho_idle_ms = 1000\n\
                  [[merchant]]\nname = \"shop\"\nsandbox = true\n{keys}{other}",
                 if self.timeout_ms == 0 { 1_000 } else { self.timeout_ms }
@@ -83,12 +89,21 @@ impl Switch {
         Switch::start(Options::default())
     }
 
+    /// One that was not started yet.
+    pub fn stopped(options: Options) -> Switch {
+        Switch { running: None, options, folder: Folder::new(), http: SocketAddr::from(([127, 0, 0, 1], 0)) }
+    }
+
     /// Starts one on empty data and waits until it serves.
     pub fn start(options: Options) -> Switch {
-        let mut switch = Switch { running: None, options, folder: Folder::new(), http: SocketAddr::from(([127, 0, 0, 1], 0)) };
-        fs::write(switch.folder.join("switchyard.toml"), switch.options.config()).expect("the configuration can be written");
+        let mut switch = Switch::stopped(options);
         switch.start_again();
         switch
+    }
+
+    /// Options for the next start.
+    pub fn reconfigure(&mut self, change: impl FnOnce(&mut Options)) {
+        change(&mut self.options);
     }
 
     /// Starts it on its data and waits until it serves.
@@ -99,7 +114,25 @@ impl Switch {
 
     /// The same, or how it refused.
     pub fn try_start_again(&mut self) -> Result<(), Ended> {
+        let mut leash = self.spawn();
+        let words = leash.ready()?;
+        let http = words.iter().find(|(key, _)| key == "http").unwrap_or_else(|| panic!("http in {words:?}"));
+        self.http = http.1.parse().unwrap_or_else(|_| panic!("http={} is an address", http.1));
+        assert!(words.iter().any(|(key, _)| key == "binary"), "binary in {words:?}");
+        self.running = Some(leash);
+        Ok(())
+    }
+
+    /// Starts it and kills it so much later, ready or not.
+    pub fn start_and_kill9(&mut self, later: Duration) {
+        let leash = self.spawn();
+        std::thread::sleep(later);
+        leash.kill9();
+    }
+
+    fn spawn(&self) -> Leash {
         assert!(self.running.is_none(), "it runs");
+        fs::write(self.folder.join("switchyard.toml"), self.options.config()).expect("the configuration can be written");
         let mut command = Command::new(switchyard());
         command.args(["serve", "--http", "127.0.0.1:0", "--binary", "127.0.0.1:0"]);
         command.arg("--config").arg(self.folder.join("switchyard.toml")).arg("--data").arg(self.data());
@@ -109,13 +142,7 @@ impl Switch {
         if let Some(log) = self.options.log {
             command.env("SWITCHYARD_LOG", log);
         }
-        let mut leash = Leash::start(command, &self.log_file());
-        let words = leash.ready()?;
-        let http = words.iter().find(|(key, _)| key == "http").unwrap_or_else(|| panic!("http in {words:?}"));
-        self.http = http.1.parse().unwrap_or_else(|_| panic!("http={} is an address", http.1));
-        assert!(words.iter().any(|(key, _)| key == "binary"), "binary in {words:?}");
-        self.running = Some(leash);
-        Ok(())
+        Leash::start(command, &self.log_file())
     }
 
     /// `kill -9`

@@ -10,6 +10,7 @@ use tests::dice::Dice;
 use tests::http::Connection;
 use tests::load::{Answered, Load};
 use tests::payment::{VISA, payment};
+use tests::switch::keys;
 use tests::{HostProcess, Options, Switch};
 
 const CYCLES: u32 = 12;
@@ -146,6 +147,78 @@ fn a_switch_that_stood_still_beyond_the_time_out_agrees_with_its_host() {
     let books = reconcile(&switch.journal(), host.control, DRAINED);
     assert_one_transaction_per_key(&books, &answers);
     assert_answers_last(&switch.client(), &answers);
+}
+
+#[test]
+fn the_number_of_shards_may_change_from_kill_to_kill() {
+    let mut dice = Dice::announced("the_number_of_shards_may_change");
+    let host = HostProcess::start();
+    let mut switch = Switch::start(Options { shards: 1, ..Options::with_host(host.addr) });
+    let ours = Load::start(&switch.client(), 3, &mut dice);
+    let theirs = Load::start(&switch.client_with(keys::OTHER), 3, &mut dice);
+    for shards in [3, 2, 4, 1] {
+        std::thread::sleep(Duration::from_millis(dice.between(100, 500)));
+        switch.kill9();
+        switch.reconfigure(|options| options.shards = shards);
+        switch.start_again();
+        ours.moved(switch.http());
+        theirs.moved(switch.http());
+    }
+    let (ours, theirs) = (ours.stop(), theirs.stop());
+    let all = [&ours[..], &theirs].concat();
+    assert_all_answered(&all);
+    let books = reconcile(&switch.journal(), host.control, DRAINED);
+    assert_one_transaction_per_key(&books, &all);
+    assert_answers_last(&switch.client(), &ours);
+    assert_answers_last(&switch.client_with(keys::OTHER), &theirs);
+    let batches = switch.operator().settle();
+    assert!(!batches.is_empty());
+    batches.iter().for_each(|batch| assert_eq!(text(batch, "state"), "complete", "{batch}"));
+    reconcile(&switch.journal(), host.control, DRAINED);
+}
+
+#[test]
+fn an_orderly_stop_lets_payments_in_flight_finish() {
+    let mut dice = Dice::announced("an_orderly_stop");
+    let host = HostProcess::start();
+    let mut switch = Switch::start(Options { timeout_ms: 3_000, ..Options::with_host(host.addr) });
+    host.control.faults(&serde_json::json!({"delay_ms": [200, 600]}));
+    let client = switch.client();
+    let asking: Vec<_> = (0..16)
+        .map(|number| {
+            let (client, body) = (client.clone(), payment("sale", dice.between(1_000, 9_000), VISA).to_string());
+            let key = format!("stopped-{number}");
+            std::thread::spawn(move || client.try_call("POST", "/api/transaction", &[("Idempotency-Key", &key)], body.as_bytes()))
+        })
+        .collect();
+    tests::until(Duration::from_secs(10), || (host.control.ledger().len() == 16).then_some(())).expect("all are on their way");
+    switch.terminate();
+    for asked in asking {
+        let answer = asked.join().expect("a client's thread ends").expect("what was in flight is answered");
+        assert_eq!(answer.data()["response_code"], 100);
+    }
+    switch.start_again();
+    let books = reconcile(&switch.journal(), host.control, DRAINED);
+    assert!(books.transactions().all(|transaction| transaction.status().word() == "pending_settlement"));
+}
+
+#[test]
+fn every_write_is_read_back_at_once_under_load() {
+    let switch = Switch::sandboxed();
+    let client = switch.client();
+    std::thread::scope(|scope| {
+        for worker in 0..4 {
+            let client = &client;
+            scope.spawn(move || {
+                for number in 0..60 {
+                    let held = client.authorize(10_000 + worker * 100 + number, VISA);
+                    assert_eq!(client.get(id(&held)), held);
+                    client.capture(id(&held), 9_000).data();
+                    assert_eq!(text(&client.get(id(&held)), "status"), "pending_settlement");
+                }
+            });
+        }
+    });
 }
 
 #[test]

@@ -223,6 +223,36 @@ fn a_listener_that_never_answers_costs_a_time_out_and_no_more() {
 }
 
 #[test]
+fn a_host_that_stands_still_is_found_out_and_its_late_answers_change_nothing() {
+    let (host, switch) = pair();
+    let client = switch.client();
+    host.pause();
+    let asked = Instant::now();
+    let answers: Vec<Value> = std::thread::scope(|scope| {
+        let asking: Vec<_> = (0..8)
+            .map(|number| {
+                scope.spawn({
+                    let client = &client;
+                    move || client.sale(7_960 + number, VISA)
+                })
+            })
+            .collect();
+        asking.into_iter().map(|one| one.join().expect("it is answered")).collect()
+    });
+    assert!(asked.elapsed() < Duration::from_millis(TIMEOUT_MS.into()) + LEISURE);
+    answers.iter().for_each(|answer| assert_eq!(answer["response_code"], 421));
+    // Echoes go unanswered until the link counts as down; from then on nothing is sent.
+    let down = tests::until(Duration::from_secs(10), || (text(&client.sale(7_970, VISA), "status") == "declined").then_some(()));
+    down.expect("a silent link is given up");
+    host.resume();
+    let back = tests::until(Duration::from_secs(15), || (client.sale(7_971, VISA)["response_code"] == 100).then_some(()));
+    back.expect("the link comes back");
+    let books = reconcile(&switch.journal(), host.control, DRAINED);
+    assert!(books.undecided().is_empty());
+    answers.iter().for_each(|answer| assert!(matches!(text(&client.get(id(answer)), "status"), "reversed" | "declined")));
+}
+
+#[test]
 fn under_every_fault_at_once_no_money_is_lost_and_none_is_made() {
     let mut dice = Dice::announced("under_every_fault_at_once");
     let (host, switch) = pair();

@@ -110,6 +110,35 @@ fn racing_refunds_never_pay_back_more_than_was_settled() {
 }
 
 #[test]
+fn of_racing_captures_and_voids_one_wins() {
+    const RACERS: u64 = 24;
+    let switch = Switch::sandboxed();
+    let client = switch.client();
+    for _ in 0..5 {
+        let held = client.authorize(5_000, VISA);
+        let start = Barrier::new(RACERS as usize);
+        let race = |number: u64| {
+            start.wait();
+            if number.is_multiple_of(2) { client.capture(id(&held), 4_000 + number) } else { client.void(id(&held)) }.status
+        };
+        let statuses: Vec<u16> = std::thread::scope(|scope| {
+            let race = &race;
+            let racers: Vec<_> = (0..RACERS).map(|number| scope.spawn(move || race(number))).collect();
+            racers.into_iter().map(|racer| racer.join().expect("a racer is answered")).collect()
+        });
+        let shown = client.get(id(&held));
+        let won = statuses.iter().filter(|status| **status == 200).count();
+        // A capture may win first and a void after it, which is legal; two captures or two voids are not.
+        let entries = switch.control().entries_of(rrn(&held));
+        let count = |kind: &str| entries.iter().filter(|entry| entry.kind == kind).count();
+        assert!(count("capture") <= 1 && count("void") <= 1, "{entries:?}");
+        assert_eq!(won, count("capture") + count("void"), "{statuses:?} {entries:?} {shown}");
+        assert!(statuses.iter().all(|status| matches!(status, 200 | 400 | 409)), "{statuses:?}");
+    }
+    reconcile(&switch.journal(), switch.control(), DRAINED);
+}
+
+#[test]
 fn a_declined_refund_leaves_the_sale_as_it_was() {
     let switch = Switch::sandboxed();
     let client = switch.client();
