@@ -1,8 +1,10 @@
 //! Measures how fast records reach SQL, how fast a restart reads its past, and what a seal costs.
 //!
-//! `cargo run --release -p persistence --example projection_speed [DATABASE-URL [SALES]]`; without a URL, SQLite in a
-//! temporary folder. Each sale is two records (intent, outcome) with 200 bytes of tail and an idempotency key, applied by
-//! one writer with nobody else on the database. The database is emptied first.
+//! `cargo run --release -p persistence --example projection_speed [DATABASE-URL [SALES [RECORDS]]]`; `sqlite` for the URL,
+//! or none, is SQLite in a temporary folder. Each sale is two records (intent, outcome) with 200 bytes of tail and an
+//! idempotency key, applied by one writer with nobody else on the database, in commits of at most RECORDS: a follower
+//! that keeps up commits what one gathering brought. The database is emptied first. CPU is this process's, so that of a
+//! server is left out.
 #![allow(clippy::print_stdout, missing_docs)]
 
 use std::hint::black_box;
@@ -105,7 +107,7 @@ fn measure_sealing(folder: &std::path::Path) -> Result<(), PersistenceError> {
     let started = Instant::now();
     for _ in 0..ROUNDS {
         out.clear();
-        sealer.seal(black_box(&pan), None, &merchant, &fingerprint, &mut out)?;
+        sealer.seal(black_box(&pan), &merchant, &fingerprint, &mut out)?;
     }
     println!("seal         {:>6} ns", started.elapsed().as_nanos() / ROUNDS);
     let started = Instant::now();
@@ -126,6 +128,36 @@ fn measure_sealing(folder: &std::path::Path) -> Result<(), PersistenceError> {
     Ok(())
 }
 
+/// CPU seconds that this process has used, all threads; 0 where the system does not say.
+fn cpu_seconds() -> f64 {
+    /// What Linux counts in, on every architecture that it tells programs of.
+    const TICKS_PER_SECOND: f64 = 100.0;
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let behind_name = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
+    behind_name.split(' ').skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / TICKS_PER_SECOND
+}
+
+async fn measure_applying(
+    projection: &mut Projection,
+    source: &mut Sales,
+    records_per_commit: u64,
+) -> Result<(), PersistenceError> {
+    let records = u64::from(source.count) * 2;
+    let cpu = cpu_seconds();
+    for part in 1..=4 {
+        let (started, before) = (Instant::now(), projection.applied_lsn());
+        while projection.applied_lsn() < records * part / 4 {
+            let until = (projection.applied_lsn() + records_per_commit).min(records * part / 4);
+            projection.catch_up(source, until).await?;
+        }
+        let applied = projection.applied_lsn();
+        let rate = u128::from(applied - before) * 1_000_000 / started.elapsed().as_micros().max(1);
+        println!("applied {applied:>9} records, the last quarter at {rate:>7} records/s");
+    }
+    println!("CPU {:.2} s per 100,000 sales", (cpu_seconds() - cpu) * 100_000.0 / f64::from(source.count));
+    Ok(())
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = tempfile::tempdir()?;
@@ -138,13 +170,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let mut projection = Projection::open_emptied(&url, JOURNAL).await?;
     let mut source = Sales::new(count.next_multiple_of(IN_FLIGHT));
-    let records = u64::from(source.count) * 2;
-    for part in 1..=4 {
-        let (started, before) = (Instant::now(), projection.applied_lsn());
-        let applied = projection.catch_up(&mut source, records * part / 4).await?;
-        let rate = u128::from(applied - before) * 1_000_000 / started.elapsed().as_micros().max(1);
-        println!("applied {applied:>9} records, the last quarter at {rate:>7} records/s");
-    }
+    let records_per_commit: u64 = std::env::args().nth(3).map_or(Ok(u64::MAX / 2), |text| text.parse())?;
+    measure_applying(&mut projection, &mut source, records_per_commit).await?;
 
     let queries = Database::open(&url).await?.queries();
     let now = Micros(sale(source.count).created_at.get());

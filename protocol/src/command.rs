@@ -18,8 +18,8 @@ pub mod flag {
     pub const AMOUNT_GIVEN: u32 = 1 << 2;
     /// The rule engine is passed by.
     pub const BYPASS_RULES: u32 = 1 << 3;
-    /// A CVV came with the request and waits in the side table.
-    pub const HAS_CVV: u32 = 1 << 4;
+    /// A CVV or track 2 came with the request and waits in the memory-only side table.
+    pub const HAS_SENSITIVE_DATA: u32 = 1 << 4;
     /// The card's month is over: the gateway declines it with 223 and nothing is sent.
     pub const EXPIRED_CARD: u32 = 1 << 5;
 }

@@ -73,7 +73,9 @@ impl fmt::Display for Refusal {
             Refusal::StepInFlight => f.write_str("another capture or void of this transaction is in progress"),
             Refusal::AmountTooLarge { max } => write!(f, "invalid amount: must be at most {max}"),
             Refusal::AmountZero => f.write_str("invalid amount: must be at least 1"),
-            Refusal::TailTooLong => write!(f, "the transaction's fields together must be at most {} bytes", crate::limits::TAIL_MAX_BYTES),
+            Refusal::TailTooLong => {
+                write!(f, "the transaction's fields together must be at most {} bytes", crate::limits::TAIL_MAX_BYTES)
+            }
             Refusal::KeyReused => f.write_str("invalid idempotency_key: it was used with a different request"),
         }
     }

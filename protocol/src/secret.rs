@@ -85,6 +85,60 @@ impl fmt::Debug for Cvv {
     }
 }
 
+/// Longest track 2, ISO 8583 DE35.
+pub const TRACK_2_MAX_CHARACTERS: usize = 37;
+
+/// Track 2 of a swiped card as ISO 8583 DE35 takes it: digits and one `=`, no sentinels. In memory only until it is sent: it may not
+/// be stored after authorization, not even encrypted (PCI DSS 3.3.1).
+#[derive(Clone, Zeroize, ZeroizeOnDrop, PartialEq, Eq)]
+pub struct Track2 {
+    characters: [u8; TRACK_2_MAX_CHARACTERS],
+    length: u8,
+}
+
+impl Track2 {
+    /// Takes 1 to 37 characters: digits, and `=` or `D` as the separator, which is kept as `=`.
+    pub fn new(text: &str) -> Option<Track2> {
+        let bytes = text.as_bytes();
+        let acceptable = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'=' | b'D');
+        if bytes.is_empty() || bytes.len() > TRACK_2_MAX_CHARACTERS || !bytes.iter().all(acceptable) {
+            return None;
+        }
+        let mut characters = [0; TRACK_2_MAX_CHARACTERS];
+        for (place, byte) in characters.iter_mut().zip(bytes) {
+            *place = if *byte == b'D' { b'=' } else { *byte };
+        }
+        Some(Track2 { characters, length: bytes.len() as u8 })
+    }
+
+    /// The characters, for the link that writes them to the processor; nowhere else.
+    pub fn expose(&self) -> &str {
+        core::str::from_utf8(&self.characters[..self.length as usize]).unwrap_or("")
+    }
+}
+
+impl fmt::Debug for Track2 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// Sensitive authentication data (PCI DSS): what may never be stored, and so waits in memory for the link that sends it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SensitiveData {
+    /// The verification value, when one came.
+    pub cvv: Option<Cvv>,
+    /// Track 2, when the card was swiped.
+    pub track_2: Option<Track2>,
+}
+
+impl SensitiveData {
+    /// Both parts, if there is any.
+    pub fn of(cvv: Option<Cvv>, track_2: Option<Track2>) -> Option<SensitiveData> {
+        (cvv.is_some() || track_2.is_some()).then_some(SensitiveData { cvv, track_2 })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,6 +149,13 @@ mod tests {
         assert_eq!(format!("{pan:?}"), "401200******5439");
         assert_eq!(format!("{:?}", Cvv::new("999").unwrap()), "***");
         assert_eq!((pan.first_six(), pan.last_four(), pan.digit_count()), (401_200, 5439, 16));
+    }
+
+    #[test]
+    fn a_track_is_digits_and_one_form_of_its_separator() {
+        assert!(Track2::new(";4012=3012?").is_none() && Track2::new("").is_none() && Track2::new(&"1".repeat(38)).is_none());
+        let track = Track2::new("4012D3012").unwrap();
+        assert_eq!((track.expose(), format!("{track:?}").as_str()), ("4012=3012", "***"));
     }
 
     #[test]

@@ -22,7 +22,8 @@ macro_rules! rows {
 /// The rows of the table under a heading: offset, bytes, field.
 fn page_rows(heading: &str) -> Vec<(usize, usize, String)> {
     let page = include_str!("../FORMATS.md");
-    let section = page.split("\n## ").find(|section| section.starts_with(heading)).unwrap_or_else(|| panic!("no section {heading}"));
+    let section =
+        page.split("\n## ").find(|section| section.starts_with(heading)).unwrap_or_else(|| panic!("no section {heading}"));
     let cells = |line: &str| line.split('|').map(|cell| cell.trim().trim_matches('`').to_owned()).collect::<Vec<_>>();
     let rows = section.lines().filter(|line| line.starts_with('|')).map(cells);
     rows.filter_map(|row| Some((row[1].parse().ok()?, row[2].parse().ok()?, row[3].clone()))).collect()
@@ -49,11 +50,7 @@ fn every_field_of_every_layout_stands_in_the_page() {
         &rows!(Outcome: id parent version verb status response_code amount amount_authorized amount_captured amount_settled
             amount_refunded created_at rrn auth_code processor_code avs cvv currency processor reserved),
     );
-    assert_same(
-        "Record header",
-        size_of::<RecordHeader>(),
-        &rows!(RecordHeader: size kind layout shard sequence at reserved),
-    );
+    assert_same("Record header", size_of::<RecordHeader>(), &rows!(RecordHeader: size kind layout shard sequence at reserved));
     assert_same(
         "Transaction",
         size_of::<Transaction>(),

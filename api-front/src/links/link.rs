@@ -8,9 +8,8 @@ use super::pending::Pending;
 use super::{LinkState, Shared};
 use crate::limits::{CONNECT_TIMEOUT, LINK_READ_BYTES, LINK_TURN_REQUESTS, LINK_WRITE_TIMEOUT, RECONNECT_MAX, RECONNECT_MIN};
 use crate::switch::door::Return;
-use persistence::sealing::OpenedCard;
 use protocol::calendar::Micros;
-use protocol::secret::Cvv;
+use protocol::secret::{Pan, SensitiveData, Track2};
 use protocol::tail::tag;
 use std::future::Future;
 use std::io;
@@ -127,7 +126,7 @@ impl Link {
 
     fn not_sent(&self, order: &Order) {
         // The value would wait in vain: a repeat goes without it.
-        drop(self.shared.cvvs.take(&order.sent.id));
+        drop(self.shared.sensitive.take(&order.sent.id));
         self.give(order.shard, Return::NotSent(order.sent));
     }
 }
@@ -257,11 +256,11 @@ impl<'a> Connection<'a> {
             return self.link.not_sent(order);
         };
         let Ok(opened) = self.open_card(order) else { return self.link.not_sent(order) };
-        let cvv = self.take_cvv(order);
-        let card = opened.as_ref().map(|OpenedCard { pan, track2 }| CardData {
+        let sensitive = self.take_sensitive(order);
+        let card = opened.as_ref().map(|pan| CardData {
             pan,
-            track_2: track2.as_ref().map(|track| track.expose()),
-            cvv: cvv.as_deref(),
+            track_2: sensitive.as_ref().and_then(|data| data.track_2.as_ref()).map(Track2::expose),
+            cvv: sensitive.as_ref().and_then(|data| data.cvv.as_ref()),
         });
         let request = Request { processor: self.link.index, sent: order.sent, repeat: order.repeat, subject: order.subject() };
         match self.session.submit(&Outgoing { request, acceptor, card }, now) {
@@ -274,16 +273,16 @@ impl<'a> Connection<'a> {
     }
 
     /// Opens the sealed card: the only place where that happens. `Ok(None)` when the request carries none.
-    fn open_card(&self, order: &Order) -> Result<Option<OpenedCard>, ()> {
+    fn open_card(&self, order: &Order) -> Result<Option<Pan>, ()> {
         let Some((transaction, tail)) = order.transaction() else { return Ok(None) };
         let Some(sealed) = tail.get(tag::SEALED_CARD) else { return Ok(None) };
         let opened = self.link.shared.sealer.open_card(sealed, &transaction.merchant, &transaction.fingerprint);
         opened.map(Some).map_err(|error| tracing::error!(link = self.link.name, id = %transaction.id, %error, "not sent"))
     }
 
-    fn take_cvv(&self, order: &Order) -> Option<Box<Cvv>> {
+    fn take_sensitive(&self, order: &Order) -> Option<Box<SensitiveData>> {
         match order.sent.leg {
-            Leg::Original => self.link.shared.cvvs.take(&order.sent.id),
+            Leg::Original => self.link.shared.sensitive.take(&order.sent.id),
             Leg::Step | Leg::Reversal | Leg::Totals => None,
         }
     }

@@ -13,8 +13,8 @@ mod tests;
 use crate::config::ProcessorSettings;
 use crate::limits::{LINK_QUEUE_REQUESTS, SIGN_OFF_WAIT};
 use crate::switch::clock::Clock;
-use crate::switch::cvv_table::CvvTable;
 use crate::switch::door::Door;
+use crate::switch::sensitive_table::SensitiveTable;
 use link::Link;
 use order::{Order, Outboxes};
 use persistence::sealing::Sealer;
@@ -34,7 +34,7 @@ pub struct Shared {
     /// Opens sealed cards; nowhere else but in a link.
     pub sealer: Arc<Sealer>,
     /// Card verification values on their way.
-    pub cvvs: Arc<CvvTable>,
+    pub sensitive: Arc<SensitiveTable>,
     /// The shards' doors.
     pub doors: Vec<Door>,
     /// Where each merchant's cards are taken.

@@ -4,7 +4,7 @@ use crate::switch::door::{Inside, Return};
 use protocol::calendar::Micros;
 use protocol::exchange::Exchange;
 use protocol::id::Xid;
-use protocol::secret::{Cvv, Pan};
+use protocol::secret::{Cvv, Pan, SensitiveData};
 use protocol::tail::{Tail, push, tag};
 use protocol::transaction::Transaction;
 use protocol::words::{Status, Verb};
@@ -38,8 +38,13 @@ impl Fixture {
         let sealer = Arc::new(Sealer::open_or_create(&keys.path().join("keys")).unwrap());
         let acceptor = Acceptor { terminal: "SW000001".into(), id: "SWITCHYARD00001".into(), category: 5999 };
         let acceptors = Arc::new(HashMap::from([(merchant(), acceptor)]));
-        let shared =
-            Shared { clock: Clock::start_after(Micros::NONE), sealer, cvvs: Arc::new(CvvTable::new(8)), doors, acceptors };
+        let shared = Shared {
+            clock: Clock::start_after(Micros::NONE),
+            sealer,
+            sensitive: Arc::new(SensitiveTable::new(8)),
+            doors,
+            acceptors,
+        };
         let mut prepared = Prepared::default();
         let state = prepared.add(PROCESSOR, &ProcessorSettings::of_sandbox("card", addr));
         let outboxes = prepared.outboxes();
@@ -68,7 +73,7 @@ impl Fixture {
         transaction.fingerprint = self.shared.sealer.fingerprint(&pan);
         transaction.original = Exchange::in_flight(Verb::Sale, stan, amount, self.now(), deadline);
         let (mut sealed, mut tail) = (Vec::new(), Vec::new());
-        self.shared.sealer.seal(&pan, None, &merchant, &transaction.fingerprint, &mut sealed).unwrap();
+        self.shared.sealer.seal(&pan, &merchant, &transaction.fingerprint, &mut sealed).unwrap();
         push(&mut tail, tag::SEALED_CARD, &sealed);
         transaction.tail_length = (tail.len() as u32).into();
         let sent = Sent { id: transaction.id, leg: Leg::Original, stan };
@@ -101,11 +106,11 @@ async fn an_answer_goes_to_the_shard_that_waits_and_the_value_is_used_up() {
     let fixture = Fixture::to(host.card.addr);
     assert!(matches!(fixture.next_return(), Return::LinkUp { processor: PROCESSOR }));
     let id = Xid::from_parts(2, [1; 5], 7 * Xid::STRIDE);
-    assert!(fixture.shared.cvvs.put(id, Cvv::new("200").unwrap()));
+    assert!(fixture.shared.sensitive.put(id, SensitiveData::of(Cvv::new("200"), None).unwrap()));
     let sent = fixture.send(7, 1112, fixture.now().plus_s(5));
     let answer = fixture.answer();
     assert_eq!((answer.sent, answer.verdict, answer.cvv), (sent, Verdict::Approved, b'N'));
-    assert_eq!(fixture.shared.cvvs.count(), 0);
+    assert_eq!(fixture.shared.sensitive.count(), 0);
     assert!(fixture.insides[0].returns.try_iter().all(|other| matches!(other, Return::LinkUp { .. })));
     fixture.links.stop().await;
     assert!(!fixture.state.is_signed_on());

@@ -10,7 +10,7 @@ use protocol::calendar::Civil;
 use protocol::card::brand;
 use protocol::command::{Command, flag};
 use protocol::id::Xid;
-use protocol::secret::Cvv;
+use protocol::secret::SensitiveData;
 use protocol::tail::{self, Tail, tag};
 use protocol::words::Verb;
 use std::net::IpAddr;
@@ -44,7 +44,7 @@ pub struct Built {
     /// What travels along.
     pub tail: Vec<u8>,
     /// For the side table only.
-    pub cvv: Option<Cvv>,
+    pub sensitive: Option<SensitiveData>,
 }
 
 /// The command of a payment. `processor` is the index of the processor that was asked for, 0 for none.
@@ -67,15 +67,16 @@ pub fn of_create(create: Create, processor: u16, asker: &Asker<'_>, sealer: &Sea
     if has_expired(card, asker) {
         command.flags = (command.flags.get() | flag::EXPIRED_CARD).into();
     }
-    if card.cvv.is_some() {
-        command.flags = (command.flags.get() | flag::HAS_CVV).into();
+    if card.cvv.is_some() || card.track_2.is_some() {
+        command.flags = (command.flags.get() | flag::HAS_SENSITIVE_DATA).into();
     }
     let mut patch = Vec::with_capacity(256);
     push_sealed_card(card, asker.merchant.id, &fingerprint, sealer, &mut patch)?;
     push_peer(&create.tail, asker, &mut patch);
     push_provenance(asker, &mut patch);
     let tail = merged(&create.tail, &patch);
-    Ok(Built { command, tail, cvv: create.card.cvv })
+    let sensitive = SensitiveData::of(create.card.cvv, create.card.track_2);
+    Ok(Built { command, tail, sensitive })
 }
 
 /// The command of a capture, void or refund of `target`.
@@ -92,7 +93,7 @@ pub fn of_step(step: Step, target: Xid, asker: &Asker<'_>, sealer: &Sealer) -> B
     if step.verb == Verb::Refund {
         push_provenance(asker, &mut patch);
     }
-    Built { command, tail: merged(&step.tail, &patch), cvv: None }
+    Built { command, tail: merged(&step.tail, &patch), sensitive: None }
 }
 
 /// Sets ids and key. The hash of what was asked is taken before: two requests that differ in nothing but ids, CVV and the
@@ -121,7 +122,7 @@ fn push_sealed_card(
     out: &mut Vec<u8>,
 ) -> Result<(), Problem> {
     let mut sealed = Vec::with_capacity(SEALED_CARD_MAX_BYTES);
-    sealer.seal(&card.pan, card.track_2.as_ref(), &merchant, fingerprint, &mut sealed).map_err(|error| {
+    sealer.seal(&card.pan, &merchant, fingerprint, &mut sealed).map_err(|error| {
         tracing::error!(%error, "a card could not be sealed");
         Problem::Internal
     })?;

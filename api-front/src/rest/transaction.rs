@@ -101,7 +101,7 @@ impl Front {
 
     /// Hands the command over, waits, and renders the version that answers.
     async fn carry(&self, caller: &Caller, headers: &HeaderMap, built: Built) -> Result<Response, Problem> {
-        match self.switch.command(&built.command, &built.tail, built.cvv).await {
+        match self.switch.command(&built.command, &built.tail, built.sensitive).await {
             Answered::Version { version, verb, replayed } => {
                 let (transaction, processors) = (version.transaction(), self.switch.processors());
                 let shown = Shown::answer(transaction, version.tail(), verb, caller.merchant.compat, processors);

@@ -21,7 +21,6 @@ use crate::sandbox_home::random_bytes;
 use crate::settlement::Settler;
 use crate::settlement::board::Board;
 use crate::switch::clock::Clock;
-use crate::switch::cvv_table::CvvTable;
 use crate::switch::directory::MerchantTable;
 use crate::switch::door::{Door, Inside};
 use crate::switch::driver::Surroundings;
@@ -29,6 +28,7 @@ use crate::switch::handle::{Rooms, Switch};
 use crate::switch::ids::Ids;
 use crate::switch::readiness::{LinkVitals, Vitals};
 use crate::switch::recovery;
+use crate::switch::sensitive_table::SensitiveTable;
 use crate::switch::threads::ShardThreads;
 use error::StartError;
 use participants::{Participants, Sandbox};
@@ -155,7 +155,7 @@ struct Run {
     clock: Clock,
     ids: Arc<Ids>,
     sealer: Arc<Sealer>,
-    cvvs: Arc<CvvTable>,
+    sensitive: Arc<SensitiveTable>,
     doors: Vec<Door>,
     journal_writable: Arc<AtomicBool>,
 }
@@ -167,14 +167,14 @@ impl Run {
         let process = std::array::from_fn(|place| drawn[place]);
         let ids = Arc::new(Ids::new(process, clock.now()));
         let (doors, insides) = (0..shards).map(|_| Door::new(SHARD_QUEUE_COMMANDS)).unzip();
-        let (cvvs, journal_writable) = (Arc::new(CvvTable::new(CALLERS_MAX)), Arc::new(AtomicBool::new(true)));
-        Ok((Run { clock, ids, sealer, cvvs, doors, journal_writable }, insides))
+        let (sensitive, journal_writable) = (Arc::new(SensitiveTable::new(CALLERS_MAX)), Arc::new(AtomicBool::new(true)));
+        Ok((Run { clock, ids, sealer, sensitive, doors, journal_writable }, insides))
     }
 
     fn shared_by_links(&self, participants: &Participants) -> Shared {
-        let (sealer, cvvs) = (Arc::clone(&self.sealer), Arc::clone(&self.cvvs));
+        let (sealer, sensitive) = (Arc::clone(&self.sealer), Arc::clone(&self.sensitive));
         let acceptors = Arc::new(participants.acceptors.clone());
-        Shared { clock: self.clock, sealer, cvvs, doors: self.doors.clone(), acceptors }
+        Shared { clock: self.clock, sealer, sensitive, doors: self.doors.clone(), acceptors }
     }
 
     fn into_switch(
@@ -190,7 +190,7 @@ impl Run {
             clock: self.clock,
             ids: self.ids,
             doors: self.doors,
-            cvvs: self.cvvs,
+            sensitive: self.sensitive,
             past: Box::new(recorders.history.clone()),
             sealer: self.sealer,
             stores: database.stores(),
@@ -248,7 +248,7 @@ fn start_shards(
         inside,
         journal: recorders.journal.submitter(),
         outboxes: links.outboxes(),
-        cvvs: Arc::clone(&run.cvvs),
+        sensitive: Arc::clone(&run.sensitive),
         moved: moved.clone(),
         journal_writable: Arc::clone(&run.journal_writable),
     });

@@ -8,9 +8,9 @@
 use crate::limits::{CALLERS_MAX, SHARD_GROUPS_MAX, SHARD_TURN_INPUTS};
 use crate::links::order::Outboxes;
 use crate::switch::clock::Clock;
-use crate::switch::cvv_table::CvvTable;
 use crate::switch::door::{Closed, CommandMessage, Hydration, Inside, Return, Told};
 use crate::switch::group::Group;
+use crate::switch::sensitive_table::SensitiveTable;
 use crate::switch::version::Version;
 use crate::switch::waiting::Waiting;
 use crossbeam_channel::{RecvTimeoutError, never, select};
@@ -46,7 +46,7 @@ pub struct Surroundings {
     /// The links' queues.
     pub outboxes: Outboxes,
     /// Card verification values on their way to a link.
-    pub cvvs: Arc<CvvTable>,
+    pub sensitive: Arc<SensitiveTable>,
     /// Where batches that moved are told. Unbounded: a shard has at most `batches_max` of them, and each moves twice.
     pub moved: mpsc::UnboundedSender<Batch>,
     /// Set to false, for all to see, when the journal refuses.
@@ -55,7 +55,7 @@ pub struct Surroundings {
 
 /// Who waits under a token.
 enum Caller {
-    Command { reply: oneshot::Sender<Told>, cvv: Option<Xid> },
+    Command { reply: oneshot::Sender<Told>, sensitive: Option<Xid> },
     Closing { reply: oneshot::Sender<Closed>, at: Micros },
 }
 
@@ -185,11 +185,11 @@ impl Driver {
 
     fn take_command(&mut self, message: CommandMessage) {
         let CommandMessage { command, tail, hydration, reply } = message;
-        let cvv = command.has(flag::HAS_CVV).then_some(command.id);
+        let sensitive = command.has(flag::HAS_SENSITIVE_DATA).then_some(command.id);
         if self.failed {
-            return self.forget_cvv(cvv);
+            return self.forget_sensitive(sensitive);
         }
-        match self.waiting.enter(Caller::Command { reply, cvv }) {
+        match self.waiting.enter(Caller::Command { reply, sensitive }) {
             Ok(token) => self.give_command(token, &command, &tail, hydration),
             Err(caller) => self.answer(caller, Told::Refused(Refusal::Busy)),
         }
@@ -284,14 +284,14 @@ impl Driver {
 
     /// Tells a caller. One that has gone away hears nothing: the payment stands, and its key will tell.
     fn answer(&self, caller: Caller, told: Told) {
-        if let Caller::Command { reply, cvv } = caller {
-            self.forget_cvv(cvv);
+        if let Caller::Command { reply, sensitive } = caller {
+            self.forget_sensitive(sensitive);
             let _ = reply.send(told);
         }
     }
 
-    fn forget_cvv(&self, cvv: Option<Xid>) {
-        drop(cvv.and_then(|id| self.around.cvvs.take(&id)));
+    fn forget_sensitive(&self, sensitive: Option<Xid>) {
+        drop(sensitive.and_then(|id| self.around.sensitive.take(&id)));
     }
 
     fn tell_drained(&mut self) {
@@ -309,8 +309,8 @@ impl Driver {
         self.failed = true;
         self.around.journal_writable.store(false, Ordering::Release);
         for caller in self.waiting.leave_all() {
-            if let Caller::Command { cvv, .. } = caller {
-                drop(cvv.and_then(|id| self.around.cvvs.take(&id)));
+            if let Caller::Command { sensitive, .. } = caller {
+                drop(sensitive.and_then(|id| self.around.sensitive.take(&id)));
             }
         }
     }

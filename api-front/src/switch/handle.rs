@@ -6,13 +6,13 @@
 use crate::limits::SETTLE_WAIT;
 use crate::settlement::board::Board;
 use crate::switch::clock::Clock;
-use crate::switch::cvv_table::CvvTable;
 use crate::switch::directory::{Merchant, MerchantTable, ProcessorTable};
 use crate::switch::door::{Closed, CommandMessage, Door, Hydration, Return, Told};
 use crate::switch::ids::Ids;
 use crate::switch::past::Past;
 use crate::switch::readiness::Vitals;
 pub use crate::switch::readiness::{LinkReadiness, ProjectionState, Readiness};
+use crate::switch::sensitive_table::SensitiveTable;
 use crate::switch::version::Version;
 use bytes::Bytes;
 use persistence::journal::Space;
@@ -23,7 +23,7 @@ use protocol::calendar::Micros;
 use protocol::command::Command;
 use protocol::id::Xid;
 use protocol::refusal::Refusal;
-use protocol::secret::Cvv;
+use protocol::secret::SensitiveData;
 use protocol::words::Verb;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -86,7 +86,7 @@ pub(crate) struct Rooms {
     pub(crate) clock: Clock,
     pub(crate) ids: Arc<Ids>,
     pub(crate) doors: Vec<Door>,
-    pub(crate) cvvs: Arc<CvvTable>,
+    pub(crate) sensitive: Arc<SensitiveTable>,
     pub(crate) past: Box<dyn Past>,
     pub(crate) sealer: Arc<Sealer>,
     pub(crate) stores: Stores,
@@ -148,13 +148,13 @@ impl Switch {
         self.0.vitals.draining.store(true, Ordering::Release);
     }
 
-    /// Carries a command through its shard and waits for the answer. `tail` is well-formed, its tags ascend; `cvv` is kept in
-    /// memory until the link has sent it. Dropping the future does not stop the payment.
-    pub async fn command(&self, command: &Command, tail: &[u8], cvv: Option<Cvv>) -> Answered {
+    /// Carries a command through its shard and waits for the answer. `tail` is well-formed, its tags ascend; `sensitive` is kept
+    /// in memory until the link has sent it. Dropping the future does not stop the payment.
+    pub async fn command(&self, command: &Command, tail: &[u8], sensitive: Option<SensitiveData>) -> Answered {
         if let Err(turned_away) = self.admit() {
             return turned_away;
         }
-        if cvv.is_some_and(|cvv| !self.0.cvvs.put(command.id, cvv)) {
+        if sensitive.is_some_and(|data| !self.0.sensitive.put(command.id, data)) {
             return Answered::Refused(Refusal::Busy);
         }
         let tail = Bytes::copy_from_slice(tail);
@@ -193,7 +193,7 @@ impl Switch {
         let (reply, answer) = oneshot::channel();
         let message = CommandMessage { command: *command, tail: tail.clone(), hydration, reply };
         if !self.door(command.merchant).try_command(message) {
-            drop(self.0.cvvs.take(&command.id));
+            drop(self.0.sensitive.take(&command.id));
             return Err(Answered::Refused(Refusal::Busy));
         }
         answer.await.map_err(|_| Answered::Unavailable(Unavailable::JournalFull))

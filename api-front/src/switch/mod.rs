@@ -3,7 +3,6 @@
 //! Lives here: threads, queues, the clock and the ids. Must not live here: HTTP, processors' sockets, decisions.
 
 pub mod clock;
-pub mod cvv_table;
 pub mod directory;
 pub mod door;
 pub mod driver;
@@ -14,6 +13,7 @@ pub mod ids;
 pub mod past;
 pub mod readiness;
 pub mod recovery;
+pub mod sensitive_table;
 pub mod threads;
 pub mod version;
 pub mod waiting;

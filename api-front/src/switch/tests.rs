@@ -2,17 +2,17 @@
 
 use crate::links::order::{Order, Outboxes};
 use crate::switch::clock::Clock;
-use crate::switch::cvv_table::CvvTable;
 use crate::switch::door::{CommandMessage, Door, Return, Told};
 use crate::switch::driver::{Driver, Surroundings};
 use crate::switch::group::{Group, hand_back};
 use crate::switch::recovery::empty_shards;
+use crate::switch::sensitive_table::SensitiveTable;
 use bytes::Bytes;
 use persistence::journal::{DurableWatch, Journal, Log, LogOptions, OsDisk, WriterOptions};
 use protocol::calendar::Micros;
 use protocol::command::{Command, flag};
 use protocol::id::Xid;
-use protocol::secret::Cvv;
+use protocol::secret::{Cvv, SensitiveData};
 use protocol::words::{Status, Verb};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,7 +29,7 @@ struct Fixture {
     door: Door,
     orders: mpsc::Receiver<Order>,
     durable: DurableWatch,
-    cvvs: Arc<CvvTable>,
+    sensitive: Arc<SensitiveTable>,
     journal_writable: Arc<AtomicBool>,
     journal: Journal<Group>,
     thread: JoinHandle<()>,
@@ -60,20 +60,20 @@ impl Fixture {
         let (queue, orders) = mpsc::channel(16);
         let mut outboxes = Outboxes::default();
         outboxes.put(PROCESSOR, queue);
-        let (cvvs, journal_writable) = (Arc::new(CvvTable::new(16)), Arc::new(AtomicBool::new(true)));
+        let (sensitive, journal_writable) = (Arc::new(SensitiveTable::new(16)), Arc::new(AtomicBool::new(true)));
         let around = Surroundings {
             index: 0,
             clock,
             inside,
             journal: journal.submitter(),
             outboxes,
-            cvvs: Arc::clone(&cvvs),
+            sensitive: Arc::clone(&sensitive),
             moved: mpsc::unbounded_channel().0,
             journal_writable: Arc::clone(&journal_writable),
         };
         let thread = std::thread::spawn(move || Driver::new(shard, around).run());
         let durable = journal.watch();
-        Fixture { door, orders, durable, cvvs, journal_writable, journal, thread, _folder: folder }
+        Fixture { door, orders, durable, sensitive, journal_writable, journal, thread, _folder: folder }
     }
 
     /// Hands a sale over, with a card verification value in the side table.
@@ -83,8 +83,8 @@ impl Fixture {
         command.merchant = merchant();
         command.amount = 1112.into();
         command.currency = 840.into();
-        command.flags = flag::HAS_CVV.into();
-        assert!(self.cvvs.put(command.id, Cvv::new("999").unwrap()));
+        command.flags = flag::HAS_SENSITIVE_DATA.into();
+        assert!(self.sensitive.put(command.id, SensitiveData::of(Cvv::new("999"), None).unwrap()));
         let (reply, told) = oneshot::channel();
         assert!(self.door.try_command(CommandMessage { command, tail: Bytes::new(), hydration: None, reply }));
         told
@@ -131,7 +131,7 @@ async fn a_request_leaves_after_its_intent_is_durable_and_the_answer_after_its_o
     fixture.approve(sent);
     assert_eq!(told(waiting).await, Status::PendingSettlement);
     assert!(fixture.durable.durable_lsn() > intent, "I2: the outcome is durable before the client hears it");
-    assert_eq!(fixture.cvvs.count(), 0, "I9: the value goes with the reply at the latest");
+    assert_eq!(fixture.sensitive.count(), 0, "I9: the value goes with the reply at the latest");
     fixture.stop();
 }
 
@@ -166,7 +166,7 @@ async fn after_a_refusal_of_the_journal_nobody_is_told_anything() {
     assert!(timeout(PATIENCE, before).await.unwrap().is_err());
     assert!(timeout(PATIENCE, fixture.sell(2)).await.unwrap().is_err());
     assert!(!fixture.journal_writable.load(Ordering::Acquire));
-    assert_eq!(fixture.cvvs.count(), 0);
+    assert_eq!(fixture.sensitive.count(), 0);
     fixture.stop();
 }
 

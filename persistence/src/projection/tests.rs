@@ -448,7 +448,7 @@ async fn no_card_number_reaches_the_database_in_clear() {
     sale.fingerprint = sealer.fingerprint(&pan);
     (sale.first_six, sale.last_four, sale.pan_digits) = (pan.first_six().into(), pan.last_four().into(), pan.digit_count());
     let (mut sealed, mut tail) = (Vec::new(), Vec::new());
-    sealer.seal(&pan, None, &sale.merchant, &sale.fingerprint, &mut sealed).unwrap();
+    sealer.seal(&pan, &sale.merchant, &sale.fingerprint, &mut sealed).unwrap();
     protocol::tail::push(&mut tail, protocol::tail::tag::SEALED_CARD, &sealed);
     let mut tape = Tape::default();
     tape.push(Kind::Intent, &sale, &tail);

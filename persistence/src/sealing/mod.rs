@@ -20,7 +20,7 @@ use protocol::id::Xid;
 use protocol::secret::Pan;
 use zeroize::{Zeroize, Zeroizing};
 
-pub use card::{OpenedCard, SEALED_CARD_MAX_BYTES, TRACK2_MAX_BYTES, Track2};
+pub use card::SEALED_CARD_MAX_BYTES;
 
 use crate::error::{PersistenceError, SealedCardFault};
 
@@ -68,14 +68,7 @@ impl Sealer {
     }
 
     /// Appends the sealed card to `out`: at most [`SEALED_CARD_MAX_BYTES`]. On an error `out` is as it was.
-    pub fn seal(
-        &self,
-        pan: &Pan,
-        track2: Option<&Track2>,
-        merchant: &Xid,
-        fingerprint: &[u8; 16],
-        out: &mut Vec<u8>,
-    ) -> Result<(), PersistenceError> {
+    pub fn seal(&self, pan: &Pan, merchant: &Xid, fingerprint: &[u8; 16], out: &mut Vec<u8>) -> Result<(), PersistenceError> {
         let refused = PersistenceError::Cryptography { operation: "seal card" };
         let Some((key_id, key)) = self.seal.last() else { return Err(refused) };
         let mut nonce = [0; card::NONCE_BYTES];
@@ -83,10 +76,10 @@ impl Sealer {
             return Err(refused);
         }
         let start = out.len();
-        out.reserve(card::HEADER_BYTES + card::plaintext_bytes(pan, track2) + card::TAG_BYTES);
+        out.reserve(card::HEADER_BYTES + card::plaintext_bytes(pan) + card::TAG_BYTES);
         out.extend_from_slice(&key_id.to_le_bytes());
         out.extend_from_slice(&nonce);
-        card::push_plaintext(out, pan, track2);
+        card::push_plaintext(out, pan);
         let data = Aad::from(card::associated_data(merchant, fingerprint));
         let plaintext = &mut out[start + card::HEADER_BYTES..];
         match key.seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), data, plaintext) {
@@ -101,11 +94,11 @@ impl Sealer {
     }
 
     /// Opens a card that was sealed for this merchant and fingerprint, under any key of the folder.
-    pub fn open_card(&self, sealed: &[u8], merchant: &Xid, fingerprint: &[u8; 16]) -> Result<OpenedCard, PersistenceError> {
+    pub fn open_card(&self, sealed: &[u8], merchant: &Xid, fingerprint: &[u8; 16]) -> Result<Pan, PersistenceError> {
         self.try_open(sealed, merchant, fingerprint).map_err(PersistenceError::SealedCard)
     }
 
-    fn try_open(&self, sealed: &[u8], merchant: &Xid, fingerprint: &[u8; 16]) -> Result<OpenedCard, SealedCardFault> {
+    fn try_open(&self, sealed: &[u8], merchant: &Xid, fingerprint: &[u8; 16]) -> Result<Pan, SealedCardFault> {
         let parts = card::cut(sealed)?;
         let (_, key) = self.seal.iter().find(|(id, _)| *id == parts.key_id).ok_or(SealedCardFault::UnknownKey(parts.key_id))?;
         let mut buffer = Zeroizing::new([0; card::PLAINTEXT_MAX_BYTES + card::TAG_BYTES]);

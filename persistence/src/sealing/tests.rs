@@ -7,7 +7,6 @@ use protocol::secret::Pan;
 use super::*;
 
 const PAN: &str = "4012000098765439";
-const TRACK: &str = "4012000098765439=30121010000012300000";
 
 fn sealer() -> (tempfile::TempDir, Sealer) {
     let folder = tempfile::tempdir().unwrap();
@@ -15,15 +14,15 @@ fn sealer() -> (tempfile::TempDir, Sealer) {
     (folder, sealer)
 }
 
-fn sealed(sealer: &Sealer, track2: Option<&Track2>) -> (Vec<u8>, Xid, [u8; 16]) {
+fn sealed(sealer: &Sealer) -> (Vec<u8>, Xid, [u8; 16]) {
     let pan = Pan::new(PAN).unwrap();
     let (merchant, fingerprint) = (Xid([7; 12]), sealer.fingerprint(&pan));
     let mut out = Vec::new();
-    sealer.seal(&pan, track2, &merchant, &fingerprint, &mut out).unwrap();
+    sealer.seal(&pan, &merchant, &fingerprint, &mut out).unwrap();
     (out, merchant, fingerprint)
 }
 
-fn fault(result: Result<OpenedCard, PersistenceError>) -> SealedCardFault {
+fn fault(result: Result<Pan, PersistenceError>) -> SealedCardFault {
     match result {
         Err(PersistenceError::SealedCard(fault)) => fault,
         other => panic!("expected a fault of the sealed card, got {other:?}"),
@@ -33,27 +32,23 @@ fn fault(result: Result<OpenedCard, PersistenceError>) -> SealedCardFault {
 #[test]
 fn a_sealed_card_opens_to_what_was_sealed() {
     let (_folder, sealer) = sealer();
-    let track2 = Track2::new(TRACK).unwrap();
-    for track2 in [None, Some(&track2)] {
-        let (bytes, merchant, fingerprint) = sealed(&sealer, track2);
-        assert_eq!(bytes.len(), 4 + 12 + 1 + 16 + 1 + track2.map_or(0, |_| 37) + 16);
-        assert!(bytes.len() <= SEALED_CARD_MAX_BYTES);
-        assert_eq!(bytes[..4], 1u32.to_le_bytes());
-        let card = sealer.open_card(&bytes, &merchant, &fingerprint).unwrap();
-        assert_eq!((card.pan.expose(), card.track2.as_ref()), (PAN, track2));
-    }
+    let (bytes, merchant, fingerprint) = sealed(&sealer);
+    assert_eq!(bytes.len(), 4 + 12 + 1 + 16 + 16);
+    assert!(bytes.len() <= SEALED_CARD_MAX_BYTES);
+    assert_eq!(bytes[..4], 1u32.to_le_bytes());
+    assert_eq!(sealer.open_card(&bytes, &merchant, &fingerprint).unwrap().expose(), PAN);
 }
 
 #[test]
 fn two_seals_of_one_card_differ() {
     let (_folder, sealer) = sealer();
-    assert_ne!(sealed(&sealer, None).0, sealed(&sealer, None).0);
+    assert_ne!(sealed(&sealer).0, sealed(&sealer).0);
 }
 
 #[test]
 fn every_altered_bit_is_noticed() {
     let (_folder, sealer) = sealer();
-    let (bytes, merchant, fingerprint) = sealed(&sealer, None);
+    let (bytes, merchant, fingerprint) = sealed(&sealer);
     for place in 0..bytes.len() {
         let mut altered = bytes.clone();
         altered[place] ^= 1;
@@ -67,7 +62,7 @@ fn every_altered_bit_is_noticed() {
 #[test]
 fn a_card_opens_for_its_own_merchant_and_fingerprint_only() {
     let (_folder, sealer) = sealer();
-    let (bytes, merchant, fingerprint) = sealed(&sealer, None);
+    let (bytes, merchant, fingerprint) = sealed(&sealer);
     assert_eq!(fault(sealer.open_card(&bytes, &Xid([8; 12]), &fingerprint)), SealedCardFault::NotAuthentic);
     assert_eq!(fault(sealer.open_card(&bytes, &merchant, &[0; 16])), SealedCardFault::NotAuthentic);
 }
@@ -79,7 +74,7 @@ fn bytes_of_any_length_are_refused_without_a_panic() {
         let mut bytes = vec![0; length];
         bytes.iter_mut().take(1).for_each(|byte| *byte = 1);
         let fault = fault(sealer.open_card(&bytes, &Xid::NONE, &[0; 16]));
-        let impossible = !(4 + 12 + 14 + 16..=SEALED_CARD_MAX_BYTES).contains(&length);
+        let impossible = !(4 + 12 + 13 + 16..=SEALED_CARD_MAX_BYTES).contains(&length);
         assert_eq!(fault == SealedCardFault::Length { bytes: length }, impossible, "{length} bytes");
     }
 }
@@ -87,12 +82,11 @@ fn bytes_of_any_length_are_refused_without_a_panic() {
 #[test]
 fn neither_debug_nor_errors_show_a_card() {
     let (_folder, sealer) = sealer();
-    let track2 = Track2::new(TRACK).unwrap();
-    let (mut bytes, merchant, fingerprint) = sealed(&sealer, Some(&track2));
+    let (mut bytes, merchant, fingerprint) = sealed(&sealer);
     let opened = sealer.open_card(&bytes, &merchant, &fingerprint).unwrap();
     bytes[30] ^= 1;
     let error = sealer.open_card(&bytes, &merchant, &fingerprint).unwrap_err();
-    let shown = format!("{opened:?} {opened:#?} {track2:?} {sealer:?} {error:?} {error}");
+    let shown = format!("{opened:?} {opened:#?} {sealer:?} {error:?} {error}");
     assert!(shown.contains("401200******5439"), "{shown}");
     assert!(!shown.contains(PAN) && !shown.contains("98765439") && !shown.contains("00009876"), "{shown}");
     assert!(!bytes.windows(8).any(|window| PAN.as_bytes().windows(8).any(|digits| digits == window)));
@@ -101,13 +95,13 @@ fn neither_debug_nor_errors_show_a_card() {
 #[test]
 fn an_older_key_keeps_opening_and_the_newest_seals() {
     let (folder, before) = sealer();
-    let (old, merchant, fingerprint) = sealed(&before, None);
+    let (old, merchant, fingerprint) = sealed(&before);
     let keys = folder.path().join("keys");
     assert_eq!(add_seal_key(&keys).unwrap(), 2);
     let after = Sealer::open(&keys).unwrap();
     assert_eq!(after.key_ids().collect::<Vec<_>>(), [1, 2]);
-    assert_eq!(after.open_card(&old, &merchant, &fingerprint).unwrap().pan.expose(), PAN);
-    let (new, ..) = sealed(&after, None);
+    assert_eq!(after.open_card(&old, &merchant, &fingerprint).unwrap().expose(), PAN);
+    let (new, ..) = sealed(&after);
     assert_eq!(new[..4], 2u32.to_le_bytes());
     assert_eq!(fault(before.open_card(&new, &merchant, &fingerprint)), SealedCardFault::UnknownKey(2));
     assert_eq!(before.fingerprint(&Pan::new(PAN).unwrap()), after.fingerprint(&Pan::new(PAN).unwrap()));
@@ -186,10 +180,4 @@ fn hashes_depend_on_every_part_and_on_what_they_are_for() {
         assert!(!hashes[..place].contains(hash), "hash {place}");
     }
     assert_eq!(sealer.request_hash(&[b"ab", b"c"]), hashes[0]);
-}
-
-#[test]
-fn a_track_with_other_characters_is_refused() {
-    assert!(Track2::new(";4012=3012?").is_none() && Track2::new("").is_none() && Track2::new(&"1".repeat(38)).is_none());
-    assert_eq!(Track2::new("4012D3012").unwrap().expose(), "4012D3012");
 }

@@ -2,9 +2,8 @@
 
 use crate::rest::json::Scope;
 use crate::rest::problem::Problem;
-use persistence::sealing::Track2;
 use protocol::card::{Expiry, luhn};
-use protocol::secret::{Cvv, Pan};
+use protocol::secret::{Cvv, Pan, Track2};
 use protocol::words::EntryType;
 
 /// A card as it came in, checked: digits, check digit, expiry's form. Whether it has expired is not asked here.
