@@ -1,6 +1,6 @@
 //! Reading a request's body: bounded in size and in time, handed to a parser, forgotten.
 
-use crate::rest::limits::{BODY_DRAIN_MAX_BYTES, BODY_MAX_BYTES, BODY_READ_TIMEOUT};
+use crate::rest::limits::{BODY_DRAIN_MAX_BYTES, BODY_DRAIN_TIMEOUT, BODY_MAX_BYTES, BODY_READ_TIMEOUT};
 use crate::rest::problem::Problem;
 use axum::body::Body;
 use axum::http::{HeaderMap, header};
@@ -29,21 +29,17 @@ async fn collect(headers: &HeaderMap, mut body: Body, within: Duration) -> Resul
     if declared > BODY_MAX_BYTES as u64 && headers.contains_key(header::EXPECT) {
         return Err(Problem::TooLarge);
     }
-    let outcome = tokio::time::timeout(within, whole(&mut body)).await;
-    outcome.unwrap_or(Err(Problem::BodyTimeout))
+    let outcome = tokio::time::timeout(within, whole(&mut body)).await.unwrap_or(Err(Problem::BodyTimeout));
+    if outcome == Err(Problem::TooLarge) {
+        // Over in time or not, what is said is 413.
+        let _ = tokio::time::timeout(BODY_DRAIN_TIMEOUT, drain(&mut body)).await;
+    }
+    outcome
 }
 
 async fn whole(body: &mut Body) -> Result<Bytes, Problem> {
-    match Limited::new(&mut *body, BODY_MAX_BYTES).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) => {
-            let problem = read_problem(error.as_ref());
-            if problem == Problem::TooLarge {
-                drain(body).await;
-            }
-            Err(problem)
-        }
-    }
+    let collected = Limited::new(body, BODY_MAX_BYTES).collect().await;
+    collected.map(|collected| collected.to_bytes()).map_err(|error| read_problem(error.as_ref()))
 }
 
 /// Reads on and keeps nothing: a client that is still sending when the connection is closed sees a reset in place of the 413.

@@ -6,6 +6,8 @@ use std::time::Duration;
 pub const BODY_MAX_BYTES: usize = 1 << 20;
 /// How much of a body beyond that is read and thrown away before the 413 is sent.
 pub const BODY_DRAIN_MAX_BYTES: usize = 8 << 20;
+/// How long a body that is too large is read on before the 413.
+pub const BODY_DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a client may take to send its body; longer is 408.
 pub const BODY_READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// Fields of one JSON object that are read. A body of 1 MiB could hold a hundred thousand, each costing memory.
