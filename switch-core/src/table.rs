@@ -130,9 +130,9 @@ impl Table {
         let rested = slot.touched_at.plus_ms(RESIDENCY_MIN_MS) <= now;
         slot.occupied
             && rested
-            && !slot.transaction.is_open()
             && slot.last_sequence <= durable_sequence
             && slot.waiters == Chain::EMPTY
+            && !slot.transaction.is_open()
     }
 
     fn remove(&mut self, at: u32, tails: &mut Tails) {
