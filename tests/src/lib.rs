@@ -18,6 +18,7 @@ pub mod patience;
 pub mod payment;
 pub mod process;
 pub mod switch;
+pub mod wire;
 
 pub use books::Books;
 pub use client::Client;

@@ -44,6 +44,8 @@ pub struct Options {
     pub shards: u16,
     /// Free bytes of the disk below which new requests are refused; none for 16 MiB.
     pub free_bytes_min: Option<u64>,
+    /// The SQL home; none for SQLite in the data folder.
+    pub database: Option<String>,
     /// Where the data is; none takes a folder that goes with the test.
     pub data: Option<PathBuf>,
 }
@@ -138,6 +140,9 @@ impl Switch {
         command.arg("--config").arg(self.folder.join("switchyard.toml")).arg("--data").arg(self.data());
         if self.options.host.is_some() {
             command.arg("--no-sandbox");
+        }
+        if let Some(database) = &self.options.database {
+            command.args(["--database", database]);
         }
         if let Some(log) = self.options.log {
             command.env("SWITCHYARD_LOG", log);

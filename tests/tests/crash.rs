@@ -93,6 +93,10 @@ fn nothing_is_lost_or_done_twice_over_kills_of_the_switch_at_any_moment() {
             host.kill9();
             host.start_again();
         }
+        if cycle % 3 == 1 {
+            // Into the recovery, wherever it stands.
+            switch.start_and_kill9(Duration::from_millis(dice.between(1, 250)));
+        }
         switch.start_again();
         load.moved(switch.http());
     }
@@ -145,6 +149,24 @@ fn a_switch_that_stood_still_beyond_the_time_out_agrees_with_its_host() {
     let answers = load.stop();
     assert_all_answered(&answers);
     let books = reconcile(&switch.journal(), host.control, DRAINED);
+    assert_one_transaction_per_key(&books, &answers);
+    assert_answers_last(&switch.client(), &answers);
+}
+
+#[test]
+fn a_sandbox_that_dies_with_its_switch_agrees_with_it_afterwards() {
+    let mut dice = Dice::announced("a_sandbox_that_dies_with_its_switch");
+    let mut switch = Switch::sandboxed();
+    let load = Load::start(&switch.client(), WORKERS, &mut dice);
+    for _ in 0..4 {
+        std::thread::sleep(Duration::from_millis(dice.between(50, 500)));
+        switch.kill9();
+        switch.start_again();
+        load.moved(switch.http());
+    }
+    let answers = load.stop();
+    assert_all_answered(&answers);
+    let books = reconcile(&switch.journal(), switch.control(), DRAINED);
     assert_one_transaction_per_key(&books, &answers);
     assert_answers_last(&switch.client(), &answers);
 }

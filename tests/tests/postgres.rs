@@ -1,0 +1,79 @@
+//! PostgreSQL as the SQL home: the same promises, and a database that goes away and comes back. The server is named by
+//! `SWITCHYARD_TEST_POSTGRES`, as `test.sh` does; without it there is nothing to test here.
+
+use std::net::SocketAddr;
+use std::process::Command;
+use std::time::Duration;
+use tests::books::reconcile;
+use tests::client::{id, text};
+use tests::dice::Dice;
+use tests::load::Load;
+use tests::payment::{VISA, payment};
+use tests::wire::{Forwarder, Wire};
+use tests::{HostProcess, Options, Switch};
+
+const DRAINED: Duration = Duration::from_secs(20);
+
+/// A schema of its own on the server: its URL, and where the server is.
+fn schema(name: &str) -> Option<(String, SocketAddr)> {
+    let server = std::env::var("SWITCHYARD_TEST_POSTGRES").ok()?;
+    let statement = format!("DROP SCHEMA IF EXISTS {name} CASCADE; CREATE SCHEMA {name}");
+    let made = Command::new("psql").args(["-q", "-d", &server, "-c", &statement]).output().expect("psql runs");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let host = server.split(['@', '/']).find_map(|part| part.parse().ok()).expect("the server is an address and a port");
+    Some((format!("{server}?options=-c%20search_path%3D{name}"), host))
+}
+
+#[test]
+fn kills_under_load_lose_nothing() {
+    let Some((database, _)) = schema("tests_kills_under_load") else { return };
+    let mut dice = Dice::announced("kills_under_load");
+    let host = HostProcess::start();
+    let mut switch = Switch::start(Options { database: Some(database), ..Options::with_host(host.addr) });
+    let load = Load::start(&switch.client(), 4, &mut dice);
+    for _ in 0..4 {
+        std::thread::sleep(Duration::from_millis(dice.between(100, 600)));
+        switch.kill9();
+        switch.start_again();
+        load.moved(switch.http());
+    }
+    let answers = load.stop();
+    let books = reconcile(&switch.journal(), host.control, DRAINED);
+    let payments: Vec<_> = answers.iter().filter(|answer| answer.is_payment()).collect();
+    assert_eq!(books.transactions().count(), payments.len(), "one transaction for each key");
+    let client = switch.client();
+    for answer in payments {
+        let again = client.call("POST", &answer.path, &[("Idempotency-Key", &answer.key)], answer.body.as_bytes());
+        assert_eq!((again.text(), again.header("idempotent-replayed")), (answer.response.text(), Some("true")));
+    }
+    let batches = switch.operator().settle();
+    assert!(batches.iter().all(|batch| text(batch, "state") == "complete"), "{batches:?}");
+    switch.terminate();
+}
+
+#[test]
+fn payments_go_on_while_the_database_is_away_and_it_catches_up() {
+    let Some((database, server)) = schema("tests_database_is_away") else { return };
+    let wire = Forwarder::to(server);
+    let database = database.replace(&server.to_string(), &wire.addr.to_string());
+    let host = HostProcess::start();
+    let mut switch = Switch::start(Options { database: Some(database), ..Options::with_host(host.addr) });
+    let client = switch.client();
+    let before = client.sale(8_950, VISA);
+    assert_eq!(client.get(id(&before)), before);
+    wire.does(Wire::Cut);
+    let meanwhile: Vec<_> = (0..10).map(|number| client.sale(8_960 + number, VISA)).collect();
+    meanwhile.iter().for_each(|sale| assert_eq!(sale["response_code"], 100));
+    let again = client.pay_once("while-away", &payment("sale", 8_980, VISA));
+    assert_eq!(again.data()["response_code"], 100);
+    let path = format!("/api/transaction/{}", id(&before));
+    assert_eq!(client.call("GET", &path, &[], b"").refusal().0, 503, "what can't be read is said so");
+    wire.does(Wire::Whole);
+    tests::eventually(Duration::from_secs(20), || {
+        let shown = client.call("GET", &path, &[], b"");
+        if shown.status == 200 { Ok(()) } else { Err(shown.text()) }
+    });
+    meanwhile.iter().for_each(|sale| assert_eq!(&client.get(id(sale)), sale));
+    reconcile(&switch.journal(), host.control, DRAINED);
+    switch.terminate();
+}
