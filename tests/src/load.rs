@@ -14,6 +14,8 @@ use std::time::Duration;
 
 /// Between two tries of one request while nobody listens or the switch is at its limit.
 const RETRY_PAUSE: Duration = Duration::from_millis(20);
+/// Tries after which the switch counts as gone: no test keeps it away for so long.
+const TRIES_MAX: u32 = 2_000;
 
 /// An operation and the answer to it.
 #[derive(Debug, Clone)]
@@ -42,13 +44,15 @@ impl Answered {
 pub struct Load {
     address: Arc<Mutex<SocketAddr>>,
     stop: Arc<AtomicBool>,
+    abandoned: Arc<AtomicBool>,
     workers: Vec<JoinHandle<Vec<Answered>>>,
 }
 
 impl Load {
     /// Starts so many merchants' clients, all with this client's key.
     pub fn start(client: &Client, workers: usize, dice: &mut Dice) -> Load {
-        let (address, stop) = (Arc::new(Mutex::new(client.address)), Arc::new(AtomicBool::new(false)));
+        let address = Arc::new(Mutex::new(client.address));
+        let (stop, abandoned) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let workers = (0..workers).map(|number| {
             let worker = Worker {
                 name: format!("w{number}-{:x}", dice.draw() & 0xFFFF_FFFF),
@@ -56,6 +60,7 @@ impl Load {
                 client: client.clone(),
                 address: Arc::clone(&address),
                 stop: Arc::clone(&stop),
+                abandoned: Arc::clone(&abandoned),
                 connection: None,
                 sent: 0,
                 answered: Vec::new(),
@@ -63,7 +68,7 @@ impl Load {
             std::thread::spawn(move || worker.run())
         });
         let workers = workers.collect();
-        Load { address, stop, workers }
+        Load { address, stop, abandoned, workers }
     }
 
     /// Tells the clients where the switch is now.
@@ -80,9 +85,10 @@ impl Load {
 }
 
 impl Drop for Load {
-    /// A test that fails leaves no clients behind that ask for ever.
+    /// A test that fails leaves no clients behind that ask on.
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
+        self.abandoned.store(true, Ordering::Relaxed);
     }
 }
 
@@ -92,6 +98,7 @@ struct Worker {
     client: Client,
     address: Arc<Mutex<SocketAddr>>,
     stop: Arc<AtomicBool>,
+    abandoned: Arc<AtomicBool>,
     connection: Option<Connection>,
     sent: u64,
     answered: Vec<Answered>,
@@ -125,7 +132,7 @@ impl Worker {
         (response.status == 200).then(|| response.data())
     }
 
-    /// Asks under a key of its own until there is an answer. None when the load was stopped before.
+    /// Asks under a key of its own until there is an answer. None when the test has failed.
     fn ask(&mut self, path: String, body: &Value) -> Option<Response> {
         self.sent += 1;
         let (key, body) = (format!("{}-{}", self.name, self.sent), body.to_string());
@@ -138,10 +145,10 @@ impl Worker {
                 }
                 Some(_) | None => tries += 1,
             }
-            if tries > 2_000 {
-                // More than a minute without an answer: whoever stops the load will miss it.
+            if self.abandoned.load(Ordering::Relaxed) {
                 return None;
             }
+            assert!(tries < TRIES_MAX, "no answer to {key} at {path} in {tries} tries");
             std::thread::sleep(RETRY_PAUSE);
         }
     }

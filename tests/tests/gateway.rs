@@ -360,7 +360,7 @@ fn an_expired_card_is_declined_here_and_the_host_never_sees_it() {
 
 #[test]
 fn the_same_payment_within_the_window_is_a_duplicate_that_names_the_first() {
-    let switch = Switch::start(Options { duplicate_window_s: 60, ..Options::default() });
+    let mut switch = Switch::start(Options { duplicate_window_s: 60, ..Options::default() });
     let client = switch.client();
     let first = client.sale(1801, VISA);
     let second = client.sale(1801, VISA);
@@ -376,6 +376,10 @@ fn the_same_payment_within_the_window_is_a_duplicate_that_names_the_first() {
     assert_eq!(client.sale(1803, payment::DECLINED)["response_code"], 201, "a declined payment has no duplicates");
     let sales = switch.control().ledger().iter().filter(|entry| (entry.kind.as_str(), entry.amount) == ("sale", 1801)).count();
     assert_eq!(sales, 3, "the first, the allowed one, and the other card's");
+    switch.kill9();
+    switch.start_again();
+    let after = switch.client().sale(1802, VISA);
+    assert_eq!(after["response_code"], 301, "the window outlasts a restart");
 }
 
 #[test]

@@ -77,3 +77,34 @@ fn payments_go_on_while_the_database_is_away_and_it_catches_up() {
     reconcile(&switch.journal(), host.control, DRAINED);
     switch.terminate();
 }
+
+#[test]
+fn a_database_whose_wire_is_cut_in_the_midst_of_commits_takes_each_record_once() {
+    let Some((database, server)) = schema("tests_wire_is_cut") else { return };
+    let mut dice = Dice::announced("a_database_whose_wire_is_cut");
+    let wire = Forwarder::to(server);
+    let database = database.replace(&server.to_string(), &wire.addr.to_string());
+    let host = HostProcess::start();
+    let switch = Switch::start(Options { database: Some(database), ..Options::with_host(host.addr) });
+    let load = Load::start(&switch.client(), 4, &mut dice);
+    for _ in 0..8 {
+        std::thread::sleep(Duration::from_millis(dice.between(20, 300)));
+        wire.does(Wire::CutsMidway);
+        std::thread::sleep(Duration::from_millis(dice.between(10, 60)));
+        wire.does(Wire::Whole);
+    }
+    let answers = load.stop();
+    let books = reconcile(&switch.journal(), host.control, DRAINED);
+    let client = switch.client();
+    tests::eventually(Duration::from_secs(20), || {
+        let ready = client.stranger("GET", "/readyz", &[], b"").json();
+        if ready["data"]["projection"]["behind"] == 0 { Ok(()) } else { Err(ready.to_string()) }
+    });
+    for transaction in books.transactions() {
+        let shown = client.get(&transaction.id.to_string());
+        let ours = (transaction.status().word(), transaction.amount_captured.get(), transaction.updated_at().to_string());
+        let theirs = (text(&shown, "status"), shown["amount_captured"].as_u64(), text(&shown, "updated_at"));
+        assert_eq!((theirs.0, theirs.1, theirs.2), (ours.0, Some(ours.1), ours.2.as_str()), "{shown}");
+    }
+    assert!(books.transactions().count() >= 50, "only {} answers", answers.len());
+}
