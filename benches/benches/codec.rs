@@ -5,42 +5,9 @@
 
 use std::hint::black_box;
 
+use benches::authorization::{encode, peer_message, peer_table};
 use criterion::{Criterion, criterion_group, criterion_main};
-use iso8583_rs::iso8583::iso_spec::{self, IsoMsg, Spec as PeerSpec};
-use protocol::iso8583::{BCD_1987, EBCDIC_1987, EncodeError, Encoder, Message, Mti, Spec, TSYS};
-
-const PEER_TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/peer_0100.yaml");
-
-const FIELDS: [(u8, &str); 20] = [
-    (2, "4012000098765439"),
-    (3, "000000"),
-    (4, "000000001112"),
-    (7, "1121013042"),
-    (11, "000007"),
-    (12, "203042"),
-    (13, "1120"),
-    (14, "2812"),
-    (18, "5999"),
-    (22, "012"),
-    (25, "59"),
-    (32, "400552"),
-    (35, "4012000098765439=2812"),
-    (37, "632501000007"),
-    (41, "TERM0001"),
-    (42, "MERCHANT-000042"),
-    (43, "SWITCHYARD TEST STORE  ATLANTA      GAUS"),
-    (48, "0102030405"),
-    (49, "840"),
-    (60, "TAX00000100"),
-];
-
-fn encode(spec: &'static Spec, out: &mut Vec<u8>) -> Result<usize, EncodeError> {
-    let mut message = Encoder::begin(spec, Mti::AUTHORIZATION_REQUEST, out)?;
-    for (number, text) in black_box(&FIELDS) {
-        message.text(*number, text)?;
-    }
-    message.finish()
-}
+use protocol::iso8583::{BCD_1987, EBCDIC_1987, EncodeError, Encoder, Message, Mti, TSYS};
 
 /// The same message with the amount and the STAN as numbers, field by field as a connector writes it.
 fn encode_as_connector(out: &mut Vec<u8>, amount: u64, stan: u64) -> Result<usize, EncodeError> {
@@ -54,22 +21,6 @@ fn encode_as_connector(out: &mut Vec<u8>, amount: u64, stan: u64) -> Result<usiz
     message.text(43, black_box("SWITCHYARD TEST STORE  ATLANTA      GAUS"))?.text(48, black_box("0102030405"))?;
     message.text(49, black_box("840"))?.text(60, black_box("TAX00000100"))?;
     message.finish()
-}
-
-fn peer_table() -> &'static PeerSpec {
-    // SAFETY: no other thread runs yet that could read the environment; the crate reads it once, in `spec`.
-    unsafe { std::env::set_var("SPEC_FILE", PEER_TABLE) };
-    iso_spec::spec("")
-}
-
-fn peer_message(spec: &'static PeerSpec) -> IsoMsg {
-    let segment = spec.get_message_from_header("0100").expect("the table has 0100");
-    let mut message = iso_spec::new_msg(spec, segment);
-    message.set("message_type", "0100").expect("the table has the message type");
-    for (number, text) in black_box(&FIELDS) {
-        message.set_on(u32::from(*number), text).expect("the table has the field");
-    }
-    message
 }
 
 fn codec(criterion: &mut Criterion) {
@@ -121,5 +72,5 @@ fn codec(criterion: &mut Criterion) {
     parsing.finish();
 }
 
-criterion_group!(benches, codec);
-criterion_main!(benches);
+criterion_group!(codecs, codec);
+criterion_main!(codecs);

@@ -11,36 +11,15 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
+use benches::records::{RECORD_BYTES, Records, batch};
 use criterion::{BenchmarkId, Criterion, Throughput};
-use persistence::journal::{Batch, Journal, Log, LogOptions, OsDisk, Refused, WriterOptions, verify};
+use persistence::journal::{Journal, Log, LogOptions, OsDisk, Refused, WriterOptions, verify};
 use protocol::frame::Durable;
 
-const RECORD_BYTES: usize = 512;
 const BLOCK_BYTES: usize = 4096;
 const RAW_BYTES: u64 = 64 * 1024 * 1024;
 /// `O_DIRECT | O_DSYNC` on Linux (x86-64 and aarch64 differ in `O_DIRECT`).
 const DIRECT_SYNC: i32 = if cfg!(target_arch = "aarch64") { 0o200_000 } else { 0o40_000 } | 0o10_000;
-
-struct Records {
-    bytes: Vec<u8>,
-    count: u32,
-}
-
-impl Batch for Records {
-    fn records(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    fn record_count(&self) -> u32 {
-        self.count
-    }
-}
-
-fn batch(count: u32) -> Records {
-    let mut record = [0x5A; RECORD_BYTES];
-    record[..4].copy_from_slice(&(RECORD_BYTES as u32).to_le_bytes());
-    Records { bytes: record.repeat(count as usize), count }
-}
 
 fn folder() -> tempfile::TempDir {
     let base = std::env::var_os("JOURNAL_BENCH_DIR").map_or_else(|| PathBuf::from("."), PathBuf::from);

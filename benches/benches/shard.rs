@@ -1,124 +1,8 @@
-//! A payment through a shard, on one core, without I/O: command, intent record, request released, answer, outcome record, reply
-//! released, buffers given back. One element is one payment: two inputs, two records.
-//!
-//! In it: idempotency key (20 s window), duplicate window (10 s), a tail of 400 bytes, settlement totals, timers set, cancelled
-//! and fired, transactions leaving memory. Left out: journal (a token stands for durability), links, rules and routing tables.
-//! Virtual time runs at 20,000 payments a second, so that tables are as full as they would be.
+//! A payment through a shard, on one core: see [`benches::payments`] for what is in it and what is not.
 
-use std::hint::black_box;
-
+use benches::payments::{Stream, TURN_PAYMENTS};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use protocol::calendar::Micros;
-use protocol::command::Command;
-use protocol::frame::Durable;
-use protocol::id::{Xid, mix};
-use protocol::tail::{self, Tail};
 use protocol::words::Verb;
-use switch_core::input::{Answer, Input, MerchantTerms, ProcessorTerms, Sent, Token, Verdict};
-use switch_core::limits::Limits;
-use switch_core::output::Output;
-use switch_core::{Shard, ShardOptions};
-
-/// Payments of one turn: what a busy shard takes between two writes of the journal.
-const TURN_PAYMENTS: u64 = 256;
-const MICROS_PER_PAYMENT: i64 = 50;
-const MERCHANTS: u32 = 64;
-/// Payments before anything is measured: the tables are in their steady state.
-const WARM_UP_TURNS: u32 = 3_000;
-
-struct Stream {
-    shard: Shard,
-    verb: Verb,
-    tail: Vec<u8>,
-    count: u64,
-    last_lsn: u64,
-    now: Micros,
-    sent: Vec<Sent>,
-}
-
-impl Stream {
-    fn new(verb: Verb) -> Stream {
-        let now = Micros(1_795_000_000_000_000);
-        let mut shard = Shard::new(ShardOptions { index: 0, count: 1, limits: Limits::default() });
-        let (timeout_ms, reversal_retry_ms, reversal_retry_max_ms) = (30_000, 1_000, 60_000);
-        let processor = ProcessorTerms { index: 1, enabled: true, timeout_ms, reversal_retry_ms, reversal_retry_max_ms };
-        shard.accept(now, Input::Processor(processor));
-        for number in 0..MERCHANTS {
-            let terms = MerchantTerms { id: merchant(number), active: true, duplicate_window_s: 10, card_processor: 1 };
-            shard.accept(now, Input::Merchant(terms));
-        }
-        let mut tail = Vec::new();
-        tail::push(&mut tail, tail::tag::SEALED_CARD, &[7; 96]);
-        tail::push(&mut tail, tail::tag::ORDER_ID, b"someOrderID");
-        tail::push(&mut tail, tail::tag::BILLING, &[b'x'; 280]);
-        let mut stream = Stream { shard, verb, tail, count: 0, last_lsn: 0, now, sent: Vec::new() };
-        for _ in 0..WARM_UP_TURNS {
-            stream.turn();
-        }
-        stream
-    }
-
-    /// [`TURN_PAYMENTS`] commands become durable and are sent; their answers become durable and are told.
-    fn turn(&mut self) {
-        for _ in 0..TURN_PAYMENTS {
-            self.command();
-        }
-        assert_eq!(self.release(), 0);
-        let sent = std::mem::take(&mut self.sent);
-        assert_eq!(sent.len() as u64, TURN_PAYMENTS, "nothing is refused");
-        for sent in &sent {
-            self.shard.accept(self.now, Input::Answer(approval(*sent)));
-        }
-        assert_eq!(self.release(), TURN_PAYMENTS);
-        self.sent = sent;
-        self.sent.clear();
-    }
-
-    fn command(&mut self) {
-        self.count += 1;
-        self.now.0 += MICROS_PER_PAYMENT;
-        let mut command = Command::new(self.verb);
-        command.id = Xid::from_parts((self.now.0 / 1_000_000) as u32, [1; 5], self.count as u32 * Xid::STRIDE);
-        command.merchant = merchant(self.count as u32 % MERCHANTS);
-        command.amount = (100 + self.count % 10_000).into();
-        command.currency = 840.into();
-        command.fingerprint[..8].copy_from_slice(&mix(self.count).to_le_bytes());
-        command.key_hash[..8].copy_from_slice(&mix(!self.count).to_le_bytes());
-        command.request_hash = command.fingerprint;
-        command.key_window_s = 20.into();
-        let (token, tail) = (Token(self.count), Tail::trusted(&self.tail));
-        self.shard.accept(self.now, Input::Command { token, command: &command, tail });
-    }
-
-    /// Lets out what is decided; collects what is sent and counts the replies.
-    fn release(&mut self) -> u64 {
-        let mut replies = 0;
-        while let Some(effects) = self.shard.take_effects() {
-            let first = self.last_lsn + 1;
-            self.last_lsn += u64::from(effects.record_count());
-            black_box(effects.records());
-            let released = effects.release(Durable::after_sync(first, self.last_lsn));
-            for output in released.outputs() {
-                match black_box(output) {
-                    Output::Send(request) => self.sent.push(request.sent),
-                    Output::Reply(..) => replies += 1,
-                    Output::BatchMoved(_) => {}
-                }
-            }
-            self.shard.recycle(released);
-        }
-        replies
-    }
-}
-
-fn merchant(number: u32) -> Xid {
-    Xid::from_parts(1_700_000_000, [9; 5], number * Xid::STRIDE)
-}
-
-fn approval(sent: Sent) -> Answer {
-    let (verdict, processor_code) = (Verdict::Approved, *b"00");
-    Answer { sent, verdict, processor_code, auth_code: *b"TAS731", text: *b"APPROVAL TAS731 ", avs: b'Y', cvv: b'M' }
-}
 
 fn shard(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("shard, command and answer");
@@ -130,5 +14,5 @@ fn shard(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, shard);
-criterion_main!(benches);
+criterion_group!(shards, shard);
+criterion_main!(shards);

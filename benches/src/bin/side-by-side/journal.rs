@@ -2,39 +2,18 @@
 
 use crate::Effort;
 use crate::table::{Row, median};
-use persistence::journal::{Batch, Journal, Log, LogOptions, OsDisk, Refused, WriterOptions};
+use benches::records::{RECORD_BYTES, Records, batch};
+use persistence::journal::{Journal, Log, LogOptions, OsDisk, Refused, WriterOptions};
 use protocol::frame::Durable;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-const RECORD_BYTES: usize = 512;
 const BLOCK_BYTES: usize = 4096;
 const RAW_BYTES: u64 = 64 * 1024 * 1024;
 /// Groups under way at once: one is written while the next is filled.
 const GROUPS_UNDER_WAY: usize = 4;
-
-struct Records {
-    bytes: Vec<u8>,
-    count: u32,
-}
-
-impl Batch for Records {
-    fn records(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    fn record_count(&self) -> u32 {
-        self.count
-    }
-}
-
-fn group(count: u32) -> Records {
-    let mut record = [0x5A; RECORD_BYTES];
-    record[..4].copy_from_slice(&(RECORD_BYTES as u32).to_le_bytes());
-    Records { bytes: record.repeat(count as usize), count }
-}
 
 /// A folder on the disk that the switch would use: below the current one, not on a tmpfs.
 fn folder() -> anyhow::Result<tempfile::TempDir> {
@@ -62,7 +41,7 @@ impl Ours {
         };
         let writer = WriterOptions { group_bytes: count as usize * RECORD_BYTES, ..WriterOptions::default() };
         let journal = Journal::start(log, writer, sink)?;
-        let spare = (0..GROUPS_UNDER_WAY).map(|_| group(count)).collect();
+        let spare = (0..GROUPS_UNDER_WAY).map(|_| batch(count)).collect();
         Ok(Ours { journal, back, spare, _folder: folder })
     }
 
@@ -101,7 +80,7 @@ impl Raw {
         std::fs::write(&path, vec![0; RAW_BYTES as usize])?;
         let file = OpenOptions::new().read(true).write(true).open(path)?;
         file.sync_all()?;
-        Ok(Raw { file, bytes: group(count).bytes, offset: 0, _folder: folder })
+        Ok(Raw { file, bytes: batch(count).bytes, offset: 0, _folder: folder })
     }
 
     fn run(&mut self, effort: Duration, count: u32) -> anyhow::Result<f64> {

@@ -42,10 +42,9 @@ fn main() -> anyhow::Result<()> {
 }
 
 fn measure(effort: Effort) -> anyhow::Result<()> {
-    // Before any thread runs: the peer reads its environment once.
-    codec::name_peer_table();
-    let mut rows = vec![shard::apply(effort)];
-    rows.extend(codec::both_ways(effort)?);
+    // First, while no other thread runs: the peer reads the environment.
+    let mut rows = codec::both_ways(effort)?;
+    rows.push(shard::apply(effort));
     rows.extend(journal::appends(effort)?);
     rows.extend(rest::sale_beside_echo(effort)?);
     print!("{}", table::render(&rows));

@@ -1,0 +1,5 @@
+//! What the criterion benches and the side-by-side table measure alike: one message, one kind of payment, one kind of record.
+
+pub mod authorization;
+pub mod payments;
+pub mod records;
