@@ -128,13 +128,13 @@ fn measure_sealing(folder: &std::path::Path) -> Result<(), PersistenceError> {
     Ok(())
 }
 
-/// CPU seconds that this process has used, all threads; 0 where the system does not say.
-fn cpu_seconds() -> f64 {
-    /// What Linux counts in, on every architecture that it tells programs of.
-    const TICKS_PER_SECOND: f64 = 100.0;
+/// CPU time that this process has used, all threads, milliseconds; 0 where the system does not say.
+fn cpu_ms() -> u64 {
+    /// Linux counts in hundredths of a second, on every architecture that it tells programs of.
+    const TICK_MS: u64 = 10;
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let behind_name = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
-    behind_name.split(' ').skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / TICKS_PER_SECOND
+    behind_name.split(' ').skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum::<u64>() * TICK_MS
 }
 
 async fn measure_applying(
@@ -143,7 +143,7 @@ async fn measure_applying(
     records_per_commit: u64,
 ) -> Result<(), PersistenceError> {
     let records = u64::from(source.count) * 2;
-    let cpu = cpu_seconds();
+    let cpu = cpu_ms();
     for part in 1..=4 {
         let (started, before) = (Instant::now(), projection.applied_lsn());
         while projection.applied_lsn() < records * part / 4 {
@@ -154,7 +154,7 @@ async fn measure_applying(
         let rate = u128::from(applied - before) * 1_000_000 / started.elapsed().as_micros().max(1);
         println!("applied {applied:>9} records, the last quarter at {rate:>7} records/s");
     }
-    println!("CPU {:.2} s per 100,000 sales", (cpu_seconds() - cpu) * 100_000.0 / f64::from(source.count));
+    println!("CPU {} ms per 100,000 sales", (cpu_ms() - cpu) * 100_000 / u64::from(source.count));
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! How far the projection has come, for those who must read their own writes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
@@ -13,15 +13,14 @@ pub struct AppliedWatch {
     demand: Arc<Demand>,
 }
 
-/// Who waits: the follower gathers records for a while before it commits them, but not while somebody waits for them.
+/// What is waited for: the follower gathers records for a while before it commits them, but not while somebody waits for
+/// one of them.
 #[derive(Debug, Default)]
 pub(super) struct Demand {
-    waiters: AtomicU32,
-    arrived: Notify,
+    /// The highest LSN that anybody has waited for. It never falls: once it is applied it asks for nothing.
+    wanted: AtomicU64,
+    raised: Notify,
 }
-
-/// Counts a waiter for as long as it waits, also when its future is dropped.
-struct Waiting<'a>(&'a Demand);
 
 impl AppliedWatch {
     pub(super) fn new(lsn: watch::Receiver<u64>, demand: Arc<Demand>) -> AppliedWatch {
@@ -39,7 +38,7 @@ impl AppliedWatch {
         if self.lsn() >= lsn {
             return true;
         }
-        let _waiting = self.demand.wait();
+        self.demand.raise(lsn);
         let mut mark = self.lsn.clone();
         let reached = tokio::time::timeout(timeout, mark.wait_for(|applied| *applied >= lsn)).await;
         matches!(reached, Ok(Ok(_)))
@@ -47,24 +46,18 @@ impl AppliedWatch {
 }
 
 impl Demand {
-    fn wait(&self) -> Waiting<'_> {
-        self.waiters.fetch_add(1, Ordering::SeqCst);
-        self.arrived.notify_one();
-        Waiting(self)
+    pub(super) fn raise(&self, lsn: u64) {
+        self.wanted.fetch_max(lsn, Ordering::SeqCst);
+        self.raised.notify_one();
     }
 
-    /// Returns after `longest`, or as soon as somebody waits.
-    pub(super) async fn linger(&self, longest: Duration) {
-        if self.waiters.load(Ordering::SeqCst) > 0 {
-            return;
-        }
-        // The permit may be of a waiter who is gone: gathering is cut short once, nothing worse.
-        let _ = tokio::time::timeout(longest, self.arrived.notified()).await;
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.waiters.fetch_sub(1, Ordering::SeqCst);
+    /// Returns after `longest`, or as soon as somebody waits for a record behind `applied`.
+    pub(super) async fn linger(&self, applied: u64, longest: Duration) {
+        let demanded = async {
+            while self.wanted.load(Ordering::SeqCst) <= applied {
+                self.raised.notified().await;
+            }
+        };
+        let _ = tokio::time::timeout(longest, demanded).await;
     }
 }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::mem;
 
 use protocol::batch::Batch;
 use protocol::calendar::Micros;
 use protocol::id::Xid;
-use protocol::record::{Body, Record, operation_verb};
+use protocol::record::{Body, Kind, Record, operation_verb};
 use protocol::tail::Tail;
 use protocol::transaction::Transaction;
 use protocol::words::Verb;
@@ -14,12 +15,11 @@ use zerocopy::{FromBytes, IntoBytes};
 
 use crate::error::PersistenceError;
 
-/// One version of a transaction, as it goes to the history.
+/// One version of a transaction.
 #[derive(Debug)]
 pub(super) struct Version {
     pub lsn: u64,
-    pub kind: u8,
-    pub at: Micros,
+    pub kind: Kind,
     /// The fixed part and the tail.
     pub body: Vec<u8>,
 }
@@ -29,6 +29,21 @@ impl Version {
         let (transaction, tail) = Transaction::ref_from_prefix(&self.body).expect("it was parsed when it was taken in");
         (transaction, Tail::trusted(tail))
     }
+
+    /// Whether it is kept once a newer one has come. Intents are not, and they are nearly half of all versions: they answer
+    /// nobody, and what they say (what was sent, when, by which numbers) stands in the exchange of the outcome behind them.
+    /// The journal has them all.
+    pub(super) fn is_kept(&self) -> bool {
+        !matches!(self.kind, Kind::Intent | Kind::StepIntent)
+    }
+}
+
+/// The newest version of a transaction.
+#[derive(Debug)]
+pub(super) struct Newest {
+    pub version: Version,
+    /// The table has an older one: the first of these records was not the transaction's first.
+    pub is_stored_before: bool,
 }
 
 /// What is known of one use of an idempotency key.
@@ -68,10 +83,10 @@ pub(super) struct Changes {
     pub record_count: usize,
     /// When the newest record was decided.
     pub newest_at: Micros,
-    /// Every version, by LSN.
-    pub versions: Vec<Version>,
-    /// Where in `versions` the newest of each transaction is, by id.
-    pub newest: BTreeMap<Xid, usize>,
+    /// The newest version of each transaction, by id.
+    pub newest: BTreeMap<Xid, Newest>,
+    /// Versions that a newer one among these records follows, as far as they are kept; by LSN.
+    pub superseded: Vec<Version>,
     /// Uses of idempotency keys, by expiry and hash.
     pub keys: BTreeMap<(Micros, [u8; 16]), IdempotencyKey>,
     /// The newest version of each batch with its LSN, by id.
@@ -101,9 +116,18 @@ impl Changes {
                 Entry::Occupied(mut entry) => drop(entry.insert(entry.get().then(key))),
             }
         }
-        self.newest.insert(transaction.id, self.versions.len());
         let body = [transaction.as_bytes(), tail.bytes()].concat();
-        self.versions.push(Version { lsn, kind: record.header.kind, at: record.at(), body });
+        let version = Version { lsn, kind: record.kind, body };
+        match self.newest.entry(transaction.id) {
+            Entry::Vacant(entry) => {
+                let is_stored_before = transaction.version.get() > 1;
+                entry.insert(Newest { version, is_stored_before });
+            }
+            Entry::Occupied(mut entry) => {
+                let older = mem::replace(&mut entry.get_mut().version, version);
+                self.superseded.extend(older.is_kept().then_some(older));
+            }
+        }
     }
 }
 

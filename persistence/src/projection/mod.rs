@@ -33,13 +33,13 @@ use crate::sql::{BulkWriter, DatabaseUrl, Dialect, Fields, Purpose, connect, sig
 use changes::Changes;
 
 /// Records in one SQL transaction at most.
-const BATCH_RECORDS_MAX: usize = 2_000;
+const BATCH_RECORDS_MAX: usize = 4_096;
 /// Bytes of bodies in one SQL transaction, about: records can be 64 KiB each.
 const BATCH_BYTES_MAX: usize = 8 << 20;
 /// A key is kept this long after it has expired, microseconds of the journal's time: shards do not tick together.
 const KEY_GRACE_MICROS: i64 = 60_000_000;
 /// Keys that one purge removes at most: it must not hold the tables for long.
-const PURGE_KEYS_MAX: u64 = 5_000;
+const PURGE_KEYS_MAX: u64 = 8_192;
 
 // While records come, a purge must gain on them.
 const _: () = assert!(PURGE_KEYS_MAX > BATCH_RECORDS_MAX as u64);
@@ -75,8 +75,8 @@ impl Projection {
     async fn connect(url: &DatabaseUrl, journal: JournalId, empty: bool) -> Result<Projection, PersistenceError> {
         let mut connection = connect(url, Purpose::Projection).await?;
         let dialect = url.dialect();
-        let applied = adopt(&mut connection, dialect, &journal.to_string(), empty).await?;
-        Ok(Projection { connection, dialect, writer: BulkWriter::new(dialect), applied, newest_at: Micros::NONE })
+        let (applied, newest_at) = adopt(&mut connection, dialect, &journal.to_string(), empty).await?;
+        Ok(Projection { connection, dialect, writer: BulkWriter::new(dialect), applied, newest_at })
     }
 
     /// LSN of the last record whose effects are in the tables.
@@ -126,8 +126,10 @@ impl Projection {
     async fn apply(&mut self, changes: &Changes) -> Result<(), PersistenceError> {
         let begun = self.connection.begin_with(self.dialect.begin_write()).await;
         let mut transaction = begun.map_err(PersistenceError::sql("begin to apply records"))?;
-        let moved = sqlx::query("UPDATE projection SET applied_lsn = $1 WHERE one = 1 AND applied_lsn = $2")
+        let newest_at = self.newest_at.max(changes.newest_at);
+        let moved = sqlx::query("UPDATE projection SET applied_lsn = $1, newest_at = $2 WHERE one = 1 AND applied_lsn = $3")
             .bind(signed(changes.last_lsn))
+            .bind(newest_at.0)
             .bind(signed(self.applied))
             .execute(&mut *transaction)
             .await
@@ -138,11 +140,11 @@ impl Projection {
         tables::write(&mut transaction, &mut self.writer, changes).await?;
         transaction.commit().await.map_err(PersistenceError::sql("commit applied records"))?;
         self.applied = changes.last_lsn;
-        self.newest_at = self.newest_at.max(changes.newest_at);
+        self.newest_at = newest_at;
         Ok(())
     }
 
-    /// The moment of the newest record applied since this was opened; the journal's own time, no clock.
+    /// The latest moment that an applied record carries; the journal's own time, no clock.
     pub(crate) fn newest_at(&self) -> Micros {
         self.newest_at
     }
@@ -164,8 +166,14 @@ impl Projection {
     }
 }
 
-/// Reads the applied LSN, after making the row for this journal when there is none or `empty` asks for a fresh start.
-async fn adopt(connection: &mut AnyConnection, dialect: Dialect, journal: &str, empty: bool) -> Result<u64, PersistenceError> {
+/// Reads the applied LSN and the time of the newest record, after making the row for this journal when there is none or
+/// `empty` asks for a fresh start.
+async fn adopt(
+    connection: &mut AnyConnection,
+    dialect: Dialect,
+    journal: &str,
+    empty: bool,
+) -> Result<(u64, Micros), PersistenceError> {
     const OPERATION: &str = "open the projection";
     let begun = connection.begin_with(dialect.begin_write()).await;
     let mut transaction = begun.map_err(PersistenceError::sql(OPERATION))?;
@@ -175,15 +183,18 @@ async fn adopt(connection: &mut AnyConnection, dialect: Dialect, journal: &str, 
             sqlx::query(statement).execute(&mut *transaction).await.map_err(PersistenceError::sql("empty the projection"))?;
         }
     }
-    let insert = sqlx::query("INSERT INTO projection (one, applied_lsn, journal_id) VALUES (1, 0, $1) ON CONFLICT DO NOTHING");
-    insert.bind(journal).execute(&mut *transaction).await.map_err(PersistenceError::sql(OPERATION))?;
-    let select = sqlx::query("SELECT applied_lsn, journal_id FROM projection WHERE one = 1");
+    let insert = sqlx::query(
+        "INSERT INTO projection (one, applied_lsn, newest_at, journal_id) VALUES (1, 0, $1, $2) ON CONFLICT DO NOTHING",
+    );
+    insert.bind(Micros::NONE.0).bind(journal).execute(&mut *transaction).await.map_err(PersistenceError::sql(OPERATION))?;
+    let select = sqlx::query("SELECT applied_lsn, newest_at, journal_id FROM projection WHERE one = 1");
     let row = select.fetch_one(&mut *transaction).await.map_err(PersistenceError::sql(OPERATION))?;
     let fields = Fields::of(&row, "projection");
-    let (applied, stored) = (unsigned(fields.integer("applied_lsn")?), fields.text("journal_id")?);
+    let position = (unsigned(fields.integer("applied_lsn")?), fields.time("newest_at")?);
+    let stored = fields.text("journal_id")?;
     if stored != journal {
         return Err(PersistenceError::OtherJournal { stored, given: journal.to_owned() });
     }
     transaction.commit().await.map_err(PersistenceError::sql(OPERATION))?;
-    Ok(applied)
+    Ok(position)
 }

@@ -64,13 +64,13 @@ impl Queries {
         row.map_or(Ok(0), |row| Fields::of(&row, "projection").integer("applied_lsn").map(unsigned))
     }
 
-    /// When the newest applied version of a transaction was recorded; `None` in a new switch. A switch that starts must not live
-    /// that second again.
+    /// The latest moment at which an applied record, of whatever kind, was decided; `None` in a new switch. A switch that starts
+    /// must not live that second again.
     pub async fn newest_record_at(&self) -> Result<Option<Micros>, PersistenceError> {
-        let select = sqlx::query("SELECT recorded_at FROM versions ORDER BY lsn DESC LIMIT 1");
+        let select = sqlx::query("SELECT newest_at FROM projection WHERE one = 1 AND applied_lsn > 0");
         let row =
             select.fetch_optional(&self.database.pool).await.map_err(PersistenceError::sql("read the newest record's time"))?;
-        row.map(|row| Fields::of(&row, "versions").integer("recorded_at").map(Micros)).transpose()
+        row.map(|row| Fields::of(&row, "projection").time("newest_at")).transpose()
     }
 
     /// The newest version of a merchant's transaction. Another merchant's is as if it were not there.
@@ -86,17 +86,25 @@ impl Queries {
         row.map(|row| StoredTransaction::read(&row, "transactions")).transpose()
     }
 
-    /// One version of a transaction, exactly as it was: a repeated answer is rendered from it.
+    /// One version of a transaction, exactly as it was: a repeated answer is rendered from it. Intents are found only while
+    /// they are the newest: they never answered anybody.
     pub async fn version(&self, id: &Xid, version: u32) -> Result<Option<StoredTransaction>, PersistenceError> {
-        let select = sqlx::query("SELECT lsn, body FROM versions WHERE transaction_id = $1 AND version = $2");
+        let select = sqlx::query(
+            "SELECT lsn, body FROM transactions WHERE id = $1 AND version = $2 \
+             UNION ALL SELECT lsn, body FROM versions WHERE transaction_id = $1 AND version = $2",
+        );
         let select = select.bind(&id.0[..]).bind(i64::from(version));
         let row = select.fetch_optional(&self.database.pool).await.map_err(PersistenceError::sql("read a version"))?;
         row.map(|row| StoredTransaction::read(&row, "versions")).transpose()
     }
 
-    /// Every version of a transaction, oldest first: its story.
+    /// Every version of a transaction, oldest first: its story. Of the intents only one that is still the newest.
     pub async fn versions(&self, id: &Xid) -> Result<Vec<StoredTransaction>, PersistenceError> {
-        let select = sqlx::query("SELECT lsn, body FROM versions WHERE transaction_id = $1 ORDER BY version").bind(&id.0[..]);
+        let select = sqlx::query(
+            "SELECT lsn, body FROM versions WHERE transaction_id = $1 \
+             UNION ALL SELECT lsn, body FROM transactions WHERE id = $1 ORDER BY lsn",
+        );
+        let select = select.bind(&id.0[..]);
         let rows = select.fetch_all(&self.database.pool).await.map_err(PersistenceError::sql("read a transaction's versions"))?;
         rows.iter().map(|row| StoredTransaction::read(row, "versions")).collect()
     }

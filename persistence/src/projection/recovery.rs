@@ -194,7 +194,7 @@ async fn member_totals(snapshot: &mut AnyConnection) -> Result<HashMap<Xid, Memb
     // A sum of BIGINT is NUMERIC in PostgreSQL; ours fit 64 bits by far.
     let select = sqlx::query(
         "SELECT batch, verb, COUNT(*) AS members, CAST(SUM(batch_share) AS BIGINT) AS amount FROM transactions \
-         WHERE batch_share IS NOT NULL GROUP BY batch, verb",
+         WHERE batch IN (SELECT id FROM batches WHERE state <> 5) AND batch_share IS NOT NULL GROUP BY batch, verb",
     );
     let rows = select.fetch_all(&mut *snapshot).await.map_err(PersistenceError::sql(OPERATION))?;
     let mut totals: HashMap<Xid, MemberTotals> = HashMap::new();

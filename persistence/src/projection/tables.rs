@@ -1,6 +1,8 @@
-//! How changes become rows: columns, values, and what happens to a row that is already there.
+//! How changes become rows: statements, values, and what happens to a row that is already there.
 
 use protocol::batch::Batch;
+use protocol::id::Xid;
+use protocol::record::Kind;
 use protocol::transaction::Transaction;
 use protocol::words::{ExchangeState, ReversalState, Status};
 use sqlx::AnyConnection;
@@ -11,105 +13,74 @@ use zerocopy::IntoBytes;
 
 use super::changes::{Changes, IdempotencyKey, Version};
 use crate::error::PersistenceError;
-use crate::sql::{BulkWriter, Table, id_or_null, signed, text_or_null, time_or_null};
+use crate::sql::{BulkStatement, BulkWriter, id_or_null, signed, text_or_null, time_or_null};
+
+/// Versions that this SQL transaction brings and supersedes. One is written once: a second one under its LSN is an error.
+static VERSIONS: BulkStatement =
+    BulkStatement::new("write versions", "INSERT INTO versions (transaction_id, lsn, version, kind, body) VALUES", 5, "");
+
+/// Versions that were the newest until now. The numbers are the intents': what `Version::is_kept` says.
+static SUPERSEDED: BulkStatement = BulkStatement::new(
+    "keep superseded versions",
+    "INSERT INTO versions (transaction_id, lsn, version, kind, body) \
+     SELECT id, lsn, version, kind, body FROM transactions WHERE kind NOT IN (1, 3) AND id IN (",
+    1,
+    ")",
+);
+const _: () = assert!(Kind::Intent as u8 == 1 && Kind::StepIntent as u8 == 3);
 
 /// What a transaction never changes (merchant, parent, type, birth) is left alone, and its indexes with it.
-static TRANSACTIONS: Table = Table {
-    name: "transactions",
-    columns: &[
-        "id",
-        "merchant",
-        "parent",
-        "verb",
-        "status",
-        "version",
-        "lsn",
-        "response_code",
-        "amount",
-        "amount_authorized",
-        "amount_captured",
-        "amount_settled",
-        "amount_refunded",
-        "currency",
-        "processor",
-        "batch",
-        "batch_share",
-        "is_open",
-        "created_at",
-        "updated_at",
-        "captured_at",
-        "settled_at",
-        "order_id",
-        "first_six",
-        "last_four",
-        "rrn",
-        "body",
-    ],
-    on_conflict: "ON CONFLICT (id) DO UPDATE SET status = excluded.status, version = excluded.version, lsn = excluded.lsn, \
-         response_code = excluded.response_code, amount = excluded.amount, \
-         amount_authorized = excluded.amount_authorized, amount_captured = excluded.amount_captured, \
-         amount_settled = excluded.amount_settled, amount_refunded = excluded.amount_refunded, \
-         currency = excluded.currency, processor = excluded.processor, batch = excluded.batch, \
-         batch_share = excluded.batch_share, is_open = excluded.is_open, updated_at = excluded.updated_at, \
-         captured_at = excluded.captured_at, settled_at = excluded.settled_at, order_id = excluded.order_id, \
-         rrn = excluded.rrn, body = excluded.body",
-    operation: "write transactions",
-};
-
-/// A version is written once; a second one under the same LSN is an error, not an update.
-static VERSIONS: Table = Table {
-    name: "versions",
-    columns: &["lsn", "transaction_id", "version", "kind", "recorded_at", "body"],
-    on_conflict: "",
-    operation: "write versions",
-};
+static TRANSACTIONS: BulkStatement = BulkStatement::new(
+    "write transactions",
+    "INSERT INTO transactions (id, merchant, parent, verb, status, version, lsn, kind, response_code, amount, \
+     amount_authorized, amount_captured, amount_settled, amount_refunded, currency, processor, batch, batch_share, is_open, \
+     created_at, updated_at, captured_at, settled_at, order_id, first_six, last_four, rrn, body) VALUES",
+    28,
+    "ON CONFLICT (id) DO UPDATE SET status = excluded.status, version = excluded.version, lsn = excluded.lsn, \
+     kind = excluded.kind, response_code = excluded.response_code, amount = excluded.amount, \
+     amount_authorized = excluded.amount_authorized, amount_captured = excluded.amount_captured, \
+     amount_settled = excluded.amount_settled, amount_refunded = excluded.amount_refunded, \
+     currency = excluded.currency, processor = excluded.processor, batch = excluded.batch, \
+     batch_share = excluded.batch_share, is_open = excluded.is_open, updated_at = excluded.updated_at, \
+     captured_at = excluded.captured_at, settled_at = excluded.settled_at, order_id = excluded.order_id, \
+     rrn = excluded.rrn, body = excluded.body",
+);
 
 /// The same rule as `IdempotencyKey::then`.
-static IDEMPOTENCY: Table = Table {
-    name: "idempotency",
-    columns: &["expires_at", "key_hash", "request_hash", "transaction_id", "verb", "answer_version"],
-    on_conflict: "ON CONFLICT (expires_at, key_hash) DO UPDATE SET request_hash = excluded.request_hash, \
-         transaction_id = excluded.transaction_id, verb = excluded.verb, answer_version = excluded.answer_version \
-         WHERE idempotency.answer_version = 0",
-    operation: "write idempotency keys",
-};
+static IDEMPOTENCY: BulkStatement = BulkStatement::new(
+    "write idempotency keys",
+    "INSERT INTO idempotency (expires_at, key_hash, request_hash, transaction_id, verb, answer_version) VALUES",
+    6,
+    "ON CONFLICT (expires_at, key_hash) DO UPDATE SET request_hash = excluded.request_hash, \
+     transaction_id = excluded.transaction_id, verb = excluded.verb, answer_version = excluded.answer_version \
+     WHERE idempotency.answer_version = 0",
+);
 
-static BATCHES: Table = Table {
-    name: "batches",
-    columns: &[
-        "id",
-        "merchant",
-        "processor",
-        "number",
-        "state",
-        "lsn",
-        "currency",
-        "capture_count",
-        "credit_count",
-        "captured",
-        "credited",
-        "opened_at",
-        "closed_at",
-        "answered_at",
-        "body",
-    ],
-    on_conflict: "ON CONFLICT (id) DO UPDATE SET number = excluded.number, state = excluded.state, lsn = excluded.lsn, \
-         capture_count = excluded.capture_count, credit_count = excluded.credit_count, captured = excluded.captured, \
-         credited = excluded.credited, opened_at = excluded.opened_at, closed_at = excluded.closed_at, \
-         answered_at = excluded.answered_at, body = excluded.body",
-    operation: "write batches",
-};
+static BATCHES: BulkStatement = BulkStatement::new(
+    "write batches",
+    "INSERT INTO batches (id, merchant, processor, number, state, lsn, currency, capture_count, credit_count, captured, \
+     credited, opened_at, closed_at, answered_at, body) VALUES",
+    15,
+    "ON CONFLICT (id) DO UPDATE SET number = excluded.number, state = excluded.state, lsn = excluded.lsn, \
+     capture_count = excluded.capture_count, credit_count = excluded.credit_count, captured = excluded.captured, \
+     credited = excluded.credited, opened_at = excluded.opened_at, closed_at = excluded.closed_at, \
+     answered_at = excluded.answered_at, body = excluded.body",
+);
 
-/// Writes all changes; the caller has begun a SQL transaction and moves the applied LSN in it.
+/// Writes all changes; the caller has begun a SQL transaction and moves the applied LSN in it. What was the newest version
+/// until now is kept before the newer one takes its place.
 pub(super) async fn write(
     connection: &mut AnyConnection,
     writer: &mut BulkWriter,
     changes: &Changes,
 ) -> Result<(), PersistenceError> {
-    let newest: Vec<&Version> = changes.newest.values().map(|&place| &changes.versions[place]).collect();
+    let stored: Vec<&Xid> = changes.newest.iter().filter(|(_, newest)| newest.is_stored_before).map(|(id, _)| id).collect();
+    let newest: Vec<&Version> = changes.newest.values().map(|newest| &newest.version).collect();
     let keys: Vec<&IdempotencyKey> = changes.keys.values().collect();
     let batches: Vec<&(u64, Batch)> = changes.batches.values().collect();
-    let written = writer.write(connection, &VERSIONS, &changes.versions, bind_version).await;
+    let written = writer.write(connection, &SUPERSEDED, &stored, |id, out| out.add(&id.0[..])).await;
+    written.map_err(PersistenceError::sql(SUPERSEDED.operation))?;
+    let written = writer.write(connection, &VERSIONS, &changes.superseded, bind_version).await;
     written.map_err(PersistenceError::sql(VERSIONS.operation))?;
     let written = writer.write(connection, &TRANSACTIONS, &newest, |version, out| bind_transaction(version, out)).await;
     written.map_err(PersistenceError::sql(TRANSACTIONS.operation))?;
@@ -131,11 +102,10 @@ fn batch_share(transaction: &Transaction) -> Option<u64> {
 
 fn bind_version(version: &Version, out: &mut AnyArguments) -> Result<(), BoxDynError> {
     let (transaction, _) = version.transaction();
-    out.add(signed(version.lsn))?;
     out.add(&transaction.id.0[..])?;
+    out.add(signed(version.lsn))?;
     out.add(i64::from(transaction.version.get()))?;
-    out.add(i64::from(version.kind))?;
-    out.add(version.at.0)?;
+    out.add(i64::from(version.kind as u8))?;
     out.add(&version.body[..])
 }
 
@@ -148,6 +118,7 @@ fn bind_transaction(version: &Version, out: &mut AnyArguments) -> Result<(), Box
     out.add(i64::from(transaction.status))?;
     out.add(i64::from(transaction.version.get()))?;
     out.add(signed(version.lsn))?;
+    out.add(i64::from(version.kind as u8))?;
     out.add(i64::from(transaction.response_code.get()))?;
     bind_amounts(transaction, out)?;
     out.add(i64::from(transaction.currency.get()))?;

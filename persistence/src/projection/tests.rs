@@ -4,6 +4,7 @@ mod following;
 mod property;
 
 use std::future::Future;
+use std::ops::RangeInclusive;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
@@ -91,6 +92,13 @@ fn approved(mut sale: Transaction, batch: Xid) -> Transaction {
     sale
 }
 
+fn settled(mut sale: Transaction) -> Transaction {
+    sale.version = (sale.version.get() + 1).into();
+    sale.status = Status::Settled.number();
+    sale.answers = 0;
+    sale
+}
+
 fn with_key(mut transaction: Transaction, hash: u8, expires_at: i64) -> Transaction {
     transaction.key.hash = [hash; 16];
     transaction.key.request = [hash ^ 0x55; 16];
@@ -98,13 +106,21 @@ fn with_key(mut transaction: Transaction, hash: u8, expires_at: i64) -> Transact
     transaction
 }
 
-/// Sales that are approved, each with a key; every 256th gets the hash of none.
+/// Sales that are approved, every fifth of them settled, each with a key; every 256th gets the hash of none.
 fn sales(count: u32) -> Tape {
+    sales_of(1..=count)
+}
+
+fn sales_of(numbers: RangeInclusive<u32>) -> Tape {
     let mut tape = Tape::default();
-    for number in 1..=count {
+    for number in numbers {
         let sale = with_key(sale(number), number as u8, (1 << 40) + i64::from(number));
         tape.push(Kind::Intent, &sale, &[]);
-        tape.push(Kind::Outcome, &approved(sale, id(900)), &[]);
+        let approved = approved(sale, id(900));
+        tape.push(Kind::Outcome, &approved, &[]);
+        if number.is_multiple_of(5) {
+            tape.push(Kind::Settled, &settled(approved), &[]);
+        }
     }
     tape
 }
@@ -126,9 +142,9 @@ async fn apply_all(url: &DatabaseUrl, tape: &Tape) -> Vec<Vec<String>> {
 #[tokio::test]
 async fn applying_a_journal_twice_changes_nothing() {
     for home in homes("applying_twice").await {
-        let tape = sales(1_500);
+        let tape = sales(2_500);
         let once = apply_all(&home.url, &tape).await;
-        assert_eq!(once.iter().map(Vec::len).collect::<Vec<_>>(), [1_500, 3_000, 1_495, 0, 1]);
+        assert_eq!(once.iter().map(Vec::len).collect::<Vec<_>>(), [2_500, 500, 2_491, 0, 1]);
         assert_eq!(apply_all(&home.url, &tape).await, once);
     }
 }
@@ -136,7 +152,7 @@ async fn applying_a_journal_twice_changes_nothing() {
 #[tokio::test]
 async fn a_crash_at_any_point_leaves_whole_batches() {
     for (reference, home) in homes("a_crash_reference").await.into_iter().zip(homes("a_crash").await) {
-        let tape = sales(1_200);
+        let tape = sales(2_500);
         let expected = apply_all(&reference.url, &tape).await;
         let mut last = 0;
         for polls in std::iter::successors(Some(1), |polls| Some(polls + polls / 4 + 1)) {
@@ -301,6 +317,64 @@ async fn keys_that_expired_long_before_the_newest_record_are_purged() {
     }
 }
 
+#[tokio::test]
+async fn every_version_but_the_intents_is_kept_as_it_was() {
+    for home in homes("every_version_is_kept").await {
+        let queries = Database::open(&home.url).await.unwrap().queries();
+        let mut projection = Projection::open_emptied(&home.url, JOURNAL).await.unwrap();
+        let (mut tape, mut version) = (Tape::default(), sale(1));
+        let steps: [(Kind, &[u32]); 6] = [
+            (Kind::Intent, &[1]),
+            (Kind::Outcome, &[2]),
+            (Kind::StepIntent, &[2, 3]),
+            (Kind::StepOutcome, &[2, 4]),
+            (Kind::StepIntent, &[2, 4, 5]),
+            (Kind::ReversalQueued, &[2, 4, 6]),
+        ];
+        let numbers =
+            |versions: &[StoredTransaction]| versions.iter().map(|stored| stored.transaction().version.get()).collect::<Vec<_>>();
+        for (place, (kind, kept)) in steps.into_iter().enumerate() {
+            version.version = (place as u32 + 1).into();
+            let mut tail = Vec::new();
+            protocol::tail::push(&mut tail, protocol::tail::tag::DESCRIPTION, &[b'0' + place as u8]);
+            tape.push(kind, &version, &tail);
+            projection.catch_up(&mut tape, u64::MAX).await.unwrap();
+            let versions = queries.versions(&id(1)).await.unwrap();
+            assert_eq!(numbers(&versions), kept, "{kind:?}");
+            for stored in versions {
+                assert_eq!(stored.body(), &tape.records[stored.lsn as usize - 1][32..32 + 448 + 5]);
+                assert_eq!(queries.version(&id(1), stored.transaction().version.get()).await.unwrap(), Some(stored));
+            }
+        }
+        assert_eq!(queries.version(&id(1), 1).await.unwrap(), None);
+        let one_by_one = dump(&queries.database, "versions").await;
+        let mut rebuilt = Projection::open_emptied(&home.url, JOURNAL).await.unwrap();
+        rebuilt.catch_up(&mut tape.from(1), u64::MAX).await.unwrap();
+        assert_eq!(dump(&queries.database, "versions").await, one_by_one);
+    }
+}
+
+#[tokio::test]
+async fn the_time_of_the_newest_record_outlives_it_and_never_goes_back() {
+    for home in homes("the_newest_time").await {
+        let queries = Database::open(&home.url).await.unwrap().queries();
+        let mut tape = Tape::default();
+        tape.push(Kind::Intent, &sale(1), &[]);
+        tape.push_batch(Kind::BatchOpened, &batch(1, BatchState::Open));
+        let mut projection = Projection::open(&home.url, JOURNAL, 2).await.unwrap();
+        assert_eq!(queries.newest_record_at().await.unwrap(), None);
+        projection.catch_up(&mut tape, u64::MAX).await.unwrap();
+        assert_eq!(queries.newest_record_at().await.unwrap(), Some(Micros(2_000)), "that of the batch's record");
+        let set_back = Decided { shard: 0, sequence: 3, at: Micros(7) };
+        let mut bytes = Vec::new();
+        write_transaction(&mut bytes, Kind::Outcome, set_back, &approved(sale(1), Xid::NONE), &[]);
+        tape.records.push(bytes);
+        let mut reopened = Projection::open(&home.url, JOURNAL, 3).await.unwrap();
+        reopened.catch_up(&mut tape, u64::MAX).await.unwrap();
+        assert_eq!(queries.newest_record_at().await.unwrap(), Some(Micros(2_000)));
+    }
+}
+
 fn batch(number: u32, state: BatchState) -> Batch {
     let mut batch = Batch::empty();
     (batch.id, batch.merchant) = (id(900 + number), Xid([9; 12]));
@@ -425,10 +499,10 @@ async fn queries_give_a_merchant_its_own_and_every_version_as_it_was() {
         assert_eq!((newest.lsn, newest.transaction().version.get(), newest.parts().1.bytes()), (2, 2, &tail[..]));
         assert_eq!(queries.transaction(&Xid([8; 12]), &id(1)).await.unwrap(), None);
         assert_eq!(queries.transaction_by_id(&id(4)).await.unwrap(), None);
-        let first = queries.version(&id(1), 1).await.unwrap().unwrap();
-        assert_eq!((first.lsn, first.body()), (1, &tape.records[0][32..32 + 448 + tail.len()]));
+        assert_eq!(newest.body(), &tape.records[1][32..32 + 448 + tail.len()]);
+        assert_eq!(queries.version(&id(1), 2).await.unwrap(), Some(newest.clone()));
         assert_eq!(queries.version(&id(1), 3).await.unwrap(), None);
-        assert_eq!(queries.versions(&id(1)).await.unwrap(), [first, newest]);
+        assert_eq!(queries.versions(&id(1)).await.unwrap(), [newest]);
         let ids = |page: Vec<StoredTransaction>| page.iter().map(|stored| stored.transaction().id).collect::<Vec<_>>();
         assert_eq!(ids(queries.children(&id(1)).await.unwrap()), [id(2), id(3)]);
         assert_eq!(ids(queries.batch_members(&id(901), &Xid::NONE, 2).await.unwrap()), [id(1), id(2)]);

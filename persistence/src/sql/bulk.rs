@@ -1,86 +1,108 @@
-//! Many rows in one statement: `INSERT … VALUES (…), (…) ON CONFLICT …`.
+//! Many rows in one statement: `INSERT … VALUES (…),(…)`, `… IN ((…),(…))`.
 //!
-//! A statement is prepared once per table and number of rows, so the numbers are few: a batch of rows is cut into the
-//! sizes below, largest first.
+//! A statement is prepared once per number of rows, so the numbers are few: rows are cut into powers of two, the largest
+//! first. Each statement is a message to the driver's thread and one back, which costs more than several rows do.
 
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::sync::Arc;
 
 use sqlx::AnyConnection;
+use sqlx::Arguments;
 use sqlx::any::AnyArguments;
 
 use super::Dialect;
 
-/// Rows per statement. 256 rows of the widest table are 6,656 parameters; SQLite takes 32,766 and PostgreSQL 65,535.
-const ROWS_PER_STATEMENT: [usize; 3] = [256, 16, 1];
+/// Rows per statement at most. A power of two.
+const ROWS_PER_STATEMENT_MAX: usize = 1_024;
+/// Values in one statement that SQLite takes; PostgreSQL takes 65,535.
+const VALUES_PER_STATEMENT_MAX: usize = 32_766;
 
-/// A table as it is written to.
+const _: () = assert!(ROWS_PER_STATEMENT_MAX.is_power_of_two());
+
+/// A statement in which a list of rows stands.
 #[derive(Debug)]
-pub(crate) struct Table {
-    pub name: &'static str,
-    pub columns: &'static [&'static str],
-    /// What stands behind the values: how a row that is already there is treated.
-    pub on_conflict: &'static str,
-    /// Names the write in errors.
+pub(crate) struct BulkStatement {
+    /// What stands before the rows.
+    before: &'static str,
+    /// Values in a row.
+    values_per_row: usize,
+    /// What stands behind them.
+    after: &'static str,
+    /// Names the statement in errors; no two share it.
     pub operation: &'static str,
 }
 
-/// Writes rows, and remembers the statements.
+impl BulkStatement {
+    /// # Panics
+    /// When the largest statement would hold more values than a database takes.
+    pub(crate) const fn new(
+        operation: &'static str,
+        before: &'static str,
+        values_per_row: usize,
+        after: &'static str,
+    ) -> BulkStatement {
+        assert!(values_per_row * ROWS_PER_STATEMENT_MAX <= VALUES_PER_STATEMENT_MAX);
+        BulkStatement { before, values_per_row, after, operation }
+    }
+}
+
+/// Runs bulk statements, and remembers their texts.
 #[derive(Debug)]
 pub(crate) struct BulkWriter {
     dialect: Dialect,
-    statements: HashMap<(&'static str, usize), Arc<str>>,
+    texts: HashMap<(&'static str, usize), Arc<str>>,
 }
 
 impl BulkWriter {
     pub(crate) fn new(dialect: Dialect) -> BulkWriter {
-        BulkWriter { dialect, statements: HashMap::new() }
+        BulkWriter { dialect, texts: HashMap::new() }
     }
 
-    /// Writes all rows; `bind` gives a row's values in the order of the table's columns. No two rows may have one key:
-    /// PostgreSQL refuses to change a row twice in a statement.
+    /// Writes all rows; `bind` gives a row's values in their order. No two rows may have one key: PostgreSQL refuses to
+    /// change a row twice in a statement.
     pub(crate) async fn write<Row>(
         &mut self,
         connection: &mut AnyConnection,
-        table: &'static Table,
+        statement: &'static BulkStatement,
         mut rows: &[Row],
         bind: impl Fn(&Row, &mut AnyArguments) -> Result<(), sqlx::error::BoxDynError>,
     ) -> Result<(), sqlx::Error> {
-        for size in ROWS_PER_STATEMENT {
-            while let Some((now, later)) = rows.split_at_checked(size) {
-                let mut arguments = AnyArguments::default();
-                now.iter().try_for_each(|row| bind(row, &mut arguments)).map_err(sqlx::Error::Encode)?;
-                let statement = sqlx::AssertSqlSafe(self.statement(table, size));
-                sqlx::query_with(statement, arguments).execute(&mut *connection).await?;
-                rows = later;
-            }
+        while let Some(power) = rows.len().checked_ilog2() {
+            let (now, later) = rows.split_at(ROWS_PER_STATEMENT_MAX.min(1 << power));
+            let mut arguments = AnyArguments::default();
+            arguments.reserve(now.len() * statement.values_per_row, 0);
+            now.iter().try_for_each(|row| bind(row, &mut arguments)).map_err(sqlx::Error::Encode)?;
+            let text = sqlx::AssertSqlSafe(self.text(statement, now.len()));
+            sqlx::query_with(text, arguments).execute(&mut *connection).await?;
+            rows = later;
         }
         Ok(())
     }
 
-    fn statement(&mut self, table: &'static Table, rows: usize) -> Arc<str> {
+    fn text(&mut self, statement: &'static BulkStatement, rows: usize) -> Arc<str> {
         let dialect = self.dialect;
-        Arc::clone(self.statements.entry((table.name, rows)).or_insert_with(|| text(dialect, table, rows).into()))
+        Arc::clone(self.texts.entry((statement.operation, rows)).or_insert_with(|| text(dialect, statement, rows).into()))
     }
 }
 
-fn text(dialect: Dialect, table: &Table, rows: usize) -> String {
-    let mut text = format!("INSERT INTO {} ({}) VALUES ", table.name, table.columns.join(", "));
+/// Without spaces between the values: the driver hashes the whole text each time to find what it has prepared.
+fn text(dialect: Dialect, statement: &BulkStatement, rows: usize) -> String {
+    let mut text = format!("{} ", statement.before);
     for row in 0..rows {
-        text.push_str(if row == 0 { "(" } else { ", (" });
-        for column in 0..table.columns.len() {
-            let comma = if column == 0 { "" } else { ", " };
+        text.push_str(if row == 0 { "(" } else { ",(" });
+        for value in 0..statement.values_per_row {
+            let comma = if value == 0 { "" } else { "," };
             // SQLite looks numbered parameters up one by one, in time that grows with the square of their number.
             let written = match dialect {
                 Dialect::Sqlite => write!(text, "{comma}?"),
-                Dialect::Postgres => write!(text, "{comma}${}", row * table.columns.len() + column + 1),
+                Dialect::Postgres => write!(text, "{comma}${}", row * statement.values_per_row + value + 1),
             };
             written.expect("a string takes everything");
         }
         text.push(')');
     }
     text.push(' ');
-    text.push_str(table.on_conflict);
+    text.push_str(statement.after);
     text
 }

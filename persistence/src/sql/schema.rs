@@ -1,7 +1,7 @@
 //! The tables, as a numbered list of steps that only grows. A step that has run anywhere is never changed.
 //!
-//! `{int}` and `{blob}` are the two words that differ: SQLite's INTEGER has 64 bits, PostgreSQL's has 32; PostgreSQL calls
-//! a blob BYTEA. Times are microseconds since 1970, amounts minor units, ids their twelve bytes.
+//! `{int}`, `{blob}` and `{keyed}` are the words that differ: SQLite's INTEGER has 64 bits, PostgreSQL's has 32; PostgreSQL
+//! calls a blob BYTEA; SQLite can keep a table's rows in its primary key, which saves the second tree. Times are microseconds since 1970, amounts minor units, ids their twelve bytes.
 
 use sqlx::{AnyConnection, Connection, Executor, Row};
 
@@ -19,33 +19,32 @@ const STEPS: &[&[&str]] = &[&[
      merchant {blob} NOT NULL, name TEXT NOT NULL, created_at {int} NOT NULL)",
     "CREATE INDEX api_keys_merchant ON api_keys (merchant)",
     "CREATE TABLE processors (number {int} PRIMARY KEY, id {blob} NOT NULL UNIQUE, name TEXT NOT NULL, kind TEXT NOT NULL)",
-    // One row: how far the tables below have come, and of which journal they are.
-    "CREATE TABLE projection (one {int} PRIMARY KEY CHECK (one = 1), applied_lsn {int} NOT NULL, journal_id TEXT NOT NULL)",
-    // The newest version of each transaction. What is NULL in an index's condition stays out of the index.
+    // One row: how far the tables below have come, of which journal they are, and when its newest record was decided.
+    "CREATE TABLE projection (one {int} PRIMARY KEY CHECK (one = 1), applied_lsn {int} NOT NULL, newest_at {int} NOT NULL, \
+     journal_id TEXT NOT NULL)",
+    // The newest version of each transaction. Every index is paid for by every payment, so there is one for each question
+    // that is asked today and no other: a search by order, retrieval number or merchant brings its own, and a rebuild
+    // fills it. What is NULL in an index's condition stays out of the index.
     "CREATE TABLE transactions (id {blob} PRIMARY KEY, merchant {blob} NOT NULL, parent {blob}, verb {int} NOT NULL, \
-     status {int} NOT NULL, version {int} NOT NULL, lsn {int} NOT NULL, response_code {int} NOT NULL, \
+     status {int} NOT NULL, version {int} NOT NULL, lsn {int} NOT NULL, kind {int} NOT NULL, response_code {int} NOT NULL, \
      amount {int} NOT NULL, amount_authorized {int} NOT NULL, amount_captured {int} NOT NULL, \
      amount_settled {int} NOT NULL, amount_refunded {int} NOT NULL, currency {int} NOT NULL, processor {int} NOT NULL, \
      batch {blob}, batch_share {int}, is_open {int} NOT NULL, created_at {int} NOT NULL, updated_at {int} NOT NULL, captured_at {int}, \
-     settled_at {int}, order_id TEXT, first_six {int} NOT NULL, last_four {int} NOT NULL, rrn TEXT, body {blob} NOT NULL)",
+     settled_at {int}, order_id TEXT, first_six {int} NOT NULL, last_four {int} NOT NULL, rrn TEXT, body {blob} NOT NULL){keyed}",
     "CREATE INDEX transactions_created ON transactions (created_at, id)",
-    "CREATE INDEX transactions_merchant ON transactions (merchant, created_at)",
     "CREATE INDEX transactions_open ON transactions (id) WHERE is_open = 1",
-    "CREATE INDEX transactions_batch ON transactions (batch, id) WHERE batch IS NOT NULL",
-    // Holds all that the totals of unsettled batches need, so that recovery reads no row for them.
-    "CREATE INDEX transactions_unsettled ON transactions (batch, verb, batch_share) WHERE batch_share IS NOT NULL",
+    // Pages of a batch's members, and all that its totals need, so that recovery reads no row for them.
+    "CREATE INDEX transactions_batch ON transactions (batch, id, verb, batch_share) WHERE batch IS NOT NULL",
     "CREATE INDEX transactions_parent ON transactions (parent) WHERE parent IS NOT NULL",
-    "CREATE INDEX transactions_rrn ON transactions (rrn) WHERE rrn IS NOT NULL",
-    "CREATE INDEX transactions_order ON transactions (merchant, order_id) WHERE order_id IS NOT NULL",
-    // Every version that there was: answers are repeated from it, and an operator reads a transaction's story in it.
-    "CREATE TABLE versions (lsn {int} PRIMARY KEY, transaction_id {blob} NOT NULL, version {int} NOT NULL, \
-     kind {int} NOT NULL, recorded_at {int} NOT NULL, body {blob} NOT NULL)",
-    "CREATE INDEX versions_transaction ON versions (transaction_id, version)",
+    // What transactions were before: answers are repeated from it, and an operator reads a transaction's story in it. The
+    // newest version stands in transactions only. Intents are left out: see the projection's `Version::is_kept`.
+    "CREATE TABLE versions (transaction_id {blob} NOT NULL, lsn {int} NOT NULL, version {int} NOT NULL, \
+     kind {int} NOT NULL, body {blob} NOT NULL, PRIMARY KEY (transaction_id, lsn)){keyed}",
     // A use of a key is its hash and its expiry. The expiry comes first: uses are written and purged in about that order, so
     // they touch few pages, where hashes alone would touch one each.
     "CREATE TABLE idempotency (expires_at {int} NOT NULL, key_hash {blob} NOT NULL, request_hash {blob} NOT NULL, \
      transaction_id {blob} NOT NULL, verb {int} NOT NULL, answer_version {int} NOT NULL, \
-     PRIMARY KEY (expires_at, key_hash))",
+     PRIMARY KEY (expires_at, key_hash)){keyed}",
     "CREATE TABLE batches (id {blob} PRIMARY KEY, merchant {blob} NOT NULL, processor {int} NOT NULL, \
      number {int} NOT NULL, state {int} NOT NULL, lsn {int} NOT NULL, currency {int} NOT NULL, \
      capture_count {int} NOT NULL, credit_count {int} NOT NULL, captured {int} NOT NULL, credited {int} NOT NULL, \
@@ -90,9 +89,9 @@ async fn version(connection: &mut AnyConnection, dialect: Dialect) -> Result<i64
 }
 
 fn in_words_of(dialect: Dialect, statement: &str) -> String {
-    let (int, blob) = match dialect {
-        Dialect::Sqlite => ("INTEGER", "BLOB"),
-        Dialect::Postgres => ("BIGINT", "BYTEA"),
+    let (int, blob, keyed) = match dialect {
+        Dialect::Sqlite => ("INTEGER", "BLOB", " WITHOUT ROWID"),
+        Dialect::Postgres => ("BIGINT", "BYTEA", ""),
     };
-    statement.replace("{int}", int).replace("{blob}", blob)
+    statement.replace("{int}", int).replace("{blob}", blob).replace("{keyed}", keyed)
 }
