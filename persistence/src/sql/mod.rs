@@ -4,7 +4,7 @@
 //! here: what the rows mean (the projection's and the stores' business).
 //!
 //! Statements are written once, with `$1` parameters, and run on both through sqlx's `Any` driver. Where the two differ
-//! [`Dialect`] says how, and nothing else may.
+//! `Dialect` says how, and nothing else may.
 
 mod bulk;
 mod row;
