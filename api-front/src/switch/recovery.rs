@@ -43,7 +43,7 @@ fn turn(item: &RecoveryItem) -> u8 {
         RecoveryItem::BatchNumber { .. } => 0,
         RecoveryItem::Batch(_) => 1,
         RecoveryItem::Open(_) => 2,
-        RecoveryItem::Key(_) => 3,
+        RecoveryItem::Key { .. } => 3,
         RecoveryItem::Recent(_) => 4,
     }
 }
@@ -63,12 +63,7 @@ fn give(shards: &mut [Shard], now: Micros, item: &RecoveryItem) {
         RecoveryItem::BatchNumber { merchant, processor, number } => {
             to(*merchant, Recovered::BatchNumber { merchant: *merchant, processor: *processor, number: *number });
         }
-        // A key does not say whose it is. Its hash covers the merchant, so that in other shards it is never asked for.
-        RecoveryItem::Key(key) => {
-            for shard in shards {
-                shard.accept(now, Input::Recover(Recovered::Key(recovered_key(key))));
-            }
-        }
+        RecoveryItem::Key { merchant, key } => to(*merchant, Recovered::Key(recovered_key(key))),
     }
 }
 

@@ -30,11 +30,17 @@ pub struct RecoveryScope {
 pub enum RecoveryItem {
     /// A transaction with something under way.
     Open(StoredTransaction),
-    /// An idempotency key inside its window. Should two uses of one key come, the first holds.
-    Key(IdempotencyKey),
+    /// An idempotency key inside its window, and whose it is. Should two uses of one key come, the first holds.
+    Key {
+        /// The merchant.
+        merchant: Xid,
+        /// The key.
+        key: IdempotencyKey,
+    },
     /// A payment made lately, newest version; it may be an open one, too.
     Recent(StoredTransaction),
-    /// A batch that is not complete. When its totals are not final yet they are those of its members.
+    /// A batch that is not complete. When its totals are not final yet they are those of its members; when it is accepted, it says
+    /// how many of them are settled.
     Batch(Batch),
     /// The highest number that a merchant's batches have had at a processor.
     BatchNumber {
@@ -104,7 +110,8 @@ async fn keys(snapshot: &mut AnyConnection, now: Micros, take: &mut impl FnMut(R
     let (mut before, mut before_hash) = (i64::MAX, vec![0xff; 17]);
     loop {
         let select = sqlx::query(
-            "SELECT key_hash, request_hash, transaction_id, verb, answer_version, expires_at FROM idempotency \
+            "SELECT key_hash, request_hash, transaction_id, idempotency.verb, answer_version, expires_at, merchant \
+             FROM idempotency JOIN transactions ON transactions.id = transaction_id \
              WHERE expires_at > $1 AND (expires_at, key_hash) < ($2, $3) ORDER BY expires_at DESC, key_hash DESC LIMIT $4",
         );
         let select = select.bind(now.0).bind(before).bind(&before_hash[..]).bind(i64::from(PAGE_ROWS));
@@ -112,7 +119,7 @@ async fn keys(snapshot: &mut AnyConnection, now: Micros, take: &mut impl FnMut(R
         for row in &rows {
             let key = read_key(row)?;
             (before, before_hash) = (key.expires_at.0, key.hash.to_vec());
-            take(RecoveryItem::Key(key));
+            take(RecoveryItem::Key { merchant: Fields::of(row, "transactions").id("merchant")?, key });
         }
         if rows.len() < PAGE_ROWS as usize {
             return Ok(());
@@ -164,9 +171,12 @@ async fn batches(snapshot: &mut AnyConnection, take: &mut impl FnMut(RecoveryIte
     let rows = sqlx::query(UNFINISHED_BATCHES).fetch_all(&mut *snapshot).await.map_err(PersistenceError::sql(OPERATION))?;
     for row in &rows {
         let mut batch = read_batch(row)?;
+        let members = totals.get(&batch.id).copied().unwrap_or_default();
         if !totals_are_final(&batch) {
-            let members = totals.get(&batch.id).copied().unwrap_or_default();
             fill_in(&mut batch, members);
+        } else if batch.state() == BatchState::Accepted {
+            // Journaled once, before the first member was settled: what is not captured any more is settled.
+            batch.settled_count = batch.member_count().saturating_sub(members.capture_count + members.credit_count).into();
         }
         take(RecoveryItem::Batch(batch));
     }

@@ -262,7 +262,7 @@ async fn keys_of(database: &Database) -> Vec<IdempotencyKey> {
     let scope = RecoveryScope { now: Micros(0), recent_since: Micros(0), recent_max: 0 };
     let mut keys = Vec::new();
     let take = |item| {
-        if let RecoveryItem::Key(key) = item {
+        if let RecoveryItem::Key { key, .. } = item {
             keys.push(key)
         }
     };
@@ -434,7 +434,7 @@ async fn recovery_gets_what_is_under_way_and_what_is_remembered() {
             RecoveryItem::Recent(stored) => recent.push(stored.transaction().id),
             RecoveryItem::Batch(batch) => batches.push(batch),
             RecoveryItem::BatchNumber { merchant, processor, number } => numbers.push((merchant, processor, number)),
-            RecoveryItem::Key(key) => panic!("no record had a key, got {key:?}"),
+            RecoveryItem::Key { key, .. } => panic!("no record had a key, got {key:?}"),
         });
         assert_eq!(lsn.await.unwrap(), tape.last_lsn());
         assert_eq!(open, [id(3), id(4), id(6)]);
@@ -448,6 +448,31 @@ async fn recovery_gets_what_is_under_way_and_what_is_remembered() {
             batches.iter().map(totals).collect::<Vec<_>>(),
             [(id(901), 1, 1112, 1, 1000), (id(902), 5, 123, 0, 0), (id(904), 1, 1112, 0, 0)]
         );
+    }
+}
+
+#[tokio::test]
+async fn an_accepted_batch_says_how_many_of_its_members_are_settled() {
+    for home in homes("accepted_batch").await {
+        let mut tape = Tape::default();
+        let mut accepted = batch(3, BatchState::Accepted);
+        accepted.capture_count = 3.into();
+        tape.push_batch(Kind::BatchAnswered, &accepted);
+        for (number, status) in [(1, Status::Settled), (2, Status::PendingSettlement), (3, Status::Settled)] {
+            let mut member = approved(sale(number), id(903));
+            member.status = status.number();
+            tape.push(Kind::Settled, &member, &[]);
+        }
+        apply_all(&home.url, &tape).await;
+        let mut settled_count = None;
+        let scope = RecoveryScope { now: Micros(0), recent_since: Micros(i64::MAX), recent_max: 0 };
+        let take = |item| {
+            if let RecoveryItem::Batch(batch) = item {
+                settled_count = Some(batch.settled_count.get());
+            }
+        };
+        Database::open(&home.url).await.unwrap().queries().recover(scope, take).await.unwrap();
+        assert_eq!(settled_count, Some(2));
     }
 }
 
@@ -469,7 +494,10 @@ async fn recovery_reads_on_past_a_page() {
         let scope = RecoveryScope { now: Micros(0), recent_since: Micros(5), recent_max: COUNT - 1 };
         let take = |item| match item {
             RecoveryItem::Open(_) => open += 1,
-            RecoveryItem::Key(_) => keys += 1,
+            RecoveryItem::Key { merchant, .. } => {
+                assert_eq!(merchant, sale(1).merchant);
+                keys += 1;
+            }
             RecoveryItem::Recent(stored) => assert!(recent.insert(stored.transaction().id)),
             RecoveryItem::Batch(_) | RecoveryItem::BatchNumber { .. } => panic!("no record was a batch"),
         };

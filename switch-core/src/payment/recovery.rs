@@ -75,9 +75,12 @@ impl Shard {
         }
     }
 
+    /// # Panics
+    /// When the keys that lasted do not fit: a key that is forgotten could be charged twice (I4); better not to start.
     fn recover_key(&mut self, key: RecoveredKey) {
         let RecoveredKey { hash, request, transaction, verb, answer_version, expires_at } = key;
-        if self.keys.has_room() && self.keys.find(&hash).is_none() {
+        if self.keys.find(&hash).is_none() {
+            assert!(self.keys.has_room(), "limits are below the idempotency keys in the journal");
             self.keep_key(Key { hash, request, transaction, verb, answer_version, expires_at, alarm: Alarm::NONE });
         }
     }
