@@ -15,7 +15,7 @@ fn size_of_field<S, F>(_: fn(&S) -> &F) -> usize {
 
 macro_rules! rows {
     ($layout:ident: $($field:ident)+) => {
-        vec![$((offset_of!($layout, $field), size_of_field(|layout: &$layout| &layout.$field), stringify!($field)),)+]
+        [$((offset_of!($layout, $field), size_of_field(|layout: &$layout| &layout.$field), stringify!($field)),)+]
     };
 }
 

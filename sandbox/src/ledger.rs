@@ -1,6 +1,6 @@
 //! A host's ledger: one fixed row for every effect, in order, and what a reader of it sees.
 //!
-//! Lives here: the row's layout and checksum, and the view of `GET /ledger`. The file is in [`file`]; what a row does to a
+//! Lives here: the row's layout and checksum, and the view of `GET /ledger`. The file is in [`mod@file`]; what a row does to a
 //! host's state is that host's business. There is no place for a card number in a row.
 
 pub mod file;
