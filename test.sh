@@ -23,6 +23,8 @@ missing=()
 { have cc && have c++; } || missing+=(build-essential)
 pg_bin=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1 || true)
 { [ -n "$pg_bin" ] || have initdb; } || missing+=(postgresql)
+have psql || missing+=(postgresql-client)
+have python3 || missing+=(python3)
 install_missing "${missing[@]}"
 pg_bin=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1 || true)
 [ -n "$pg_bin" ] && PATH="$PATH:$pg_bin"
