@@ -78,7 +78,7 @@ cargo test --workspace --no-fail-fast 2>&1 | tee "$scratch/tests.log"
 
 step "benches, each once"
 cargo build --release --workspace --bins --quiet
-cargo bench --workspace --quiet -- --test
+cargo bench -p benches --quiet -- --test
 cargo run --release --quiet -p benches --bin side-by-side -- --smoke
 
 step "fuzz targets, a minute in all"
