@@ -42,7 +42,7 @@ pub struct Exchange {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub struct Reversal {
-    /// The reversal's own trace number, the same in every repeat; 0 when there is none.
+    /// Its trace number, that of the request that set it off, the same in every repeat; 0 when there is none.
     pub stan: U32,
     /// [`ReversalState`].
     pub state: u8,
@@ -54,7 +54,7 @@ pub struct Reversal {
     pub queued_at: I64,
     /// When the processor acknowledged it. Microseconds.
     pub done_at: I64,
-    /// The trace number of the request that is reversed: DE90 names it.
+    /// The trace number of the request that made the transaction: DE90 names it.
     pub original_stan: U32,
     /// Zero.
     pub reserved_2: [u8; 4],

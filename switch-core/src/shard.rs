@@ -178,6 +178,11 @@ impl Shard {
         Some(self.begin_turn())
     }
 
+    /// True when [`Shard::take_effects`] would give some.
+    pub fn has_effects(&self) -> bool {
+        !self.closed.is_empty() || !self.effects.is_empty()
+    }
+
     /// Puts a turn that has become large aside, so that each fits one write of the journal. Called between operations only: the
     /// records of one operation stay together.
     pub(crate) fn close_large_turn(&mut self) {

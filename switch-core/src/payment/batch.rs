@@ -133,9 +133,10 @@ impl Shard {
             return;
         };
         let (state, code) = match answer.verdict {
-            Verdict::Approved | Verdict::Partial { .. } | Verdict::Receipt => (BatchState::Accepted, ResponseCode::APPROVED),
+            Verdict::Approved => (BatchState::Accepted, ResponseCode::APPROVED),
             Verdict::Declined(code) => (BatchState::Rejected, code),
-            Verdict::TryLater => return,
+            // Neither accepted nor rejected: the totals are repeated until the host says which.
+            Verdict::Partial { .. } | Verdict::Receipt | Verdict::TryLater => return,
         };
         self.wheel.cancel(self.batches[at].alarm);
         let now = self.now.0;

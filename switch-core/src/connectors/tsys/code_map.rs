@@ -43,7 +43,13 @@ pub fn response_code(action_code: &str) -> ResponseCode {
     row.map_or(ResponseCode::DECLINE, |(_, gateway)| *gateway)
 }
 
-/// Action codes with which a reversal advice was not taken: the host is inoperative or malfunctions. It is repeated.
+/// Action codes that say that the host has a reversal advice: reversed, no such original, reversed before. Any other, a format error
+/// or a missing sign-on for example, leaves what was approved standing, so the advice is repeated.
+pub(super) fn has_reversal(action_code: &str) -> bool {
+    matches!(action_code, "00" | "25" | "94")
+}
+
+/// Action codes with which totals were not taken: the host is inoperative or malfunctions. They are repeated.
 pub(super) fn is_try_later(action_code: &str) -> bool {
     matches!(action_code, "91" | "96")
 }

@@ -1,6 +1,6 @@
 //! From an answer's message to what it says.
 
-use super::code_map::{is_try_later, response_code};
+use super::code_map::{has_reversal, is_try_later, response_code};
 use crate::input::{Answer, Leg, Sent, Verdict};
 use protocol::iso8583::Message;
 use protocol::response_code::{Category, ResponseCode};
@@ -25,7 +25,7 @@ pub(super) fn answer(message: &Message<'_>, sent: Sent) -> Option<Answer> {
 fn verdict(message: &Message<'_>, leg: Leg, action_code: &str) -> Verdict {
     if leg == Leg::Reversal {
         // A reversal's answer is a receipt, not a decision: "original not found" answers it for good.
-        return if is_try_later(action_code) { Verdict::TryLater } else { Verdict::Receipt };
+        return if has_reversal(action_code) { Verdict::Receipt } else { Verdict::TryLater };
     }
     let code = response_code(action_code);
     match code {

@@ -6,6 +6,7 @@
 use super::decode;
 use super::encode::{self, Outgoing, Unwritable};
 use crate::input::{Answer, Sent};
+use crate::output::Subject;
 use hashbrown::HashTable;
 use protocol::calendar::Micros;
 use protocol::id::mix;
@@ -105,6 +106,9 @@ struct Pending {
     /// The message type of its answer: a void's 0410 and its reversal advice's 0430 may carry one trace number.
     answer: Mti,
     terminal: [u8; 8],
+    /// Retrieval reference number, DE37; zeros for totals. A trace number comes again within seconds under load: an answer that names
+    /// another transaction is a late one, and must not decide this.
+    rrn: [u8; 12],
     sent: Sent,
     forget_at: Micros,
 }
@@ -204,8 +208,12 @@ impl Session {
         let mti = encode::mti_of(&outgoing.request);
         let answer = mti.response().unwrap_or(mti);
         let terminal = padded(&outgoing.acceptor.terminal);
-        self.forget(answer, sent.stan, &terminal);
-        let pending = Pending { answer, terminal, sent, forget_at: now.plus_ms(self.options.late_answer_ms) };
+        self.forget(answer, sent.stan, &terminal, None);
+        let rrn = match outgoing.request.subject {
+            Subject::Transaction(transaction, _) => transaction.rrn,
+            Subject::Batch(_) => [0; 12],
+        };
+        let pending = Pending { answer, terminal, rrn, sent, forget_at: now.plus_ms(self.options.late_answer_ms) };
         self.pending.insert_unique(hash_of(answer, sent.stan), pending, |known| hash_of(known.answer, known.sent.stan));
         Ok(())
     }
@@ -257,10 +265,12 @@ impl Session {
             return true;
         }
         if !message.mti().is_response() {
-            return false;
+            // A request of the host's own is none of ours to answer; it is no reason to lose what is in flight.
+            self.unmatched += 1;
+            return true;
         }
         let terminal = message.text(41).map_or([b' '; 8], padded);
-        let matched = self.forget(message.mti(), stan, &terminal);
+        let matched = self.forget(message.mti(), stan, &terminal, message.text(37));
         match matched.and_then(|pending| decode::answer(&message, pending.sent)) {
             Some(answer) => self.events.push_back(Event::Answer(answer)),
             None => self.unmatched += 1,
@@ -324,7 +334,7 @@ impl Session {
             State::SigningOn { until } | State::SigningOff { until } => Some(until),
             State::Up => {
                 let echo = self.echo_until.unwrap_or(self.heard_at.plus_ms(self.options.echo_after_ms));
-                Some(echo.min(self.next_purge.max(self.heard_at.plus_s(1))))
+                Some(if self.pending.is_empty() { echo } else { echo.min(self.next_purge) })
             }
             State::Down | State::Closing => None,
         }
@@ -364,8 +374,11 @@ impl Session {
     }
 
     /// Takes out the request that an answer of this type with these numbers belongs to.
-    fn forget(&mut self, answer: Mti, stan: u32, terminal: &[u8; 8]) -> Option<Pending> {
-        let is_it = |known: &Pending| known.answer == answer && known.sent.stan == stan && known.terminal == *terminal;
+    fn forget(&mut self, answer: Mti, stan: u32, terminal: &[u8; 8], rrn: Option<&str>) -> Option<Pending> {
+        let is_it = |known: &Pending| {
+            let same_rrn = rrn.is_none_or(|rrn| known.rrn == [0; 12] || rrn.as_bytes() == known.rrn);
+            known.answer == answer && known.sent.stan == stan && known.terminal == *terminal && same_rrn
+        };
         let (pending, _) = self.pending.find_entry(hash_of(answer, stan), is_it).ok()?.remove();
         Some(pending)
     }

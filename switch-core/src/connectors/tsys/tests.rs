@@ -448,11 +448,14 @@ fn an_answer_is_read_whole() {
 }
 
 #[test]
-fn a_reversals_answer_is_a_receipt_unless_the_host_is_down() {
+fn a_reversals_answer_is_a_receipt_only_if_it_says_that_the_host_has_it() {
     for (action_code, verdict) in [
         ("00", Verdict::Receipt),
         ("25", Verdict::Receipt),
-        ("12", Verdict::Receipt),
+        ("94", Verdict::Receipt),
+        ("12", Verdict::TryLater),
+        ("30", Verdict::TryLater),
+        ("58", Verdict::TryLater),
         ("91", Verdict::TryLater),
         ("96", Verdict::TryLater),
     ] {
@@ -529,12 +532,44 @@ fn no_more_requests_are_remembered_than_there_is_room_for() {
 }
 
 #[test]
+fn a_request_of_the_hosts_own_is_counted_and_costs_nothing() {
+    let mut session = signed_on();
+    let sent = submit_sale(&mut session, 3);
+    let mut request = sale_answer(3, "00");
+    request[4] = b'0';
+    session.received(&request, NOW);
+    assert_eq!((events(&mut session), session.unmatched_count()), (vec![], 1));
+    session.received(&sale_answer(3, "00"), NOW);
+    assert_eq!(only_answer(&mut session).sent, sent);
+}
+
+#[test]
+fn an_answer_that_names_another_transaction_decides_nothing() {
+    let mut session = signed_on();
+    let sent = submit_sale(&mut session, 7);
+    let fields = [(37, "000000000000"), (39, "00"), (41, "TERM0001")];
+    session.received(&host_frame(Mti::FINANCIAL_RESPONSE, 7, &fields), NOW);
+    assert_eq!((events(&mut session), session.unmatched_count(), session.pending_count()), (vec![], 1, 1));
+    session.received(&sale_answer(7, "00"), NOW);
+    assert_eq!(only_answer(&mut session).sent, sent);
+}
+
+#[test]
+fn what_is_remembered_is_looked_over_each_second_however_much_the_host_talks() {
+    let mut session = signed_on();
+    submit_sale(&mut session, 7);
+    session.tick(NOW);
+    for second in 1..5 {
+        let now = NOW.plus_ms(second * 900);
+        session.received(&sale_answer(900, "00"), now);
+        assert!(session.next_tick().is_some_and(|at| at <= NOW.plus_s(1)));
+    }
+}
+
+#[test]
 fn bytes_that_are_no_answer_end_the_connection_and_what_waits_is_lost_in_order() {
-    let mut not_an_answer = sale_answer(1, "00");
-    not_an_answer[4] = b'0';
     let too_long = ((FRAME_MAX_BYTES + 1) as u16).to_be_bytes();
-    let garbage: [&[u8]; 5] =
-        [&[0, 0], &too_long, b"\x00\x04HTTP", &not_an_answer, b"\x00\x0c0210\xff\xff\xff\xff\xff\xff\xff\xff"];
+    let garbage: [&[u8]; 4] = [&[0, 0], &too_long, b"\x00\x04HTTP", b"\x00\x0c0210\xff\xff\xff\xff\xff\xff\xff\xff"];
     for bytes in garbage {
         let mut session = signed_on();
         let requests: Vec<Sent> = (1..=20).rev().map(|stan| submit_sale(&mut session, stan)).collect();
