@@ -91,7 +91,7 @@ impl Keyring {
     }
 }
 
-fn permit(kind: KeyKind, right: Right) -> Result<(), Problem> {
+pub(crate) fn permit(kind: KeyKind, right: Right) -> Result<(), Problem> {
     match (kind, right) {
         (KeyKind::Api, Right::Pay | Right::Manage) | (KeyKind::Public, Right::Pay) => Ok(()),
         (KeyKind::Public, Right::Manage) => Err(Problem::Forbidden("a public key may only create payments")),

@@ -1,7 +1,7 @@
 //! The transaction calls: extract, command, await, view.
 
 use super::answer::{ok, prefers_representation, resulted};
-use super::auth::Right;
+use super::auth::{Right, permit};
 use super::body;
 use super::command::{Asker, Built, of_create, of_step};
 use super::problem::Problem;
@@ -16,6 +16,7 @@ use axum::http::request::Parts;
 use axum::response::Response;
 use protocol::command::flag;
 use protocol::id::Xid;
+use protocol::words::Verb;
 use std::net::{IpAddr, SocketAddr};
 
 /// The id in a path; one that can't be read is not there.
@@ -28,6 +29,10 @@ pub(super) async fn create(State(front): State<Front>, request: Request) -> Resu
     let (parts, body) = request.into_parts();
     let caller = front.caller(&parts.headers, Right::Pay).await?;
     let mut create = body::read(&parts.headers, body, Create::parse).await?;
+    if create.verb == Verb::Credit {
+        // A browser's key takes money in; it never pays out.
+        permit(caller.key.kind, Right::Manage)?;
+    }
     if create.flags & flag::BYPASS_RULES != 0 {
         // No key has that right before rights of keys exist.
         return Err(Problem::Forbidden("bypass_rule_engine: this key may not pass the rules by"));

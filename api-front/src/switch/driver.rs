@@ -103,7 +103,7 @@ impl Driver {
     }
 
     fn is_over(&self) -> bool {
-        self.stopping && (self.failed || self.groups_out() == 0)
+        self.stopping && (self.failed || (self.groups_out() == 0 && !self.shard.has_effects()))
     }
 
     fn groups_out(&self) -> usize {

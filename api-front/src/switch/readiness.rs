@@ -66,10 +66,10 @@ pub struct LinkReadiness {
 }
 
 impl Readiness {
-    /// True when payments can be taken: the journal writes and at least one processor listens.
+    /// True when payments can be taken: the journal writes and at least one processor listens. Payments go on while SQL is away.
     pub fn is_ready(&self) -> bool {
         let reaches_a_processor = self.links.is_empty() || self.links.iter().any(|link| link.signed_on);
-        !self.draining && self.journal_writable && self.disk_ample && self.projection.following && reaches_a_processor
+        !self.draining && self.journal_writable && self.disk_ample && reaches_a_processor
     }
 }
 
