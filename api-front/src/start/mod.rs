@@ -21,6 +21,7 @@ use crate::sandbox_home::random_bytes;
 use crate::settlement::Settler;
 use crate::settlement::board::Board;
 use crate::switch::clock::Clock;
+use crate::switch::desk::Around;
 use crate::switch::directory::MerchantTable;
 use crate::switch::door::{Door, Inside};
 use crate::switch::driver::Surroundings;
@@ -243,14 +244,16 @@ fn start_shards(
     moved: &mpsc::UnboundedSender<Batch>,
 ) -> Result<ShardThreads, StartError> {
     let surroundings = insides.into_iter().zip(0..).map(|(inside, index)| Surroundings {
-        index,
         clock: run.clock,
         inside,
         journal: recorders.journal.submitter(),
-        outboxes: links.outboxes(),
-        sensitive: Arc::clone(&run.sensitive),
-        moved: moved.clone(),
-        journal_writable: Arc::clone(&run.journal_writable),
+        around: Around {
+            index,
+            outboxes: links.outboxes(),
+            sensitive: Arc::clone(&run.sensitive),
+            moved: moved.clone(),
+            journal_writable: Arc::clone(&run.journal_writable),
+        },
     });
     ShardThreads::start(run.doors.clone(), shards.into_iter().zip(surroundings)).map_err(StartError::Thread)
 }

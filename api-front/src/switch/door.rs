@@ -14,7 +14,7 @@ use protocol::frame::Durable;
 use protocol::id::Xid;
 use protocol::refusal::Refusal;
 use protocol::words::Verb;
-use switch_core::input::{Answer, Sent};
+use switch_core::input::{Answer, MerchantTerms, ProcessorTerms, Sent};
 use switch_core::output::Effects;
 use tokio::sync::oneshot;
 
@@ -94,6 +94,10 @@ pub enum Return {
         /// Index of the processor.
         processor: u16,
     },
+    /// A merchant's terms have changed.
+    Merchant(MerchantTerms),
+    /// A processor's terms have changed.
+    Processor(ProcessorTerms),
     /// Close a processor's batches.
     CloseBatches {
         /// Index of the processor.

@@ -3,6 +3,7 @@
 //! Lives here: threads, queues, the clock and the ids. Must not live here: HTTP, processors' sockets, decisions.
 
 pub mod clock;
+pub mod desk;
 pub mod directory;
 pub mod door;
 pub mod driver;

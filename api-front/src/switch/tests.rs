@@ -2,6 +2,7 @@
 
 use crate::links::order::{Order, Outboxes};
 use crate::switch::clock::Clock;
+use crate::switch::desk::Around;
 use crate::switch::door::{CommandMessage, Door, Return, Told};
 use crate::switch::driver::{Driver, Surroundings};
 use crate::switch::group::{Group, hand_back};
@@ -61,17 +62,15 @@ impl Fixture {
         let mut outboxes = Outboxes::default();
         outboxes.put(PROCESSOR, queue);
         let (sensitive, journal_writable) = (Arc::new(SensitiveTable::new(16)), Arc::new(AtomicBool::new(true)));
-        let around = Surroundings {
+        let around = Around {
             index: 0,
-            clock,
-            inside,
-            journal: journal.submitter(),
             outboxes,
             sensitive: Arc::clone(&sensitive),
             moved: mpsc::unbounded_channel().0,
             journal_writable: Arc::clone(&journal_writable),
         };
-        let thread = std::thread::spawn(move || Driver::new(shard, around).run());
+        let surroundings = Surroundings { clock, inside, journal: journal.submitter(), around };
+        let thread = std::thread::spawn(move || Driver::new(shard, surroundings).run());
         let durable = journal.watch();
         Fixture { door, orders, durable, sensitive, journal_writable, journal, thread, _folder: folder }
     }

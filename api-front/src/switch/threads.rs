@@ -19,9 +19,9 @@ pub struct ShardThreads {
 impl ShardThreads {
     /// Starts a thread for each shard.
     pub fn start(doors: Vec<Door>, shards: impl Iterator<Item = (Shard, Surroundings)>) -> io::Result<ShardThreads> {
-        let spawn = |(shard, around): (Shard, Surroundings)| {
-            let name = format!("shard-{}", around.index);
-            thread::Builder::new().name(name).spawn(move || Driver::new(shard, around).run())
+        let spawn = |(shard, surroundings): (Shard, Surroundings)| {
+            let name = format!("shard-{}", surroundings.around.index);
+            thread::Builder::new().name(name).spawn(move || Driver::new(shard, surroundings).run())
         };
         let threads = shards.map(spawn).collect::<io::Result<_>>()?;
         Ok(ShardThreads { doors, threads })
