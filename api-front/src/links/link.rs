@@ -1,24 +1,15 @@
-//! One processor's connection: connects again and again, writes what shards send, hands answers back.
-//!
-//! A request that can't be written for certain is given back as not sent; one that may have been written is lost when the
-//! connection goes. Nothing is ever dropped in silence, and nothing is written twice.
+//! One processor's connection: connects again and again, and carries the bytes of its [`Traffic`].
 
 use super::order::Order;
-use super::pending::Pending;
+use super::traffic::{Happened, Traffic};
 use super::{LinkState, Shared};
 use crate::limits::{CONNECT_TIMEOUT, LINK_READ_BYTES, LINK_TURN_REQUESTS, LINK_WRITE_TIMEOUT, RECONNECT_MAX, RECONNECT_MIN};
 use crate::switch::door::Return;
-use protocol::calendar::Micros;
-use protocol::secret::{Pan, SensitiveData, Track2};
-use protocol::tail::tag;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
-use switch_core::connectors::tsys::{CardData, DisconnectReason, Event, Outgoing, Session, SessionOptions};
-use switch_core::input::Leg;
-use switch_core::output::Request;
+use switch_core::connectors::tsys::DisconnectReason;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
@@ -32,17 +23,15 @@ const IDLE_TICK: Duration = Duration::from_secs(3600);
 pub struct Link {
     /// Index of the processor.
     pub index: u16,
-    /// Its name, for logs.
-    pub name: String,
     /// Where it listens.
     pub addr: SocketAddr,
-    /// Times and bounds of the session.
-    pub session: SessionOptions,
+    /// What passes over it.
+    pub traffic: Traffic,
     /// What shards send.
     pub orders: mpsc::Receiver<Order>,
     /// Told to the outside.
     pub state: LinkState,
-    /// Clock, keys, doors.
+    /// Clock, doors.
     pub shared: Shared,
     /// Turns true when the link is to sign off and end.
     pub stop: watch::Receiver<bool>,
@@ -64,19 +53,18 @@ enum Ended {
 impl Link {
     /// Runs until it is told to stop.
     pub async fn run(mut self) {
-        let mut session = Session::new(self.session);
         let mut wait = RECONNECT_MIN;
         while !*self.stop.borrow() {
             let (addr, connecting) = (self.addr, TcpStream::connect(self.addr));
             match self.refusing(timeout(CONNECT_TIMEOUT, connecting)).await {
                 None => break,
                 Some(Ok(Ok(stream))) => {
-                    if self.serve(stream, &mut session).await {
+                    if self.serve(stream).await {
                         wait = RECONNECT_MIN;
                     }
                 }
-                Some(Ok(Err(error))) => tracing::warn!(link = self.name, %addr, %error, "can't connect"),
-                Some(Err(_)) => tracing::warn!(link = self.name, %addr, "connecting takes too long"),
+                Some(Ok(Err(error))) => tracing::warn!(link = self.traffic.name(), %addr, %error, "can't connect"),
+                Some(Err(_)) => tracing::warn!(link = self.traffic.name(), %addr, "connecting takes too long"),
             }
             if self.refusing(tokio::time::sleep(wait)).await.is_none() {
                 break;
@@ -85,7 +73,7 @@ impl Link {
         }
         self.orders.close();
         while let Some(order) = self.orders.recv().await {
-            self.not_sent(&order);
+            self.refuse(&order);
         }
     }
 
@@ -99,44 +87,71 @@ impl Link {
                 _ = self.stop.wait_for(|stop| *stop) => return None,
                 Some(order) = self.orders.recv() => order,
             };
-            self.not_sent(&order);
+            self.refuse(&order);
         }
     }
 
+    fn refuse(&mut self, order: &Order) {
+        self.traffic.refuse(order);
+        // Without a connection there is nothing else to say.
+        self.act();
+    }
+
     /// Serves one connection to its end. True when the host had let us sign on.
-    async fn serve(&mut self, stream: TcpStream, session: &mut Session) -> bool {
+    async fn serve(&mut self, stream: TcpStream) -> bool {
         // Requests are written in batches of our own making; waiting for more would only delay them.
         if let Err(error) = stream.set_nodelay(true) {
-            tracing::warn!(link = self.name, %error, "can't turn off delayed writes");
+            tracing::warn!(link = self.traffic.name(), %error, "can't turn off delayed writes");
         }
-        session.connected(self.shared.clock.now());
-        let mut connection = Connection::new(self, stream, session);
+        self.traffic.connected(self.shared.clock.now());
+        let mut connection = Connection::new(self, stream);
         let ended = connection.run().await;
         let was_signed_on = connection.was_signed_on;
         match ended {
-            Ended::Session(DisconnectReason::SignedOff) => tracing::info!(link = self.name, "signed off"),
-            ended => tracing::warn!(link = self.name, addr = %self.addr, why = %ended, "disconnected"),
+            Ended::Session(DisconnectReason::SignedOff) => tracing::info!(link = self.traffic.name(), "signed off"),
+            ended => tracing::warn!(link = self.traffic.name(), addr = %self.addr, why = %ended, "disconnected"),
         }
         was_signed_on
     }
 
-    fn give(&self, shard: u16, returned: Return) {
-        self.shared.doors[usize::from(shard)].give(returned);
+    /// Acts on what the traffic says.
+    fn act(&mut self) -> Acted {
+        let mut acted = Acted::default();
+        while let Some(happened) = self.traffic.poll() {
+            match happened {
+                Happened::SignedOn => {
+                    acted.signed_on = true;
+                    self.signed_on();
+                }
+                Happened::Give { shard, returned } => {
+                    self.shared.doors[usize::from(shard)].give(returned);
+                }
+                Happened::Disconnect(why) => acted.disconnect = Some(why),
+            }
+        }
+        acted
     }
 
-    fn not_sent(&self, order: &Order) {
-        // The value would wait in vain: a repeat goes without it.
-        drop(self.shared.sensitive.take(&order.sent.id));
-        self.give(order.shard, Return::NotSent(order.sent));
+    fn signed_on(&self) {
+        tracing::info!(link = self.traffic.name(), addr = %self.addr, "signed on");
+        self.state.set(true);
+        for door in &self.shared.doors {
+            door.give(Return::LinkUp { processor: self.index });
+        }
     }
+}
+
+/// What a connection must know of what was acted upon.
+#[derive(Debug, Default)]
+struct Acted {
+    signed_on: bool,
+    disconnect: Option<DisconnectReason>,
 }
 
 /// One connection while it lasts.
 struct Connection<'a> {
     link: &'a mut Link,
     stream: TcpStream,
-    session: &'a mut Session,
-    pending: Pending,
     turn: Vec<Order>,
     inbound: Box<[u8]>,
     /// Being written; holds cards in clear, so it is wiped as soon as it is out.
@@ -157,12 +172,10 @@ enum Woken {
 }
 
 impl<'a> Connection<'a> {
-    fn new(link: &'a mut Link, stream: TcpStream, session: &'a mut Session) -> Connection<'a> {
+    fn new(link: &'a mut Link, stream: TcpStream) -> Connection<'a> {
         Connection {
             link,
             stream,
-            session,
-            pending: Pending::default(),
             turn: Vec::with_capacity(LINK_TURN_REQUESTS),
             inbound: vec![0; LINK_READ_BYTES].into_boxed_slice(),
             outbound: Vec::new(),
@@ -175,34 +188,36 @@ impl<'a> Connection<'a> {
     async fn run(&mut self) -> Ended {
         let mut signing_off = false;
         let ended = loop {
-            if let Some(reason) = self.drain_events() {
+            let acted = self.link.act();
+            self.was_signed_on |= acted.signed_on;
+            if let Some(reason) = acted.disconnect {
                 break Ended::Session(reason);
             }
             self.next_output();
             match self.wake(signing_off).await {
                 Woken::Read(Ok(0)) => break Ended::Closed,
-                Woken::Read(Ok(count)) => self.session.received(&self.inbound[..count], self.link.shared.clock.now()),
+                Woken::Read(Ok(count)) => self.link.traffic.received(&self.inbound[..count], self.link.shared.clock.now()),
                 Woken::Read(Err(error)) | Woken::Written(Err(error)) => break Ended::Io(error),
                 Woken::Written(Ok(count)) => self.wrote(count),
                 Woken::WriteStalled => break Ended::WriteStalled,
                 Woken::Orders => self.submit_turn(),
-                Woken::Tick => self.tick(),
+                Woken::Tick => self.link.traffic.tick(self.link.shared.clock.now()),
                 Woken::Stop => {
                     signing_off = true;
-                    self.session.sign_off(self.link.shared.clock.now());
+                    self.link.traffic.sign_off(self.link.shared.clock.now());
                 }
             }
         };
         self.link.state.set(false);
         self.outbound.zeroize();
-        self.session.disconnected();
-        self.drain_events();
+        self.link.traffic.disconnected();
+        self.link.act();
         ended
     }
 
     async fn wake(&mut self, signing_off: bool) -> Woken {
         let now = self.link.shared.clock.now();
-        let tick = self.session.next_tick().map_or(IDLE_TICK, |at| self.link.shared.clock.until(at.max(now)).min(IDLE_TICK));
+        let tick = self.link.traffic.next_tick().map_or(IDLE_TICK, |at| self.link.shared.clock.until(at.max(now)).min(IDLE_TICK));
         let is_writing = self.written < self.outbound.len();
         let takes_orders = !is_writing && !self.link.orders.is_closed();
         let (mut reader, mut writer) = self.stream.split();
@@ -220,7 +235,7 @@ impl<'a> Connection<'a> {
     fn next_output(&mut self) {
         if self.written == self.outbound.len() {
             self.outbound.zeroize();
-            self.session.take_output(&mut self.outbound);
+            self.link.traffic.take_output(&mut self.outbound);
             self.written = 0;
             self.write_until = Instant::now() + LINK_WRITE_TIMEOUT;
         }
@@ -231,90 +246,10 @@ impl<'a> Connection<'a> {
         self.write_until = Instant::now() + LINK_WRITE_TIMEOUT;
     }
 
-    fn tick(&mut self) {
-        let now = self.link.shared.clock.now();
-        self.session.tick(now);
-        self.pending.purge(now);
-    }
-
     fn submit_turn(&mut self) {
         let now = self.link.shared.clock.now();
-        let mut turn = std::mem::take(&mut self.turn);
-        for order in turn.drain(..) {
-            self.submit(&order, now);
-        }
-        self.turn = turn;
-    }
-
-    fn submit(&mut self, order: &Order, now: Micros) {
-        if order.deadline() <= now {
-            return self.link.not_sent(order);
-        }
-        let acceptors = Arc::clone(&self.link.shared.acceptors);
-        let Some(acceptor) = acceptors.get(&order.merchant()) else {
-            tracing::error!(link = self.link.name, merchant = %order.merchant(), "not sent: the merchant has no terminal");
-            return self.link.not_sent(order);
-        };
-        let Ok(opened) = self.open_card(order) else { return self.link.not_sent(order) };
-        let sensitive = self.take_sensitive(order);
-        let card = opened.as_ref().map(|pan| CardData {
-            pan,
-            track_2: sensitive.as_ref().and_then(|data| data.track_2.as_ref()).map(Track2::expose),
-            cvv: sensitive.as_ref().and_then(|data| data.cvv.as_ref()),
-        });
-        let request = Request { processor: self.link.index, sent: order.sent, repeat: order.repeat, subject: order.subject() };
-        match self.session.submit(&Outgoing { request, acceptor, card }, now) {
-            Ok(()) => self.pending.put(order.sent, order.shard, now.plus_ms(self.link.session.late_answer_ms)),
-            Err(why) => {
-                tracing::warn!(link = self.link.name, id = %order.sent.id, leg = ?order.sent.leg, ?why, "not sent");
-                self.link.not_sent(order);
-            }
-        }
-    }
-
-    /// Opens the sealed card: the only place where that happens. `Ok(None)` when the request carries none.
-    fn open_card(&self, order: &Order) -> Result<Option<Pan>, ()> {
-        let Some((transaction, tail)) = order.transaction() else { return Ok(None) };
-        let Some(sealed) = tail.get(tag::SEALED_CARD) else { return Ok(None) };
-        let opened = self.link.shared.sealer.open_card(sealed, &transaction.merchant, &transaction.fingerprint);
-        opened.map(Some).map_err(|error| tracing::error!(link = self.link.name, id = %transaction.id, %error, "not sent"))
-    }
-
-    fn take_sensitive(&self, order: &Order) -> Option<Box<SensitiveData>> {
-        match order.sent.leg {
-            Leg::Original => self.link.shared.sensitive.take(&order.sent.id),
-            Leg::Step | Leg::Reversal | Leg::Totals => None,
-        }
-    }
-
-    /// Acts on what the session says. The reason when it wants the connection closed.
-    fn drain_events(&mut self) -> Option<DisconnectReason> {
-        let mut reason = None;
-        while let Some(event) = self.session.poll() {
-            match event {
-                Event::SignedOn => self.signed_on(),
-                Event::Answer(answer) => {
-                    if let Some(shard) = self.pending.take(&answer.sent) {
-                        self.link.give(shard, Return::Answer(answer));
-                    }
-                }
-                Event::Lost(sent) => {
-                    if let Some(shard) = self.pending.take(&sent) {
-                        self.link.give(shard, Return::Lost(sent));
-                    }
-                }
-                Event::Disconnect(why) => reason = Some(why),
-            }
-        }
-        reason
-    }
-
-    fn signed_on(&mut self) {
-        tracing::info!(link = self.link.name, addr = %self.link.addr, "signed on");
-        self.was_signed_on = true;
-        self.link.state.set(true);
-        for door in &self.link.shared.doors {
-            door.give(Return::LinkUp { processor: self.link.index });
+        for order in self.turn.drain(..) {
+            self.link.traffic.submit(&order, now);
         }
     }
 }

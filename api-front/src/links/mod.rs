@@ -6,6 +6,7 @@
 pub mod link;
 pub mod order;
 mod pending;
+pub mod traffic;
 
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ use switch_core::connectors::tsys::{Acceptor, SessionOptions};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use traffic::{Traffic, TrafficOptions};
 
 /// What all links share.
 #[derive(Clone)]
@@ -108,7 +110,15 @@ impl PreparedLink {
     fn with(self, shared: Shared, stop: watch::Receiver<bool>) -> Link {
         let PreparedLink { index, settings, orders, state } = self;
         let session = SessionOptions { echo_after_ms: settings.echo_idle_ms, ..SessionOptions::default() };
-        Link { index, name: settings.name, addr: settings.addr, session, orders, state, shared, stop }
+        let traffic = Traffic::new(TrafficOptions {
+            index,
+            name: settings.name,
+            session,
+            sealer: Arc::clone(&shared.sealer),
+            sensitive: Arc::clone(&shared.sensitive),
+            acceptors: Arc::clone(&shared.acceptors),
+        });
+        Link { index, addr: settings.addr, traffic, orders, state, shared, stop }
     }
 }
 

@@ -1,0 +1,183 @@
+//! What passes over one processor's link, without socket and clock: requests out, answers back to the shard that waits.
+//!
+//! [`link`](super::link) runs it over TCP, a simulator over connections of its own. A request that can't be written for certain
+//! is given back as not sent; one that may have been written is lost when the connection goes. Nothing is ever dropped in
+//! silence, and nothing is written twice.
+
+use super::order::Order;
+use super::pending::Pending;
+use crate::switch::door::Return;
+use crate::switch::sensitive_table::SensitiveTable;
+use persistence::sealing::Sealer;
+use protocol::calendar::Micros;
+use protocol::id::Xid;
+use protocol::secret::{Pan, SensitiveData, Track2};
+use protocol::tail::tag;
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use switch_core::connectors::tsys::{Acceptor, CardData, DisconnectReason, Event, Outgoing, Session, SessionOptions};
+use switch_core::input::{Leg, Sent};
+use switch_core::output::Request;
+
+/// What a link's traffic works with.
+pub struct TrafficOptions {
+    /// Index of the processor.
+    pub index: u16,
+    /// Its name, for logs.
+    pub name: String,
+    /// Times and bounds of the session.
+    pub session: SessionOptions,
+    /// Opens sealed cards; nowhere else but here.
+    pub sealer: Arc<Sealer>,
+    /// Card verification values on their way.
+    pub sensitive: Arc<SensitiveTable>,
+    /// Where each merchant's cards are taken.
+    pub acceptors: Arc<HashMap<Xid, Acceptor>>,
+}
+
+/// What the traffic has to say.
+#[derive(Debug)]
+pub enum Happened {
+    /// The host takes requests.
+    SignedOn,
+    /// Something for a shard.
+    Give {
+        /// The shard.
+        shard: u16,
+        /// What it is given.
+        returned: Return,
+    },
+    /// Close the connection, then call [`Traffic::disconnected`].
+    Disconnect(DisconnectReason),
+}
+
+/// The traffic of one link, over all its connections.
+pub struct Traffic {
+    options: TrafficOptions,
+    session: Session,
+    pending: Pending,
+    happened: VecDeque<Happened>,
+}
+
+impl Traffic {
+    /// Nothing is connected yet.
+    pub fn new(options: TrafficOptions) -> Traffic {
+        let session = Session::new(options.session);
+        Traffic { options, session, pending: Pending::default(), happened: VecDeque::new() }
+    }
+
+    /// The processor's name.
+    pub fn name(&self) -> &str {
+        &self.options.name
+    }
+
+    /// A connection stands: sign-on goes first.
+    pub fn connected(&mut self, now: Micros) {
+        self.session.connected(now);
+    }
+
+    /// Bytes have come in.
+    pub fn received(&mut self, bytes: &[u8], now: Micros) {
+        self.session.received(bytes, now);
+        self.take_events();
+    }
+
+    /// Time has passed.
+    pub fn tick(&mut self, now: Micros) {
+        self.session.tick(now);
+        self.pending.purge(now);
+        self.take_events();
+    }
+
+    /// When [`Traffic::tick`] must come at the latest; `None` while nothing waits.
+    pub fn next_tick(&self) -> Option<Micros> {
+        self.session.next_tick()
+    }
+
+    /// Says good-bye: the connection is to be closed once the host has answered.
+    pub fn sign_off(&mut self, now: Micros) {
+        self.session.sign_off(now);
+    }
+
+    /// The connection is gone: what it had not answered is lost.
+    pub fn disconnected(&mut self) {
+        self.session.disconnected();
+        self.take_events();
+    }
+
+    /// Bytes to write, swapped for the caller's buffer, whose own bytes have been written and are wiped.
+    pub fn take_output(&mut self, emptied: &mut Vec<u8>) {
+        self.session.take_output(emptied);
+    }
+
+    /// What happened next; `None` when there is nothing.
+    pub fn poll(&mut self) -> Option<Happened> {
+        self.happened.pop_front()
+    }
+
+    /// Takes a request: its message is appended to the output, or it comes back as not sent.
+    pub fn submit(&mut self, order: &Order, now: Micros) {
+        if order.deadline() <= now {
+            return self.refuse(order);
+        }
+        let acceptors = Arc::clone(&self.options.acceptors);
+        let Some(acceptor) = acceptors.get(&order.merchant()) else {
+            tracing::error!(link = self.options.name, merchant = %order.merchant(), "not sent: the merchant has no terminal");
+            return self.refuse(order);
+        };
+        let Ok(opened) = self.open_card(order) else { return self.refuse(order) };
+        let sensitive = self.take_sensitive(order);
+        let card = opened.as_ref().map(|pan| CardData {
+            pan,
+            track_2: sensitive.as_ref().and_then(|data| data.track_2.as_ref()).map(Track2::expose),
+            cvv: sensitive.as_ref().and_then(|data| data.cvv.as_ref()),
+        });
+        let request = Request { processor: self.options.index, sent: order.sent, repeat: order.repeat, subject: order.subject() };
+        match self.session.submit(&Outgoing { request, acceptor, card }, now) {
+            Ok(()) => self.pending.put(order.sent, order.shard, now.plus_ms(self.options.session.late_answer_ms)),
+            Err(why) => {
+                tracing::warn!(link = self.options.name, id = %order.sent.id, leg = ?order.sent.leg, ?why, "not sent");
+                self.refuse(order);
+            }
+        }
+    }
+
+    /// Gives a request back as not sent.
+    pub fn refuse(&mut self, order: &Order) {
+        // The value would wait in vain: a repeat goes without it.
+        drop(self.options.sensitive.take(&order.sent.id));
+        self.happened.push_back(Happened::Give { shard: order.shard, returned: Return::NotSent(order.sent) });
+    }
+
+    /// Opens the sealed card: the only place where that happens. `Ok(None)` when the request carries none.
+    fn open_card(&self, order: &Order) -> Result<Option<Pan>, ()> {
+        let Some((transaction, tail)) = order.transaction() else { return Ok(None) };
+        let Some(sealed) = tail.get(tag::SEALED_CARD) else { return Ok(None) };
+        let opened = self.options.sealer.open_card(sealed, &transaction.merchant, &transaction.fingerprint);
+        opened.map(Some).map_err(|error| tracing::error!(link = self.options.name, id = %transaction.id, %error, "not sent"))
+    }
+
+    fn take_sensitive(&self, order: &Order) -> Option<Box<SensitiveData>> {
+        match order.sent.leg {
+            Leg::Original => self.options.sensitive.take(&order.sent.id),
+            Leg::Step | Leg::Reversal | Leg::Totals => None,
+        }
+    }
+
+    fn take_events(&mut self) {
+        while let Some(event) = self.session.poll() {
+            match event {
+                Event::SignedOn => self.happened.push_back(Happened::SignedOn),
+                Event::Answer(answer) => self.give(&answer.sent, Return::Answer(answer)),
+                Event::Lost(sent) => self.give(&sent, Return::Lost(sent)),
+                Event::Disconnect(why) => self.happened.push_back(Happened::Disconnect(why)),
+            }
+        }
+    }
+
+    fn give(&mut self, sent: &Sent, returned: Return) {
+        if let Some(shard) = self.pending.take(sent) {
+            self.happened.push_back(Happened::Give { shard, returned });
+        }
+    }
+}
