@@ -5,7 +5,6 @@
 
 pub mod link;
 pub mod order;
-mod pending;
 pub mod traffic;
 
 #[cfg(test)]

@@ -5,7 +5,6 @@
 //! silence, and nothing is written twice.
 
 use super::order::Order;
-use super::pending::Pending;
 use crate::switch::door::Return;
 use crate::switch::sensitive_table::SensitiveTable;
 use persistence::sealing::Sealer;
@@ -16,7 +15,7 @@ use protocol::tail::tag;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use switch_core::connectors::tsys::{Acceptor, CardData, DisconnectReason, Event, Outgoing, Session, SessionOptions};
-use switch_core::input::{Leg, Sent};
+use switch_core::input::Leg;
 use switch_core::output::Request;
 
 /// What a link's traffic works with.
@@ -55,7 +54,6 @@ pub enum Happened {
 pub struct Traffic {
     options: TrafficOptions,
     session: Session,
-    pending: Pending,
     happened: VecDeque<Happened>,
 }
 
@@ -63,7 +61,7 @@ impl Traffic {
     /// Nothing is connected yet.
     pub fn new(options: TrafficOptions) -> Traffic {
         let session = Session::new(options.session);
-        Traffic { options, session, pending: Pending::default(), happened: VecDeque::new() }
+        Traffic { options, session, happened: VecDeque::new() }
     }
 
     /// The processor's name.
@@ -85,7 +83,6 @@ impl Traffic {
     /// Time has passed.
     pub fn tick(&mut self, now: Micros) {
         self.session.tick(now);
-        self.pending.purge(now);
         self.take_events();
     }
 
@@ -133,12 +130,9 @@ impl Traffic {
             cvv: sensitive.as_ref().and_then(|data| data.cvv.as_ref()),
         });
         let request = Request { processor: self.options.index, sent: order.sent, repeat: order.repeat, subject: order.subject() };
-        match self.session.submit(&Outgoing { request, acceptor, card }, now) {
-            Ok(()) => self.pending.put(order.sent, order.shard, now.plus_ms(self.options.session.late_answer_ms)),
-            Err(why) => {
-                tracing::warn!(link = self.options.name, id = %order.sent.id, leg = ?order.sent.leg, ?why, "not sent");
-                self.refuse(order);
-            }
+        if let Err(why) = self.session.submit(&Outgoing { request, shard: order.shard, acceptor, card }, now) {
+            tracing::warn!(link = self.options.name, id = %order.sent.id, leg = ?order.sent.leg, ?why, "not sent");
+            self.refuse(order);
         }
     }
 
@@ -146,7 +140,7 @@ impl Traffic {
     pub fn refuse(&mut self, order: &Order) {
         // The value would wait in vain: a repeat goes without it.
         drop(self.options.sensitive.take(&order.sent.id));
-        self.happened.push_back(Happened::Give { shard: order.shard, returned: Return::NotSent(order.sent) });
+        self.give(order.shard, Return::NotSent(order.sent));
     }
 
     /// Opens the sealed card: the only place where that happens. `Ok(None)` when the request carries none.
@@ -168,16 +162,14 @@ impl Traffic {
         while let Some(event) = self.session.poll() {
             match event {
                 Event::SignedOn => self.happened.push_back(Happened::SignedOn),
-                Event::Answer(answer) => self.give(&answer.sent, Return::Answer(answer)),
-                Event::Lost(sent) => self.give(&sent, Return::Lost(sent)),
+                Event::Answer { shard, answer } => self.give(shard, Return::Answer(answer)),
+                Event::Lost { shard, sent } => self.give(shard, Return::Lost(sent)),
                 Event::Disconnect(why) => self.happened.push_back(Happened::Disconnect(why)),
             }
         }
     }
 
-    fn give(&mut self, sent: &Sent, returned: Return) {
-        if let Some(shard) = self.pending.take(sent) {
-            self.happened.push_back(Happened::Give { shard, returned });
-        }
+    fn give(&mut self, shard: u16, returned: Return) {
+        self.happened.push_back(Happened::Give { shard, returned });
     }
 }

@@ -58,6 +58,8 @@ impl core::fmt::Debug for CardData<'_> {
 pub struct Outgoing<'a> {
     /// What the shard asks to send.
     pub request: Request<'a>,
+    /// The shard that waits for the answer.
+    pub shard: u16,
     /// Who takes the card.
     pub acceptor: &'a Acceptor,
     /// The card; totals have none.

@@ -5,7 +5,7 @@
 
 use super::decode;
 use super::encode::{self, Outgoing, Unwritable};
-use crate::input::{Answer, Sent};
+use crate::input::{Answer, Leg, Sent};
 use crate::output::Subject;
 use hashbrown::HashTable;
 use protocol::calendar::Micros;
@@ -34,8 +34,20 @@ pub struct SessionOptions {
     pub missed_echoes_max: u32,
     /// How long a request is remembered for a late answer, milliseconds. Longer than any processor's time-out.
     pub late_answer_ms: u32,
-    /// Requests remembered at most (I8).
+    /// Requests remembered at most (I8). An eighth of them is kept for reversals and totals: what takes an approval back must
+    /// find room when everything else does not.
     pub pending_max: u32,
+}
+
+impl SessionOptions {
+    /// Requests remembered at most when one of this kind comes.
+    fn room_for(&self, leg: Leg) -> usize {
+        let all = self.pending_max as usize;
+        match leg {
+            Leg::Original | Leg::Step => all - all / 8,
+            Leg::Reversal | Leg::Totals => all,
+        }
+    }
 }
 
 impl Default for SessionOptions {
@@ -80,9 +92,19 @@ pub enum Event {
     /// The host is ready for traffic.
     SignedOn,
     /// An answer, matched to its request.
-    Answer(Answer),
+    Answer {
+        /// The shard that waits for it.
+        shard: u16,
+        /// What it says.
+        answer: Answer,
+    },
     /// The connection went down with this request unanswered.
-    Lost(Sent),
+    Lost {
+        /// The shard that waits for its answer.
+        shard: u16,
+        /// The request.
+        sent: Sent,
+    },
     /// Close the connection, then call [`Session::disconnected`].
     Disconnect(DisconnectReason),
 }
@@ -110,6 +132,7 @@ struct Pending {
     /// another transaction is a late one, and must not decide this.
     rrn: [u8; 12],
     sent: Sent,
+    shard: u16,
     forget_at: Micros,
 }
 
@@ -174,10 +197,10 @@ impl Session {
     pub fn disconnected(&mut self) {
         self.state = State::Down;
         self.forget_bytes();
-        let mut lost: Vec<Sent> = self.pending.drain().map(|pending| pending.sent).collect();
+        let mut lost: Vec<Pending> = self.pending.drain().collect();
         // The table's order depends on the machine; the order of events must not (I7).
-        lost.sort_unstable_by_key(|sent| (sent.id, sent.leg as u8, sent.stan));
-        self.events.extend(lost.into_iter().map(Event::Lost));
+        lost.sort_unstable_by_key(|Pending { sent, .. }| (sent.id, sent.leg as u8, sent.stan));
+        self.events.extend(lost.into_iter().map(|Pending { shard, sent, .. }| Event::Lost { shard, sent }));
     }
 
     /// True when requests are taken.
@@ -200,11 +223,11 @@ impl Session {
         if self.state != State::Up {
             return Err(NotSubmitted::NotSignedOn);
         }
-        if self.pending.len() >= self.options.pending_max as usize {
+        let sent = outgoing.request.sent;
+        if self.pending.len() >= self.options.room_for(sent.leg) {
             return Err(NotSubmitted::Full);
         }
         encode::write(outgoing, &mut self.output).map_err(NotSubmitted::Unwritable)?;
-        let sent = outgoing.request.sent;
         let mti = encode::mti_of(&outgoing.request);
         let answer = mti.response().unwrap_or(mti);
         let terminal = padded(&outgoing.acceptor.terminal);
@@ -213,7 +236,8 @@ impl Session {
             Subject::Transaction(transaction, _) => transaction.rrn,
             Subject::Batch(_) => [0; 12],
         };
-        let pending = Pending { answer, terminal, rrn, sent, forget_at: now.plus_ms(self.options.late_answer_ms) };
+        let pending =
+            Pending { answer, terminal, rrn, sent, shard: outgoing.shard, forget_at: now.plus_ms(self.options.late_answer_ms) };
         self.pending.insert_unique(hash_of(answer, sent.stan), pending, |known| hash_of(known.answer, known.sent.stan));
         Ok(())
     }
@@ -271,8 +295,8 @@ impl Session {
         }
         let terminal = message.text(41).map_or([b' '; 8], padded);
         let matched = self.forget(message.mti(), stan, &terminal, message.text(37));
-        match matched.and_then(|pending| decode::answer(&message, pending.sent)) {
-            Some(answer) => self.events.push_back(Event::Answer(answer)),
+        match matched.and_then(|pending| Some((pending.shard, decode::answer(&message, pending.sent)?))) {
+            Some((shard, answer)) => self.events.push_back(Event::Answer { shard, answer }),
             None => self.unmatched += 1,
         }
         true

@@ -17,6 +17,7 @@ use protocol::words::{EntryType, ReversalReason, ReversalState, Source, Verb};
 const PAN: &str = "4012000098765439";
 const TRACK_2: &str = "4012000098765439=28121011234";
 /// 2026-11-21T01:30:42Z.
+const SHARD: u16 = 3;
 const NOW: Micros = Micros(1_795_224_642_000_000);
 
 fn acceptor() -> Acceptor {
@@ -96,7 +97,7 @@ fn submit_to(session: &mut Session, subject: Subject<'_>, sent: Sent, repeat: bo
     let swiped = matches!(subject, Subject::Transaction(transaction, _) if transaction.entry_type() == EntryType::Swiped);
     let card = CardData { pan: &pan, track_2: swiped.then_some(TRACK_2), cvv: Some(&cvv) };
     let request = Request { processor: 1, sent, repeat, subject };
-    session.submit(&Outgoing { request, acceptor: &acceptor, card: Some(card) }, NOW)
+    session.submit(&Outgoing { request, shard: SHARD, acceptor: &acceptor, card: Some(card) }, NOW)
 }
 
 fn submit_sale(session: &mut Session, stan: u32) -> Sent {
@@ -149,7 +150,7 @@ fn sale_answer(stan: u32, action_code: &str) -> Vec<u8> {
 
 fn only_answer(session: &mut Session) -> Answer {
     match events(session)[..] {
-        [Event::Answer(answer)] => answer,
+        [Event::Answer { shard: SHARD, answer }] => answer,
         ref other => panic!("one answer: {other:?}"),
     }
 }
@@ -393,7 +394,7 @@ fn a_request_without_its_card_is_not_written() {
     let (transaction, acceptor) = (transaction(Verb::Sale), acceptor());
     let subject = Subject::Transaction(&transaction, Tail::trusted(&[]));
     let request = Request { processor: 1, sent: sent(Leg::Original, 7), repeat: false, subject };
-    let refused = session.submit(&Outgoing { request, acceptor: &acceptor, card: None }, NOW);
+    let refused = session.submit(&Outgoing { request, shard: SHARD, acceptor: &acceptor, card: None }, NOW);
     assert!(matches!(refused, Err(NotSubmitted::Unwritable(_))));
     assert_eq!((written(&mut session), session.pending_count()), (vec![], 0));
 }
@@ -495,11 +496,13 @@ fn answers_come_in_any_order_late_and_twice_and_each_is_matched_once() {
     // Byte by byte: a frame is read when it is whole.
     frames.iter().for_each(|byte| session.received(&[*byte], NOW));
     let answered: Vec<Event> = events(&mut session);
-    let [Event::Answer(first), Event::Answer(second)] = answered[..] else { panic!("two answers: {answered:?}") };
+    let [Event::Answer { answer: first, .. }, Event::Answer { answer: second, .. }] = answered[..] else {
+        panic!("two answers: {answered:?}")
+    };
     assert_eq!((first.sent, second.sent, session.unmatched_count()), (requests[2], requests[0], 1));
     session.tick(NOW.plus_s(500));
     session.received(&sale_answer(2, "00"), NOW.plus_s(500));
-    assert!(matches!(events(&mut session)[..], [Event::Answer(late)] if late.sent == requests[1]));
+    assert!(matches!(events(&mut session)[..], [Event::Answer { answer: late, .. }] if late.sent == requests[1]));
 }
 
 #[test]
@@ -521,14 +524,19 @@ fn a_request_that_was_never_answered_is_forgotten_in_the_end() {
 }
 
 #[test]
-fn no_more_requests_are_remembered_than_there_is_room_for() {
-    let mut session = Session::new(SessionOptions { pending_max: 1, ..SessionOptions::default() });
+fn no_more_requests_are_remembered_than_there_is_room_for_and_reversals_find_some_longer() {
+    let mut session = Session::new(SessionOptions { pending_max: 8, ..SessionOptions::default() });
     session.connected(NOW);
     session.received(&network_answer("00"), NOW);
-    submit_sale(&mut session, 1);
+    for stan in 1..=7 {
+        submit_sale(&mut session, stan);
+    }
     let transaction = transaction(Verb::Sale);
     let subject = Subject::Transaction(&transaction, Tail::trusted(&[]));
-    assert_eq!(submit_to(&mut session, subject, sent(Leg::Original, 2), false), Err(NotSubmitted::Full));
+    let mut submit = |leg, stan| submit_to(&mut session, subject, sent(leg, stan), false);
+    assert_eq!(submit(Leg::Original, 8), Err(NotSubmitted::Full));
+    assert_eq!(submit(Leg::Reversal, 1), Ok(()));
+    assert_eq!(submit(Leg::Reversal, 2), Err(NotSubmitted::Full));
 }
 
 #[test]
@@ -577,7 +585,7 @@ fn bytes_that_are_no_answer_end_the_connection_and_what_waits_is_lost_in_order()
         session.received(&sale_answer(3, "00"), NOW);
         assert_eq!(events(&mut session), [Event::Disconnect(DisconnectReason::Garbage)], "{}", show(bytes));
         session.disconnected();
-        let lost: Vec<Event> = requests.into_iter().rev().map(Event::Lost).collect();
+        let lost: Vec<Event> = requests.into_iter().rev().map(|sent| Event::Lost { shard: SHARD, sent }).collect();
         assert_eq!(events(&mut session), lost);
         assert_eq!((session.pending_count(), written(&mut session)), (0, vec![]));
     }
@@ -614,7 +622,7 @@ fn no_debug_output_shows_a_card() {
     let subject = Subject::Transaction(&transaction, Tail::trusted(&[]));
     let request = Request { processor: 1, sent: sent(Leg::Original, 7), repeat: false, subject };
     let card = CardData { pan: &pan, track_2: Some(TRACK_2), cvv: Some(&cvv) };
-    let outgoing = format!("{:?}", Outgoing { request, acceptor: &acceptor, card: Some(card) });
+    let outgoing = format!("{:?}", Outgoing { request, shard: SHARD, acceptor: &acceptor, card: Some(card) });
     let session = format!("{session:?}");
     // As text, and as a list of byte values.
     for shown in [outgoing, session] {
