@@ -6,6 +6,7 @@
 
 pub mod error;
 mod participants;
+mod phases;
 mod storage;
 
 #[cfg(test)]
@@ -36,6 +37,7 @@ use participants::{Participants, Sandbox};
 use persistence::sealing::Sealer;
 use persistence::sql::Database;
 use persistence::stores::ApiKey;
+use phases::{Phase, Phases};
 use protocol::batch::Batch;
 use protocol::calendar::Micros;
 use std::net::SocketAddr;
@@ -66,17 +68,20 @@ pub struct Running {
 
 /// Starts a switch on the present runtime. When this returns it serves.
 pub async fn start(settings: Settings) -> Result<Running, StartError> {
+    let mut phases = Phases::begin();
     let open_data = |source| StartError::File { what: "open the data folder", path: settings.data.clone(), source };
     let data = DataFolder::open(&settings.data).map_err(open_data)?;
     let sockets = Sockets::bind(&settings).await?;
-    let storage = Storage::open(&settings, &data).await?;
+    let storage = Storage::open(&settings, &data, &mut phases).await?;
     let (database, sealer) = (storage.database.clone(), Arc::clone(&storage.sealer));
     let newest_record = database.queries().newest_record_at().await?.unwrap_or(Micros::NONE);
     let (run, insides) = Run::begin(settings.shards, sealer, newest_record)?;
     let now = run.clock.now();
     let sandbox = settings.sandbox.as_ref().map(|terms| Sandbox::start(terms, &data)).transpose()?;
     let participants = Participants::enroll(&settings, sandbox.as_ref(), &database.stores(), &run.ids, now).await?;
+    phases.over(Phase::Enrolment);
     let shards = recovered_shards(&participants, &database, &run).await?;
+    phases.over(Phase::Shards);
     let recorders = Recorders::start(storage, &settings, &data, run.doors.clone())?;
     let (prepared, vitals) = prepare_links(&participants, &recorders, &run);
     let (moved, moves) = mpsc::unbounded_channel();
@@ -88,6 +93,8 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     tokio::spawn(settler.run(moves));
     let links = prepared.start(&run.shared_by_links(&participants));
     vitals.first_sign_on(FIRST_SIGN_ON_WAIT).await;
+    phases.over(Phase::SignOn);
+    tracing::info!("start took {phases}");
     let operator_key = match &sandbox {
         Some(sandbox) => {
             sandbox.write_file(&data, sockets.http_addr, sockets.binary_addr, &participants.processors)?;

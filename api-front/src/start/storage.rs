@@ -1,6 +1,7 @@
 //! Opening what lasts: the SQL home, the journal behind its lock, and the projection brought up to the journal's end.
 
 use super::error::StartError;
+use super::phases::{Phase, Phases};
 use crate::config::{JournalSettings, Settings};
 use crate::data_folder::DataFolder;
 use crate::limits::DATABASE_RETRY;
@@ -25,10 +26,11 @@ pub(super) struct Storage {
 
 impl Storage {
     /// Opens it. After this the projection holds every record of the journal.
-    pub(super) async fn open(settings: &Settings, data: &DataFolder) -> Result<Storage, StartError> {
+    pub(super) async fn open(settings: &Settings, data: &DataFolder, phases: &mut Phases) -> Result<Storage, StartError> {
         let sealer = open_keys(data)?;
         let database = reach(&settings.database).await?;
         let applied_lsn = database.queries().applied_lsn().await?;
+        phases.over(Phase::Database);
         let (log, recovered) = open_journal(data.journal(), settings.journal, applied_lsn)?;
         if let Some(cut) = &recovered.cut {
             tracing::warn!(
@@ -40,7 +42,9 @@ impl Storage {
                 cut.found
             );
         }
+        phases.over(Phase::Journal);
         catch_up(&settings.database, &data.journal(), &recovered).await?;
+        phases.over(Phase::CatchUp);
         Ok(Storage { sealer, database, log, recovered })
     }
 }
