@@ -1,5 +1,6 @@
 //! What the criterion benches and the side-by-side table measure alike: one message, one kind of payment, one kind of record.
 
 pub mod authorization;
+pub mod history;
 pub mod payments;
 pub mod records;
