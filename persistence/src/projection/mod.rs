@@ -11,6 +11,7 @@ mod changes;
 mod follower;
 mod queries;
 mod recovery;
+pub mod search;
 mod source;
 mod tables;
 

@@ -2,6 +2,7 @@
 
 mod following;
 mod property;
+mod search;
 
 use std::future::Future;
 use std::ops::RangeInclusive;

@@ -12,7 +12,9 @@ use crate::error::PersistenceError;
 const POSTGRES_LOCK: &str = "SELECT pg_advisory_xact_lock(721900411)";
 
 /// The steps; the version of a database is how many of them it has.
-const STEPS: &[&[&str]] = &[&[
+const STEPS: &[&[&str]] = &[FIRST_TABLES, SEARCHES];
+
+const FIRST_TABLES: &[&str] = &[
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
     "CREATE TABLE merchants (id {blob} PRIMARY KEY, name TEXT NOT NULL, settings TEXT NOT NULL, active {int} NOT NULL)",
     "CREATE TABLE api_keys (id {blob} PRIMARY KEY, hash {blob} NOT NULL UNIQUE, kind {int} NOT NULL, \
@@ -51,7 +53,14 @@ const STEPS: &[&[&str]] = &[&[
      opened_at {int} NOT NULL, closed_at {int}, answered_at {int}, body {blob} NOT NULL)",
     "CREATE INDEX batches_number ON batches (merchant, processor, number)",
     "CREATE INDEX batches_unfinished ON batches (id) WHERE state <> 5",
-]];
+];
+
+/// Merchants' searches: by time and by their order number; batches by the day on which they were closed.
+const SEARCHES: &[&str] = &[
+    "CREATE INDEX transactions_merchant ON transactions (merchant, created_at, id)",
+    "CREATE INDEX transactions_order ON transactions (merchant, order_id) WHERE order_id IS NOT NULL",
+    "CREATE INDEX batches_closed ON batches (merchant, closed_at) WHERE closed_at IS NOT NULL",
+];
 
 /// Brings the tables up to date, in one transaction: a crash in between leaves them as they were.
 pub(super) async fn migrate(connection: &mut AnyConnection, dialect: Dialect) -> Result<(), PersistenceError> {
