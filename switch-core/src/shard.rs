@@ -178,6 +178,12 @@ impl Shard {
         Some(self.begin_turn())
     }
 
+    /// Records of the turns that wait to be taken, oldest turn first: for whoever watches a shard input by input. What a shard says
+    /// leaves it by [`Shard::take_effects`] only.
+    pub fn records_waiting(&self) -> impl Iterator<Item = &[u8]> {
+        self.closed.iter().chain([&self.effects]).map(Effects::records)
+    }
+
     /// True when [`Shard::take_effects`] would give some.
     pub fn has_effects(&self) -> bool {
         !self.closed.is_empty() || !self.effects.is_empty()
@@ -203,6 +209,11 @@ impl Shard {
         if self.spare.len() < SPARE_EFFECTS_MAX {
             self.spare.push(released.into_empty());
         }
+    }
+
+    /// The latest moment that it was told.
+    pub fn now(&self) -> Micros {
+        self.now
     }
 
     /// When the next [`Input::Tick`] must come at the latest; `None` while nothing waits.
