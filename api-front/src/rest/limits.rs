@@ -38,6 +38,15 @@ pub const WORD_MAX_CHARS: usize = 100;
 /// JSON that travels along as sent, for each field that may.
 pub const TRAVELLING_JSON_MAX_BYTES: usize = 8 * 1024;
 
+/// Transactions or batches that a search gives at most.
+pub const SEARCH_LIMIT_MAX: u32 = 100;
+/// Transactions that a search gives when it does not say how many.
+pub const SEARCH_LIMIT: u32 = 10;
+/// Batches that a search gives when it does not say how many.
+pub const BATCH_SEARCH_LIMIT: u32 = 10;
+/// Matches that a search may pass over: each page behind costs the database all before it.
+pub const SEARCH_OFFSET_MAX: u64 = 1_000_000;
+
 /// How long an unknown API key is remembered as unknown.
 pub const UNKNOWN_KEY_TTL: Duration = Duration::from_secs(5);
 /// Unknown API keys that are remembered at a time; past it they are looked up again.

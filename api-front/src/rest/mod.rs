@@ -13,6 +13,7 @@ pub mod limits;
 mod operator;
 mod problem;
 pub mod request;
+mod search;
 mod service;
 mod transaction;
 mod view;
@@ -61,10 +62,12 @@ fn dressed(routes: Router, names: RequestNames) -> Router {
 fn routes() -> Router<Front> {
     Router::new()
         .route("/api/transaction", post(transaction::create))
+        .route("/api/transaction/search", post(search::transactions))
         .route("/api/transaction/{id}", get(transaction::read))
         .route("/api/transaction/{id}/capture", post(transaction::capture))
         .route("/api/transaction/{id}/void", post(transaction::void))
         .route("/api/transaction/{id}/refund", post(transaction::refund))
+        .route("/api/settlement/batch/search", post(search::batches))
         .route("/api/response-codes", get(service::response_codes))
         .route("/operator/processors/{id}/settle", post(operator::settle))
         .route("/healthz", get(service::healthz))

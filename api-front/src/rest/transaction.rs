@@ -6,7 +6,7 @@ use super::body;
 use super::command::{Asker, Built, of_create, of_step};
 use super::problem::Problem;
 use super::request::{Create, Key, SentKey, Step};
-use super::view::{Shown, list_of_one};
+use super::view::{Shown, list};
 use super::{Caller, Front};
 use crate::switch::handle::Answered;
 use axum::extract::rejection::PathRejection;
@@ -51,7 +51,7 @@ pub(super) async fn read(State(front): State<Front>, id: PathId, headers: Header
     let version = found.map_err(Problem::Unavailable)?.ok_or(Problem::NotFound)?;
     let processors = front.switch.processors();
     let shown = Shown::present(version.transaction(), version.tail(), caller.merchant.compat, processors);
-    Ok(ok(list_of_one(&shown)))
+    Ok(ok(list(std::iter::once(shown), 1)))
 }
 
 /// `POST /api/transaction/{id}/capture`

@@ -218,6 +218,11 @@ impl Switch {
         }
     }
 
+    /// What has left memory, and searches of it.
+    pub fn past(&self) -> &dyn Past {
+        &*self.0.past
+    }
+
     /// The newest version of a merchant's transaction: all that was durable when this was called is seen. `None` also for
     /// another merchant's transaction.
     pub async fn transaction(&self, merchant: Xid, id: Xid) -> Result<Option<Version>, Unavailable> {

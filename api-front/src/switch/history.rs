@@ -6,7 +6,9 @@ use crate::switch::past::{Past, Reading};
 use crate::switch::version::Version;
 use persistence::PersistenceError;
 use persistence::journal::DurableWatch;
+use persistence::projection::search::{BatchSearch, Found, Search};
 use persistence::projection::{AppliedWatch, Queries, StoredTransaction};
+use protocol::batch::Batch;
 use protocol::id::Xid;
 
 /// Readings of the SQL home that see all that was durable when they were asked for.
@@ -54,13 +56,29 @@ impl Past for History {
             version_of(self.queries.version(&id, version).await)
         })
     }
+
+    fn search(&self, search: Search) -> Reading<'_, Found> {
+        Box::pin(async move {
+            self.catch_up().await?;
+            self.queries.search(&search).await.map_err(unavailable)
+        })
+    }
+
+    fn search_batches(&self, search: BatchSearch) -> Reading<'_, Vec<Batch>> {
+        Box::pin(async move {
+            self.catch_up().await?;
+            self.queries.search_batches(&search).await.map_err(unavailable)
+        })
+    }
+}
+
+fn unavailable(error: PersistenceError) -> Unavailable {
+    tracing::warn!(%error, "the history can't be read");
+    Unavailable::History
 }
 
 fn version_of(read: Result<Option<StoredTransaction>, PersistenceError>) -> Result<Option<Version>, Unavailable> {
-    let stored = read.map_err(|error| {
-        tracing::warn!(%error, "the history can't be read");
-        Unavailable::History
-    })?;
+    let stored = read.map_err(unavailable)?;
     Ok(stored.map(|stored| {
         let (transaction, tail) = stored.parts();
         Version::copy_of(transaction, tail)

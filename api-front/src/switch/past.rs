@@ -2,12 +2,14 @@
 
 use crate::switch::handle::Unavailable;
 use crate::switch::version::Version;
+use persistence::projection::search::{BatchSearch, Found, Search};
+use protocol::batch::Batch;
 use protocol::id::Xid;
 use std::future::Future;
 use std::pin::Pin;
 
 /// An answer of the past, on its way.
-pub type Reading<'a> = Pin<Box<dyn Future<Output = Result<Option<Version>, Unavailable>> + Send + 'a>>;
+pub type Reading<'a, T = Option<Version>> = Pin<Box<dyn Future<Output = Result<T, Unavailable>> + Send + 'a>>;
 
 /// The history. Each reading sees all that was durable when it was asked for: you read your own writes.
 pub trait Past: Send + Sync {
@@ -15,4 +17,8 @@ pub trait Past: Send + Sync {
     fn newest(&self, merchant: Xid, id: Xid) -> Reading<'_>;
     /// One version of a transaction, for a replay.
     fn version(&self, id: Xid, version: u32) -> Reading<'_>;
+    /// A merchant's transactions that a search finds.
+    fn search(&self, search: Search) -> Reading<'_, Found>;
+    /// A merchant's batches that a search finds, newest first.
+    fn search_batches(&self, search: BatchSearch) -> Reading<'_, Vec<Batch>>;
 }

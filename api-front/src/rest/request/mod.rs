@@ -8,6 +8,7 @@ mod card;
 mod checks;
 mod create;
 mod idempotency;
+mod search;
 mod step;
 mod travelling;
 
@@ -17,6 +18,7 @@ pub use idempotency::Key;
 pub use step::Step;
 
 pub(crate) use idempotency::SentKey;
+pub(crate) use search::{parse_batch_search, parse_search};
 pub(crate) use travelling::ADDRESSES;
 
 #[cfg(test)]

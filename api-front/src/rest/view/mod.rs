@@ -4,9 +4,9 @@ mod batch;
 mod response_codes;
 mod transaction;
 
-pub(crate) use batch::batches;
+pub(crate) use batch::{batches, found_batches};
 pub(crate) use response_codes::response_codes;
-pub(crate) use transaction::{Shown, list_of_one};
+pub(crate) use transaction::{Shown, list};
 
 /// The envelope around nothing: what capture, void and refund answer.
 pub(crate) const SUCCESS_NULL: &str = "{\"status\":\"success\",\"msg\":\"success\",\"data\":null}";

@@ -251,13 +251,18 @@ impl<'a> Shown<'a> {
 }
 
 /// A list of one transaction, as the document answers a query for one.
-pub(crate) fn list_of_one(shown: &Shown<'_>) -> Vec<u8> {
-    let mut out = Writer::starting(SUCCESS, USUAL_BYTES);
+pub(crate) fn list<'a>(shown: impl ExactSizeIterator<Item = Shown<'a>>, total: u64) -> Vec<u8> {
+    let mut out = Writer::starting(SUCCESS, USUAL_BYTES * shown.len().max(1));
     out.verbatim("[");
-    shown.write(&mut out);
+    for (position, shown) in shown.enumerate() {
+        if position > 0 {
+            out.verbatim(",");
+        }
+        shown.write(&mut out);
+    }
     out.verbatim("]");
-    out.number("total_count", 1);
-    out.number("count", 1);
+    out.number("total_count", total);
+    out.number("count", total);
     out.verbatim("}");
     out.finish()
 }
