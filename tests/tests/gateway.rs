@@ -3,7 +3,7 @@
 #![recursion_limit = "256"]
 
 use serde_json::{Value, json};
-use tests::client::{id, rrn, text};
+use tests::client::{Client, id, rrn, text};
 use tests::payment::{self, VISA, payment, with};
 use tests::switch::{keys, shared};
 use tests::{HostProcess, Options, Switch};
@@ -426,4 +426,83 @@ fn another_merchants_transaction_is_not_there() {
     }
     assert_eq!(switch.client().get(id(&sale)), sale);
     assert_eq!(other.sale(2001, VISA)["response_code"], 100, "its own payments work");
+}
+
+/// What a search answers: how many match, and the ids of the page.
+#[track_caller]
+fn search(client: &Client, body: &Value) -> (u64, Vec<String>) {
+    let response = client.call("POST", "/api/transaction/search", &[], body.to_string().as_bytes());
+    let (found, answer) = (response.data(), response.json());
+    assert_eq!(answer["count"], answer["total_count"]);
+    let ids = found.as_array().expect("a list").iter().map(|found| id(found).to_owned()).collect();
+    (answer["total_count"].as_u64().expect("a count"), ids)
+}
+
+#[test]
+fn a_search_finds_what_the_document_says_it_finds() {
+    let switch = Switch::sandboxed();
+    let client = switch.client();
+    let mut sale = payment("sale", 1_112, VISA);
+    sale["order_id"] = json!("some order, with spaces");
+    sale["billing_address"] = json!({"first_name": "John", "city": "Wheaton"});
+    let sale = client.pay(&sale).data();
+    let held = client.authorize(2_000, VISA);
+    let declined = client.sale(5_100, "4000000000000002");
+    let ids = |found: &[&Value]| found.iter().map(|found| id(found).to_owned()).collect::<Vec<_>>();
+    assert_eq!(search(&client, &json!({})), (3, ids(&[&declined, &held, &sale])));
+    assert_eq!(search(&client, &json!({"limit": 1, "offset": 1})), (3, ids(&[&held])));
+    let sample = json!({"transaction_id": {"operator": "=", "value": id(&sale)}, "amount": {"operator": "=", "value": 1112},
+        "created_at": {"start_date": "2017-11-01T00:00:00Z", "end_date": "2117-11-30T00:00:00Z"},
+        "billing_address": {"first_name": {"operator": "=", "value": "John"}}});
+    assert_eq!(search(&client, &sample), (1, ids(&[&sale])));
+    for (condition, expected) in [
+        (json!({"order_id": {"operator": "eq", "value": "some order, with spaces"}}), &[&sale][..]),
+        (json!({"type": {"operator": "!=", "value": "sale"}}), &[&held]),
+        (json!({"status": {"operator": "=", "value": "declined"}}), &[&declined]),
+        (json!({"amount_authorized": {"operator": ">", "value": 1112}}), &[&held]),
+        (
+            json!({"billing_address": {"city": {"operator": "!=", "value": "Wheaton"}}, "amount": {"operator": "<", "value": 3000}}),
+            &[&held],
+        ),
+        (
+            json!({"processor_id": {"operator": "=", "value": sale["processor_id"]}, "payment_type": {"value": "card"}}),
+            &[&declined, &held, &sale],
+        ),
+        (json!({"captured_at": {"start_date": "2017-11-01T00:00:00Z"}}), &[&sale]),
+        (json!({"customer_id": {"operator": "=", "value": "nobody"}}), &[]),
+    ] {
+        assert_eq!(search(&client, &condition), (expected.len() as u64, ids(expected)), "{condition}");
+    }
+    let shown = client.call("POST", "/api/transaction/search", &[], sample.to_string().as_bytes()).data()[0].clone();
+    assert_eq!(shown, client.get(id(&sale)), "a search shows a transaction as it is read alone");
+    let (status, said) =
+        client.call("POST", "/api/transaction/search", &[], br#"{"amount": {"operator": "=", "value": "x"}}"#).refusal();
+    assert_eq!((status, said.contains("invalid amount.value")), (400, true), "{said}");
+    let browser = switch.client_with(keys::PUBLIC);
+    assert_eq!(browser.call("POST", "/api/transaction/search", &[], b"{}").status, 403);
+}
+
+#[test]
+fn settled_batches_are_found_with_their_sums() {
+    let switch = Switch::sandboxed();
+    let client = switch.client();
+    let find = |body: &str| client.call("POST", "/api/settlement/batch/search", &[], body.as_bytes()).json();
+    assert_eq!(find("{}")["data"], json!({"summary": [], "results": []}));
+    for amount in [10_000, 2_500] {
+        client.sale(amount, VISA);
+        switch.operator().settle();
+    }
+    let found =
+        find(r#"{"batch_date":{"start_date":"2018-12-01T00:00:00Z","end_date":"2118-12-26T23:59:59Z"},"offset":0,"limit":1}"#);
+    assert_eq!((&found["total_count"], found["data"]["results"].as_array().map(Vec::len)), (&json!(2), Some(1)));
+    let batch = &found["data"]["results"][0];
+    let sums = ["batch_number", "num_transactions", "amount_captured", "amount_credit", "net_deposit", "response_code"];
+    assert_eq!(sums.map(|name| &batch[name]), [&json!(2), &json!(1), &json!(2_500), &json!(0), &json!(2_500), &json!(100)]);
+    let day = &found["data"]["summary"][0];
+    let date = text(batch, "batch_date")[..10].to_owned();
+    assert_eq!((text(day, "batch_date"), text(day, "processor_name")), (date.as_str(), "card"));
+    assert_eq!(["num_transactions", "captured", "credit"].map(|name| &day[name]), [&json!(2), &json!(12_500), &json!(0)]);
+    let one = find(&json!({"settlement_batch_id": {"operator": "=", "value": id(batch)}}).to_string());
+    assert_eq!((&one["total_count"], id(&one["data"]["results"][0])), (&json!(1), id(batch)));
+    assert_eq!(find(r#"{"settlement_batch_id": {"operator": "=", "value": "none of ours"}}"#)["total_count"], 0);
 }
