@@ -14,14 +14,14 @@ use protocol::id::Xid;
 use protocol::record::Body;
 use protocol::refusal::Refusal;
 use protocol::transaction::Transaction;
-use protocol::words::{ReversalState, Status, Verb};
-use std::collections::{BTreeMap, VecDeque};
+use protocol::words::{Status, Verb};
+use reference_model::{Expect, Fold, Model, Operation, Terms};
+use std::collections::BTreeMap;
 use support::driver::{Driver, Order, ROOMY, Said, TINY, Told, answer};
 use support::host::{Host, Mood};
 use support::journal::split;
-use support::model::{Expect, Model};
-use support::{Ask, PROCESSOR, merchant};
-use switch_core::input::{Input, Leg, Sent, Token, Verdict};
+use support::{Ask, PROCESSOR, merchant, merchants, processor};
+use switch_core::input::{Input, Sent, Token, Verdict};
 use switch_core::limits::Limits;
 
 /// Virtual time in which everything has drained once faults have stopped, seconds: a few times the longest wait of all.
@@ -58,14 +58,20 @@ enum Op {
     Crash { kept: u8 },
 }
 
+/// What a caller waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Awaited {
+    /// The answer of an operation; true when it was begun before.
+    Answer(Operation, bool),
+    /// Nothing was begun: a refusal, or to be told that the transaction is not in memory.
+    Nothing(Expect),
+}
+
 struct World {
     driver: Driver,
     host: Host,
     model: Model,
-    /// The model after each turn that is not durable, and before all of them.
-    snapshots: VecDeque<Model>,
-    durable_model: Model,
-    expected: BTreeMap<Token, (Expect, Command, u32)>,
+    expected: BTreeMap<Token, (Awaited, Command, u32)>,
     closing: BTreeMap<Token, u32>,
     wire: Vec<Order>,
     held: Vec<(Sent, Verdict)>,
@@ -79,14 +85,12 @@ struct World {
 impl World {
     fn new(limits: Limits) -> World {
         let driver = Driver::new(limits);
-        let mut model = Model::default();
+        let mut model = Model::new(terms());
         model.tick(driver.now);
         World {
             driver,
             host: Host::default(),
-            durable_model: model.clone(),
             model,
-            snapshots: VecDeque::new(),
             expected: BTreeMap::new(),
             closing: BTreeMap::new(),
             wire: Vec::new(),
@@ -141,18 +145,20 @@ impl World {
 
     fn give(&mut self, command: &Command, tries: u32) {
         self.accept_unchanged(Input::Tick);
-        let mut next = self.model.clone();
         let turns = self.driver.unsynced();
         let (token, records) = self.driver.give(command, &[]);
-        let expect = next.command(token, command);
-        match expect {
-            Expect::Answer(operation) if operation == token && records > 0 => {
-                self.model = next;
+        let expect = self.model.expect(command);
+        let awaited = match expect {
+            Expect::Begins(begun) if records > 0 => {
                 self.ids.push(command.id);
+                Awaited::Answer(self.model.begin(command, begun), false)
             }
-            _ => assert_eq!(records, 0, "only what is begun is written: {expect:?}"),
-        }
-        self.expected.insert(token, (expect, *command, tries));
+            Expect::Replays(operation) => Awaited::Answer(operation, true),
+            Expect::Begins(_) | Expect::Refused(_) => Awaited::Nothing(expect),
+        };
+        let is_begun = matches!(awaited, Awaited::Answer(_, false));
+        assert_eq!(records > 0, is_begun, "only what is begun is written: {expect:?}");
+        self.expected.insert(token, (awaited, *command, tries));
         self.note_turns(turns);
     }
 
@@ -177,46 +183,19 @@ impl World {
         self.accept(Input::Tick);
     }
 
-    /// Compares what was just written with the model, and remembers the model as of it.
+    /// Compares what was just written with the model.
     fn note_turns(&mut self, turns_before: usize) {
-        for _ in turns_before..self.driver.unsynced() {
-            self.snapshots.push_back(self.model.clone());
-        }
-        let (latest, batches) = (&mut self.latest, &mut self.latest_batches);
         for records in self.driver.unsynced_records().skip(turns_before) {
-            note_records(records, latest, batches);
+            note_records(records, &mut self.latest, &mut self.latest_batches);
         }
-        self.compare();
-    }
-
-    fn compare(&self) {
-        assert_eq!(self.latest.len(), self.model.payments.len());
-        for (id, payment) in &self.model.payments {
-            let ours = &self.latest[id];
-            assert_eq!((ours.status(), ours.version.get()), (payment.status, payment.version), "{id} {:?}", payment);
-            let money = (ours.amount.get(), ours.amount_authorized.get(), ours.amount_captured.get(), ours.amount_settled.get());
-            assert_eq!(money, (payment.amount, payment.authorized, payment.captured, payment.settled), "I5: {id}");
-            let refunds = (ours.amount_refunded.get(), ours.amount_refund_pending.get());
-            assert_eq!(refunds, (payment.refunded, payment.refund_pending), "I5: {id}");
-            assert_eq!(ours.reversal.state() == ReversalState::Queued, payment.reversing, "I3: {id}");
-            assert_eq!(ours.batch, payment.batch.unwrap_or(Xid::NONE), "{id}");
-        }
-        for (id, batch) in &self.model.batches {
-            let ours = &self.latest_batches[id];
-            assert_eq!((ours.state(), ours.number.get()), (batch.state, batch.number), "batch {id}");
-            if batch.sent && batch.state == BatchState::Closing {
-                let totals = (ours.capture_count.get(), ours.captured.get(), ours.credit_count.get(), ours.credited.get());
-                assert_eq!(totals, self.model.totals(*id), "I5: batch {id}");
-            }
-        }
-        let complete = self.latest_batches.iter().filter(|(id, _)| !self.model.batches.contains_key(id));
-        assert!(complete.into_iter().all(|(_, batch)| batch.state() == BatchState::Complete));
+        self.latest.values().for_each(|transaction| self.model.observe(transaction));
+        self.latest_batches.values().for_each(|batch| self.model.observe_batch(batch));
+        let differences = self.model.all_differences(&self.latest, &self.latest_batches);
+        assert!(differences.is_empty(), "{}", differences[0]);
     }
 
     fn sync(&mut self) {
         let said = self.driver.sync();
-        self.snapshots.clear();
-        self.durable_model = self.model.clone();
         for said in said {
             self.hear(said);
         }
@@ -231,9 +210,9 @@ impl World {
             }
             Said::Stored { token, id, version, .. } => self.told(token, id, version, true),
             Said::Refused(token, refusal) => {
-                let (expect, ..) = self.expected.remove(&token).expect("a reply to somebody");
-                let fits = expect == Expect::Refused(refusal) || (self.is_tiny && refusal == Refusal::Busy);
-                assert!(fits, "{refusal:?} where {expect:?} was expected");
+                let (awaited, ..) = self.expected.remove(&token).expect("a reply to somebody");
+                let fits = awaited == Awaited::Nothing(Expect::Refused(refusal)) || (self.is_tiny && refusal == Refusal::Busy);
+                assert!(fits, "{refusal:?} where {awaited:?} was expected");
             }
             Said::Absent(token, id) => self.absent(token, id),
             Said::Closed(token, count) => assert_eq!(self.closing.remove(&token), Some(count)),
@@ -243,18 +222,18 @@ impl World {
     }
 
     fn told(&mut self, token: Token, id: Xid, version: u32, replayed: bool) {
-        let (expect, ..) = self.expected.remove(&token).expect("a reply to somebody");
-        let Expect::Answer(operation) = expect else { panic!("{id} was answered where {expect:?} was expected") };
-        assert_eq!(self.model.answers.get(&operation), Some(&(id, version)), "I2, I4: the answer of {operation:?}");
-        assert_eq!(replayed, operation != token);
+        let (awaited, ..) = self.expected.remove(&token).expect("a reply to somebody");
+        let Awaited::Answer(operation, is_replay) = awaited else { panic!("{id} was answered where {awaited:?} was expected") };
+        assert_eq!((id, replayed), (operation.transaction, is_replay));
+        assert_eq!(self.model.answers.get(&operation), Some(&version), "I2, I4: the answer of {operation:?}");
     }
 
     /// Not in memory: for the front that is "not found" unless the history has it; then it is read back and asked again.
     fn absent(&mut self, token: Token, id: Xid) {
-        let (expect, command, tries) = self.expected.remove(&token).expect("a reply to somebody");
+        let (awaited, command, tries) = self.expected.remove(&token).expect("a reply to somebody");
         let owned = self.driver.journal.newest(id).is_some_and(|(transaction, _)| transaction.merchant == command.merchant);
         if !owned {
-            assert_eq!(expect, Expect::Refused(Refusal::NotFound));
+            assert_eq!(awaited, Awaited::Nothing(Expect::Refused(Refusal::NotFound)));
             return;
         }
         assert!(self.is_tiny || self.has_crashed, "nothing leaves a roomy table");
@@ -300,56 +279,28 @@ impl World {
             }
             Fate::Dropped => {}
             Fate::NotSent => self.bounce(Input::NotSent(sent), sent, Model::not_sent),
-            Fate::LostBeforeTheHost => self.bounce(Input::Lost(sent), sent, Model::unknown),
+            Fate::LostBeforeTheHost => self.bounce(Input::Lost(sent), sent, Model::lost),
             Fate::LostAfterTheHost => {
                 self.host.receive(&order, Mood::Approve);
-                self.bounce(Input::Lost(sent), sent, Model::unknown);
+                self.bounce(Input::Lost(sent), sent, Model::lost);
             }
             Fate::Unmatched => self.answer(Sent { stan: sent.stan + 1_000_000, ..sent }, Verdict::Approved),
         }
     }
 
-    fn bounce(&mut self, input: Input<'_>, sent: Sent, then: fn(&mut Model, Xid)) {
-        if self.awaits(sent) {
-            then(&mut self.model, sent.id);
-        }
+    fn bounce(&mut self, input: Input<'_>, sent: Sent, then: fn(&mut Model, Sent)) {
+        then(&mut self.model, sent);
         self.accept(input);
     }
 
-    /// True when this very request is in flight.
-    fn awaits(&self, sent: Sent) -> bool {
-        let Some(flight) = self.model.payments.get(&sent.id).and_then(|payment| payment.flight.as_ref()) else { return false };
-        let latest = &self.latest[&sent.id];
-        match sent.leg {
-            Leg::Original => flight.step.is_none() && latest.original.stan.get() == sent.stan,
-            Leg::Step => flight.step.is_some() && latest.step.stan.get() == sent.stan,
-            Leg::Reversal | Leg::Totals => false,
-        }
-    }
-
     fn answer(&mut self, sent: Sent, verdict: Verdict) {
-        match sent.leg {
-            Leg::Original | Leg::Step if self.awaits(sent) => self.model.answer(sent.id, verdict),
-            Leg::Reversal if verdict != Verdict::TryLater => {
-                let reversing = self.model.payments.get(&sent.id).is_some_and(|payment| payment.reversing);
-                if reversing && self.latest[&sent.id].reversal.stan.get() == sent.stan {
-                    self.model.reversed(sent.id);
-                }
-            }
-            Leg::Totals => {
-                let closing = self.model.batches.get(&sent.id).is_some_and(|batch| batch.state == BatchState::Closing);
-                if closing && self.latest_batches[&sent.id].stan.get() == sent.stan {
-                    self.model.totals_answered(sent.id, verdict == Verdict::Approved);
-                }
-            }
-            Leg::Original | Leg::Step | Leg::Reversal => {}
-        }
+        self.model.heard(sent, verdict);
         self.accept(Input::Answer(answer(sent, verdict)));
     }
 
     fn close(&mut self) {
         let token = self.driver.draw_token();
-        let count = self.model.close_batches();
+        let count = self.model.close_batches(PROCESSOR);
         self.closing.insert(token, count);
         self.accept(Input::CloseBatches { token, processor: PROCESSOR });
     }
@@ -374,17 +325,13 @@ impl World {
         let turns = self.driver.unsynced();
         match self.driver.accept(Input::SettleMember { transaction: member }) {
             0 => assert!(self.is_tiny, "a roomy table has a place for every member"),
-            _ => self.model.settle(member),
+            _ if self.model.may_settle(member) => self.model.settle(member),
+            _ => panic!("{member} was settled outside an accepted batch"),
         }
         self.note_turns(turns);
     }
 
     fn crash(&mut self, kept: usize) {
-        let kept = kept.min(self.driver.unsynced());
-        self.model = match kept {
-            0 => self.durable_model.clone(),
-            kept => self.snapshots[kept - 1].clone(),
-        };
         self.has_crashed = true;
         // Nobody waits any more, and what the links still had to write is gone with them.
         self.expected.clear();
@@ -392,11 +339,12 @@ impl World {
         self.wire.clear();
         self.held.clear();
         self.driver.crash(kept);
-        self.model.restart(self.driver.now);
-        self.durable_model = self.model.clone();
-        self.snapshots.clear();
-        self.latest = self.driver.journal.all_newest().map(|transaction| (transaction.id, *transaction)).collect();
-        self.latest_batches = self.driver.journal.all_batches().map(|batch| (batch.id, *batch)).collect();
+        let mut fold = Fold::default();
+        split(self.driver.journal.bytes()).iter().for_each(|record| fold.take(record));
+        self.model = Model::restarted(&fold, |_| true, terms(), self.driver.now);
+        self.model.recovery_done(self.driver.now);
+        self.latest = fold.transactions().map(|transaction| (transaction.id, *transaction)).collect();
+        self.latest_batches = fold.batches().map(|batch| (batch.id, *batch)).collect();
         self.ids.retain(|id| self.model.payments.contains_key(id));
         self.note_turns(0);
     }
@@ -472,6 +420,10 @@ impl World {
     }
 }
 
+fn terms() -> Terms {
+    Terms::of(&merchants(), &[processor()])
+}
+
 fn makes_payment(verb: Verb) -> bool {
     verb.creates() && verb != Verb::Refund
 }
@@ -481,6 +433,7 @@ fn note_records(records: &[u8], latest: &mut BTreeMap<Xid, Transaction>, batches
         match record.body {
             Body::Transaction(transaction, _) => drop(latest.insert(transaction.id, *transaction)),
             Body::Batch(batch) => drop(batches.insert(batch.id, *batch)),
+            Body::Change(..) => {}
         }
     }
 }

@@ -57,6 +57,7 @@ impl Journal {
                     versions.push((record.kind, (*transaction, tail.bytes().to_vec())));
                 }
                 Body::Batch(batch) => self.batches.entry(batch.id).or_default().push(*batch),
+                Body::Change(..) => {}
             }
         }
         self.bytes.extend_from_slice(effects.records());

@@ -1,6 +1,6 @@
 //! What the tests drive a shard with: a journal in memory, a host with a ledger of its own, a clock that is told.
 //!
-//! Lives here: no expectation of any test. The naive model, which has expectations, is in `model`.
+//! Lives here: no expectation of any test. The naive model, which has expectations, is `reference-model`.
 
 // Each test crate uses a part.
 #![allow(dead_code)]
@@ -8,7 +8,6 @@
 pub mod driver;
 pub mod host;
 pub mod journal;
-pub mod model;
 
 use protocol::calendar::Micros;
 use protocol::command::{Command, flag};

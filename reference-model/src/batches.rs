@@ -1,0 +1,152 @@
+//! Batches: what enters, what stays, what their totals are, and when they are done.
+
+use crate::model::{Collected, Model};
+use protocol::batch::BatchState;
+use protocol::id::Xid;
+use protocol::words::Status;
+use std::collections::BTreeSet;
+use switch_core::input::{Sent, Verdict};
+
+/// Counts and sums of a batch's members.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Totals {
+    pub(crate) debits: u32,
+    pub(crate) debited: u64,
+    pub(crate) credits: u32,
+    pub(crate) credited: u64,
+}
+
+impl Model {
+    /// Closes what is open at a processor and has something in it, and what was rejected. Says how many.
+    pub fn close_batches(&mut self, processor: u16) -> u32 {
+        let is_closable = |batch: &Collected| match batch.state {
+            BatchState::Open => !batch.members.is_empty() || !batch.undecided.is_empty(),
+            BatchState::Rejected => true,
+            BatchState::Closing | BatchState::Accepted | BatchState::Complete => false,
+        };
+        let closable = self.batches.iter().filter(|(_, batch)| batch.processor == processor && is_closable(batch));
+        let closable: Vec<Xid> = closable.map(|(id, _)| *id).collect();
+        for id in &closable {
+            self.close(*id);
+        }
+        closable.len() as u32
+    }
+
+    fn close(&mut self, id: Xid) {
+        let Collected { merchant, processor, state, .. } = *self.batch(id);
+        if state == BatchState::Rejected {
+            self.batch(id).number = self.next_number(merchant, processor);
+        }
+        let batch = self.batch(id);
+        (batch.state, batch.sent, batch.stan) = (BatchState::Closing, false, 0);
+        self.send_totals_if_ready(id);
+    }
+
+    pub(crate) fn totals_heard(&mut self, sent: Sent, verdict: Verdict) {
+        let Some(batch) = self.batches.get_mut(&sent.id) else { return };
+        let awaited = batch.state == BatchState::Closing && batch.sent && batch.stan == sent.stan;
+        match verdict {
+            Verdict::Approved if awaited => batch.state = BatchState::Accepted,
+            Verdict::Declined(_) if awaited => batch.state = BatchState::Rejected,
+            Verdict::Approved | Verdict::Declined(_) => {}
+            // Neither accepted nor rejected: the totals are repeated.
+            Verdict::Partial { .. } | Verdict::Receipt | Verdict::TryLater => {}
+        }
+    }
+
+    /// True when a member of an accepted batch waits to be settled.
+    pub fn may_settle(&self, id: Xid) -> bool {
+        self.payments.get(&id).is_some_and(|payment| {
+            let batch = payment.batch.and_then(|batch| self.batches.get(&batch));
+            payment.status == Status::PendingSettlement && batch.is_some_and(|batch| batch.state == BatchState::Accepted)
+        })
+    }
+
+    /// One member of an accepted batch is settled.
+    pub fn settle(&mut self, id: Xid) {
+        let payment = self.touch(id);
+        payment.status = Status::Settled;
+        payment.settled = payment.captured;
+        payment.version += 1;
+    }
+
+    /// Whoever drives settlement has given every member.
+    pub fn complete(&mut self, id: Xid) {
+        let Some(batch) = self.batches.get(&id) else { return };
+        let waits = |member: &Xid| self.payments[member].status == Status::PendingSettlement;
+        if batch.state == BatchState::Accepted && !batch.members.iter().any(waits) {
+            self.batches.remove(&id);
+        }
+    }
+
+    fn send_totals_if_ready(&mut self, id: Xid) {
+        let batch = self.batch(id);
+        if batch.state != BatchState::Closing || batch.sent || !batch.undecided.is_empty() {
+            return;
+        }
+        batch.sent = true;
+        // Nothing is left in it: it is complete.
+        if batch.members.is_empty() {
+            self.batches.remove(&id);
+        }
+    }
+
+    /// Puts money that is undecided into its account's open batch, or opens one that is named after the command.
+    pub(crate) fn enter_batch(&mut self, id: Xid, command: Xid) {
+        let payment = self.of(id);
+        let account = (payment.merchant, payment.processor, payment.currency);
+        let is_it =
+            |batch: &Collected| batch.state == BatchState::Open && (batch.merchant, batch.processor, batch.currency) == account;
+        let open = self.batches.iter().find(|(_, batch)| is_it(batch)).map(|(id, _)| *id);
+        let at = open.unwrap_or_else(|| self.open_batch(account, command.sibling(Xid::BATCH)));
+        self.batch(at).undecided.insert(id);
+        self.of(id).batch = Some(at);
+    }
+
+    fn open_batch(&mut self, (merchant, processor, currency): (Xid, u16, u16), id: Xid) -> Xid {
+        let number = self.next_number(merchant, processor);
+        let (members, undecided) = (BTreeSet::new(), BTreeSet::new());
+        let (state, sent, stan, members_number) = (BatchState::Open, false, 0, number);
+        let batch = Collected { merchant, processor, currency, number, members_number, state, sent, stan, members, undecided };
+        assert!(self.batches.insert(id, batch).is_none(), "a batch's id is its own");
+        id
+    }
+
+    pub(crate) fn join_batch(&mut self, id: Xid) {
+        if let Some(at) = self.of(id).batch {
+            let batch = self.batch(at);
+            batch.undecided.remove(&id);
+            batch.members.insert(id);
+            self.send_totals_if_ready(at);
+        }
+    }
+
+    pub(crate) fn leave_batch(&mut self, id: Xid) {
+        if let Some(at) = self.of(id).batch.take() {
+            self.batch(at).undecided.remove(&id);
+            self.send_totals_if_ready(at);
+        }
+    }
+
+    fn next_number(&mut self, merchant: Xid, processor: u16) -> u32 {
+        let number = self.numbers.entry((merchant, processor)).or_default();
+        *number += 1;
+        *number
+    }
+
+    pub(crate) fn totals(&self, batch: &Collected) -> Totals {
+        let members = batch.members.iter().map(|member| &self.payments[member]);
+        members.fold(Totals::default(), |totals, member| {
+            let (debits, debited, credits, credited) = match member.verb.pays_out() {
+                false => (1, member.captured, 0, 0),
+                true => (0, 0, 1, member.captured),
+            };
+            Totals {
+                debits: totals.debits + debits,
+                debited: totals.debited + debited,
+                credits: totals.credits + credits,
+                credited: totals.credited + credited,
+            }
+        })
+    }
+}

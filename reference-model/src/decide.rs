@@ -1,0 +1,248 @@
+//! What a command should come to: refused, answered like before, or begun.
+
+use crate::model::{Flight, KeyUse, Likeness, Model, Operation, Payment, Recent, Reversing};
+use protocol::batch::BatchState;
+use protocol::command::{Command, flag};
+use protocol::id::Xid;
+use protocol::refusal::Refusal;
+use protocol::response_code::ResponseCode;
+use protocol::words::{ExchangeState, Status, Verb};
+
+/// What a command should come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expect {
+    /// Nothing is done.
+    Refused(Refusal),
+    /// The answer of this operation, which was begun before.
+    Replays(Operation),
+    /// It is begun, unless a limit is reached.
+    Begins(Begun),
+}
+
+/// What is begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begun {
+    /// A payment; with a code it is declined at once.
+    Payment(Option<ResponseCode>),
+    /// A refund of so much, minor units.
+    Refund(u64),
+    /// A capture of so much, minor units.
+    Capture(u64),
+    /// A void.
+    Void,
+}
+
+impl Model {
+    /// A merchant asks for something. Nothing changes yet: whether a limit is reached is not the model's to know.
+    pub fn expect(&self, command: &Command) -> Expect {
+        let verb = command.verb().expect("a front asks in verbs");
+        if !self.terms.merchants.get(&command.merchant).is_some_and(|terms| terms.active) {
+            return Expect::Refused(Refusal::MerchantNotActive);
+        }
+        if command.has_key()
+            && let Some(used) = self.keys.get(&command.key_hash)
+        {
+            let same = used.request == command.request_hash && used.verb == verb;
+            return if same { Expect::Replays(used.operation) } else { Expect::Refused(Refusal::KeyReused) };
+        }
+        let begun = match verb {
+            Verb::Sale | Verb::Authorize | Verb::Credit | Verb::Verification => self.expect_payment(command, verb),
+            Verb::Refund => self.expect_refund(command),
+            Verb::Capture => self.expect_capture(command),
+            Verb::Void => self.expect_void(command),
+        };
+        begun.map_or_else(Expect::Refused, Expect::Begins)
+    }
+
+    fn expect_payment(&self, command: &Command, verb: Verb) -> Result<Begun, Refusal> {
+        let takes_traffic = self.terms.processors.get(&self.route(command)).is_some_and(|terms| terms.enabled);
+        if !takes_traffic {
+            return Err(Refusal::ProcessorNotAvailable);
+        }
+        let repeats = self.window_s(command) > 0 && self.recent.contains_key(&likeness_of(command, verb));
+        Ok(Begun::Payment(match () {
+            () if command.has(flag::EXPIRED_CARD) => Some(ResponseCode::EXPIRED_CARD),
+            () if repeats => Some(ResponseCode::DUPLICATE_TRANSACTION),
+            () => None,
+        }))
+    }
+
+    fn expect_refund(&self, command: &Command) -> Result<Begun, Refusal> {
+        let sale = self.target(command)?;
+        let is_debit = matches!(sale.verb, Verb::Sale | Verb::Authorize);
+        if !is_debit || !matches!(sale.status, Status::Settled | Status::PartiallyRefunded) {
+            return Err(Refusal::IllegalStep { status: sale.status });
+        }
+        let max = sale.settled - sale.refunded - sale.refund_pending;
+        let amount = if command.has(flag::AMOUNT_GIVEN) { command.amount.get() } else { max };
+        if amount > max || max == 0 {
+            return Err(Refusal::AmountTooLarge { max });
+        }
+        if amount == 0 { Err(Refusal::AmountZero) } else { Ok(Begun::Refund(amount)) }
+    }
+
+    fn expect_capture(&self, command: &Command) -> Result<Begun, Refusal> {
+        let payment = self.target(command)?;
+        if payment.flight.as_ref().is_some_and(|flight| flight.step.is_some()) {
+            return Err(Refusal::StepInFlight);
+        }
+        if payment.status != Status::Authorized || payment.verb != Verb::Authorize {
+            return Err(Refusal::IllegalStep { status: payment.status });
+        }
+        let max = payment.authorized;
+        match if command.has(flag::AMOUNT_GIVEN) { command.amount.get() } else { max } {
+            0 => Err(Refusal::AmountZero),
+            amount if amount > max => Err(Refusal::AmountTooLarge { max }),
+            amount => Ok(Begun::Capture(amount)),
+        }
+    }
+
+    fn expect_void(&self, command: &Command) -> Result<Begun, Refusal> {
+        let payment = self.target(command)?;
+        if payment.flight.as_ref().is_some_and(|flight| flight.step.is_some()) {
+            return Err(Refusal::StepInFlight);
+        }
+        let batch = payment.batch.and_then(|id| self.batches.get(&id));
+        let may_leave = batch.is_some_and(|batch| matches!(batch.state, BatchState::Open | BatchState::Rejected));
+        match payment.status {
+            Status::Authorized => Ok(Begun::Void),
+            Status::PendingSettlement if may_leave => Ok(Begun::Void),
+            Status::PendingSettlement => Err(Refusal::BatchClosing),
+            status => Err(Refusal::IllegalStep { status }),
+        }
+    }
+
+    /// It was begun: changes what that changes.
+    pub fn begin(&mut self, command: &Command, begun: Begun) -> Operation {
+        let verb = command.verb().expect("a front asks in verbs");
+        let operation = match begun {
+            Begun::Payment(code) => self.begin_payment(command, verb, code),
+            Begun::Refund(amount) => self.begin_refund(command, amount),
+            Begun::Capture(amount) => {
+                self.enter_batch(command.target, command.id);
+                self.fly(command.target, Some(Verb::Capture), amount)
+            }
+            Begun::Void => self.begin_void(command.target),
+        };
+        if command.has_key() {
+            let until = self.now.plus_s(command.key_window_s.get());
+            self.keys.insert(command.key_hash, KeyUse { request: command.request_hash, verb, operation, until });
+        }
+        operation
+    }
+
+    fn begin_payment(&mut self, command: &Command, verb: Verb, code: Option<ResponseCode>) -> Operation {
+        let payment = Payment { processor: self.route(command), ..payment(command, verb, command.amount.get()) };
+        self.payments.insert(command.id, payment);
+        if let Some(code) = code {
+            let payment = self.touch(command.id);
+            (payment.status, payment.response_code) = (Status::Declined, code.0);
+            let operation = Operation { transaction: command.id, began: 1 };
+            self.answered(operation);
+            return operation;
+        }
+        let until = self.now.plus_s(self.window_s(command));
+        self.remember_recent(likeness_of(command, verb), Recent { id: command.id, until });
+        if verb == Verb::Sale || verb == Verb::Credit {
+            self.enter_batch(command.id, command.id);
+        }
+        self.fly(command.id, None, command.amount.get())
+    }
+
+    fn begin_refund(&mut self, command: &Command, amount: u64) -> Operation {
+        let sale = self.touch(command.target);
+        sale.refund_pending += amount;
+        sale.version += 1;
+        let (processor, currency, fingerprint) = (sale.processor, sale.currency, sale.fingerprint);
+        let refund = payment(command, Verb::Refund, amount);
+        let refund = Payment { processor, currency, fingerprint, parent: command.target, stands_for: amount, ..refund };
+        self.payments.insert(command.id, refund);
+        self.enter_batch(command.id, command.id);
+        self.fly(command.id, None, amount)
+    }
+
+    fn begin_void(&mut self, id: Xid) -> Operation {
+        let Payment { verb, status, batch, parent, captured, .. } = *self.of(id);
+        if status == Status::PendingSettlement {
+            let batch = self.batch(batch.expect("it waits in a batch"));
+            batch.members.remove(&id);
+            batch.undecided.insert(id);
+        }
+        if verb == Verb::Refund {
+            self.of(id).stands_for = captured;
+            let sale = self.touch(parent);
+            sale.refunded -= captured;
+            sale.refund_pending += captured;
+            sale.version += 1;
+        }
+        self.fly(id, Some(Verb::Void), captured)
+    }
+
+    pub(crate) fn remember_recent(&mut self, likeness: Likeness, recent: Recent) {
+        if recent.until > self.now {
+            self.recent.entry(likeness).or_insert(recent);
+        }
+    }
+
+    fn fly(&mut self, id: Xid, step: Option<Verb>, amount: u64) -> Operation {
+        let timeout_ms = self.terms.processors[&self.payments[&id].processor].timeout_ms;
+        let deadline = self.now.plus_ms(timeout_ms);
+        let payment = self.touch(id);
+        payment.version += 1;
+        let operation = Operation { transaction: id, began: payment.version };
+        payment.flight = Some(Flight { step, amount, deadline, operation, stan: 0 });
+        match step {
+            None => payment.original = ExchangeState::InFlight,
+            Some(verb) => payment.step = Some((verb, ExchangeState::InFlight)),
+        }
+        self.flying.insert((deadline, id));
+        operation
+    }
+
+    fn target(&self, command: &Command) -> Result<&Payment, Refusal> {
+        let payment = self.payments.get(&command.target).filter(|payment| payment.merchant == command.merchant);
+        payment.ok_or(Refusal::NotFound)
+    }
+
+    /// The processor that is named, else the merchant's own.
+    fn route(&self, command: &Command) -> u16 {
+        let own = self.terms.merchants.get(&command.merchant).map_or(0, |terms| terms.card_processor);
+        if command.processor.get() == 0 { own } else { command.processor.get() }
+    }
+
+    fn window_s(&self, command: &Command) -> u32 {
+        let own = self.terms.merchants.get(&command.merchant).map_or(0, |terms| terms.duplicate_window_s);
+        if command.has(flag::ALLOW_DUPLICATE) { 0 } else { own }
+    }
+}
+
+fn likeness_of(command: &Command, verb: Verb) -> Likeness {
+    (command.merchant, command.fingerprint, command.amount.get(), command.currency.get(), verb)
+}
+
+fn payment(command: &Command, verb: Verb, amount: u64) -> Payment {
+    Payment {
+        verb,
+        merchant: command.merchant,
+        processor: command.processor.get(),
+        currency: command.currency.get(),
+        status: Status::Pending,
+        version: 0,
+        amount,
+        authorized: 0,
+        captured: 0,
+        settled: 0,
+        refunded: 0,
+        refund_pending: 0,
+        parent: Xid::NONE,
+        batch: None,
+        flight: None,
+        original: ExchangeState::None,
+        step: None,
+        reversal: Reversing::NONE,
+        response_code: 0,
+        stands_for: 0,
+        flags: command.flags.get(),
+        fingerprint: command.fingerprint,
+    }
+}
