@@ -67,6 +67,10 @@ fn write_record(lsn: u64, record: &Record<'_>, out: &mut impl Write) -> io::Resu
     match record.body {
         Body::Transaction(transaction, _) => write_transaction(transaction, out),
         Body::Batch(batch) => write_batch(batch, out),
+        Body::Change(change, _) => {
+            let (version, area, part, parts) = (change.version.get(), change.area(), change.part.get() + 1, change.parts.get());
+            writeln!(out, "{} version={version} {} part {part} of {parts}", change.id, area.word())
+        }
     }
 }
 

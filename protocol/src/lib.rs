@@ -7,6 +7,7 @@
 pub mod batch;
 pub mod calendar;
 pub mod card;
+pub mod change;
 pub mod command;
 pub mod exchange;
 pub mod frame;

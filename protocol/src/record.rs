@@ -4,6 +4,7 @@
 
 use crate::batch::Batch;
 use crate::calendar::Micros;
+use crate::change::Change;
 use crate::limits::RECORD_MAX_BYTES;
 use crate::tail::Tail;
 use crate::transaction::Transaction;
@@ -14,7 +15,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 /// Layout number of [`RecordHeader`].
 pub const RECORD_LAYOUT: u8 = 1;
 
-/// What happened. Numbers are frozen. All but the batch kinds carry a transaction.
+/// What happened. Numbers are frozen. All but the batch kinds and the last carry a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Kind {
@@ -42,11 +43,13 @@ pub enum Kind {
     BatchAnswered = 18,
     /// Every member of an accepted batch is settled.
     BatchComplete = 19,
+    /// Rules, routes, a processor or a merchant were changed.
+    ConfigurationChanged = 24,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 12] = [
+    pub const ALL: [Kind; 13] = [
         Kind::Intent,
         Kind::Outcome,
         Kind::StepIntent,
@@ -59,6 +62,7 @@ impl Kind {
         Kind::BatchClosed,
         Kind::BatchAnswered,
         Kind::BatchComplete,
+        Kind::ConfigurationChanged,
     ];
 
     /// From the number in the header.
@@ -81,6 +85,7 @@ impl Kind {
             Kind::BatchClosed => "batch closed",
             Kind::BatchAnswered => "batch answered",
             Kind::BatchComplete => "batch complete",
+            Kind::ConfigurationChanged => "configuration changed",
         }
     }
 }
@@ -125,6 +130,8 @@ pub enum Body<'a> {
     Transaction(&'a Transaction, Tail<'a>),
     /// A settlement batch.
     Batch(&'a Batch),
+    /// A part of a change of the configuration, and its text.
+    Change(&'a Change, &'a [u8]),
 }
 
 /// Why bytes are not a record of ours. The journal's checksum has passed, so this is a version or a programming error.
@@ -193,6 +200,7 @@ pub fn operation_verb(kind: Kind, transaction: &Transaction) -> Option<Verb> {
         Kind::ReversalQueued => transaction.step.verb().or(Some(transaction.verb())),
         Kind::ReversalDone | Kind::RefundsChanged | Kind::Settled => None,
         Kind::BatchOpened | Kind::BatchClosed | Kind::BatchAnswered | Kind::BatchComplete => None,
+        Kind::ConfigurationChanged => None,
     }
 }
 
@@ -201,6 +209,7 @@ fn read_body(kind: Kind, body: &[u8]) -> Option<Body<'_>> {
         Kind::BatchOpened | Kind::BatchClosed | Kind::BatchAnswered | Kind::BatchComplete => {
             Batch::ref_from_prefix(body).ok().map(|(batch, _)| Body::Batch(batch))
         }
+        Kind::ConfigurationChanged => Change::parse(body).map(|(change, text)| Body::Change(change, text)),
         Kind::Intent
         | Kind::Outcome
         | Kind::StepIntent
@@ -240,6 +249,18 @@ pub fn write_transaction(out: &mut Vec<u8>, kind: Kind, decided: Decided, transa
 pub fn write_batch(out: &mut Vec<u8>, kind: Kind, decided: Decided, batch: &Batch) {
     begin(out, kind, decided, size_of::<Batch>());
     out.extend_from_slice(batch.as_bytes());
+    pad(out);
+}
+
+/// Appends the record of one part of a change.
+///
+/// # Panics
+/// When the part's `length` is not the text's: what was written could not be read again.
+pub fn write_change(out: &mut Vec<u8>, decided: Decided, change: &Change, text: &[u8]) {
+    assert_eq!(change.length.get() as usize, text.len(), "a part knows its text's length");
+    begin(out, Kind::ConfigurationChanged, decided, size_of::<Change>() + text.len());
+    out.extend_from_slice(change.as_bytes());
+    out.extend_from_slice(text);
     pad(out);
 }
 

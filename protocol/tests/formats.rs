@@ -2,6 +2,7 @@
 
 use core::mem::offset_of;
 use protocol::batch::Batch;
+use protocol::change::Change;
 use protocol::command::Command;
 use protocol::exchange::{Exchange, Reversal};
 use protocol::outcome::Outcome;
@@ -75,5 +76,10 @@ fn every_field_of_every_layout_stands_in_the_page() {
         size_of::<Batch>(),
         &rows!(Batch: id merchant number processor state reserved capture_count credit_count captured credited currency
             response_code stan opened_at closed_at answered_at settled_count text members_number reserved_2),
+    );
+    assert_same(
+        "Configuration change",
+        size_of::<Change>(),
+        &rows!(Change: layout area reserved version id subject undoes part parts length reserved_2),
     );
 }

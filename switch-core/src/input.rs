@@ -2,6 +2,7 @@
 
 use protocol::batch::Batch;
 use protocol::calendar::Micros;
+use protocol::change::Change;
 use protocol::command::Command;
 use protocol::id::Xid;
 use protocol::response_code::ResponseCode;
@@ -61,6 +62,13 @@ pub enum Input<'a> {
     CompleteBatch {
         /// The batch.
         batch: Xid,
+    },
+    /// Journals a change of the configuration; what it changes comes as inputs of their own, once it is durable.
+    Configure {
+        /// Who waits for that.
+        token: Token,
+        /// The parts of the change, in their order.
+        parts: &'a [(Change, Vec<u8>)],
     },
     /// A merchant's terms, new or changed.
     Merchant(MerchantTerms),

@@ -51,10 +51,42 @@ pub const TURN_CLOSES_AT_BYTES: usize = 1 << 20;
 /// Shards that a switch can have: their trace numbers share one range.
 pub const SHARDS_MAX: u16 = 64;
 
+/// Rules of one table.
+pub const RULES_MAX: usize = 4096;
+/// Routes of one table.
+pub const ROUTES_MAX: usize = 4096;
+/// Conditions of one rule or route.
+pub const ENTRY_CONDITIONS_MAX: usize = 16;
+/// Length of a rule's or a route's name, bytes.
+pub const ENTRY_NAME_MAX_BYTES: usize = 64;
+/// Values of one condition's list.
+pub const CONDITION_VALUES_MAX: usize = 256;
+/// Different velocities that a table may count for one merchant: each costs its payments a counter.
+pub const TABLE_GAUGES_MAX: usize = 16;
+/// Longest window of a velocity: what recovery must count again, seconds.
+pub const VELOCITY_WINDOW_MAX_S: u32 = 604_800;
+/// Highest count that a velocity may be compared with, payments.
+pub const VELOCITY_VALUE_MAX: u64 = 1_000_000;
+/// Velocity counters of a shard, of about 110 bytes each; none is taken while no rule counts.
+pub const VELOCITY_COUNTERS_MAX: u32 = 1 << 18;
+/// Processors that a route may share its payments among, and as many that it may fail over to.
+pub const ROUTE_PROCESSORS_MAX: usize = 8;
+/// Highest weight of a processor in a route.
+pub const ROUTE_WEIGHT_MAX: u32 = 10_000;
+/// Processors that one payment may be offered to, one after the other.
+pub const ROUTE_ATTEMPTS_MAX: usize = 3;
+
 // A stale reading must be refused before the transaction that has lived again since can have left memory once more.
 const _: () = assert!(HYDRATION_AGE_MAX_MS < RESIDENCY_MIN_MS);
 const _: () = assert!(EVICTION_ABOVE_PERCENT < 100);
 // A turn and the operation that made it large (at most a refund's record, its sale's and its batch's) are one frame of the journal.
 const _: () = assert!(TURN_CLOSES_AT_BYTES + 4 * protocol::limits::RECORD_MAX_BYTES <= protocol::frame::FRAME_PAYLOAD_BYTES_MAX);
+// A position in a table fits the two bytes that a transaction's record has for it.
+const _: () = assert!(RULES_MAX < u16::MAX as usize && ROUTES_MAX < u16::MAX as usize);
+// So are a turn that is nearly large and all parts of a change of the configuration.
+const _: () = assert!(
+    TURN_CLOSES_AT_BYTES + protocol::change::CHANGE_PARTS_MAX * (protocol::change::CHANGE_PART_MAX_BYTES + 128)
+        <= protocol::frame::FRAME_PAYLOAD_BYTES_MAX
+);
 // Every shard has trace numbers for a few thousand requests in flight.
 const _: () = assert!(protocol::limits::STAN_MAX / SHARDS_MAX as u32 > 10_000);

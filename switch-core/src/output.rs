@@ -5,6 +5,7 @@
 
 use crate::input::{Leg, Sent, Token};
 use protocol::batch::Batch;
+use protocol::change::Change;
 use protocol::frame::Durable;
 use protocol::id::Xid;
 use protocol::record::{self, Decided, Kind};
@@ -52,6 +53,8 @@ pub enum Reply<'a> {
     Refused(Refusal),
     /// The transaction is not in memory: read it back, give it as [`crate::input::Input::Hydrate`] and ask again.
     Absent(Xid),
+    /// The change of the configuration is journaled.
+    Configured,
     /// So many batches were closed; each is announced as [`Output::BatchMoved`] once answered.
     BatchesClosed {
         /// How many.
@@ -95,6 +98,7 @@ enum Withheld {
     Refused { token: Token, refusal: Refusal },
     Absent { token: Token, id: Xid },
     BatchesClosed { token: Token, count: u32 },
+    Configured { token: Token },
     Send { processor: u16, sent: Sent, repeat: bool, at: Place },
     BatchMoved { at: Place },
 }
@@ -151,6 +155,11 @@ impl Effects {
         record::write_batch(&mut self.records, kind, decided, batch);
     }
 
+    pub(crate) fn write_change(&mut self, decided: Decided, change: &Change, text: &[u8]) {
+        self.note_record(decided);
+        record::write_change(&mut self.records, decided, change, text);
+    }
+
     fn note_record(&mut self, decided: Decided) {
         self.record_count += 1;
         self.last_sequence = decided.sequence;
@@ -179,6 +188,10 @@ impl Effects {
 
     pub(crate) fn reply_batches_closed(&mut self, token: Token, count: u32) {
         self.outputs.push(Withheld::BatchesClosed { token, count });
+    }
+
+    pub(crate) fn reply_configured(&mut self, token: Token) {
+        self.outputs.push(Withheld::Configured { token });
     }
 
     pub(crate) fn send_written(&mut self, processor: u16, sent: Sent, repeat: bool, written: Written) {
@@ -239,6 +252,7 @@ impl Effects {
             Withheld::Stored { token, id, version, verb } => Output::Reply(token, Reply::Stored { id, version, verb }),
             Withheld::Refused { token, refusal } => Output::Reply(token, Reply::Refused(refusal)),
             Withheld::Absent { token, id } => Output::Reply(token, Reply::Absent(id)),
+            Withheld::Configured { token } => Output::Reply(token, Reply::Configured),
             Withheld::BatchesClosed { token, count } => Output::Reply(token, Reply::BatchesClosed { count }),
             Withheld::Send { processor, sent, repeat, at } => {
                 Output::Send(Request { processor, sent, repeat, subject: self.subject(sent, at) })

@@ -15,6 +15,7 @@ use crate::waiters::Waiters;
 use crate::wheel::{Alarm, Wheel};
 use hashbrown::HashTable;
 use protocol::calendar::Micros;
+use protocol::change::Change;
 use protocol::id::Xid;
 use protocol::record::{Decided, Kind};
 use protocol::words::Verb;
@@ -158,6 +159,7 @@ impl Shard {
             Input::CloseBatches { token, processor } => self.close_batches(token, processor),
             Input::SettleMember { transaction } => self.settle_member(transaction),
             Input::CompleteBatch { batch } => self.complete_batch(batch),
+            Input::Configure { token, parts } => self.configure(token, parts),
             Input::Merchant(terms) => self.set_merchant(terms),
             Input::Processor(terms) => self.set_processor(terms),
             Input::Recover(recovered) => self.recover(recovered),
@@ -249,6 +251,15 @@ impl Shard {
             Timer::Recent(at) => self.duplicates.forget(at),
             Timer::Totals(at) => self.repeat_totals(at),
         }
+    }
+
+    /// The parts stay in one turn, so that they are one write of the journal: all of the change lasts, or nothing.
+    fn configure(&mut self, token: Token, parts: &[(Change, Vec<u8>)]) {
+        for (change, text) in parts {
+            let decided = self.decide();
+            self.effects.write_change(decided, change, text);
+        }
+        self.effects.reply_configured(token);
     }
 
     fn set_merchant(&mut self, terms: MerchantTerms) {

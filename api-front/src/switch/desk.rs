@@ -15,6 +15,7 @@ use crate::switch::version::Version;
 use crate::switch::waiting::Waiting;
 use protocol::batch::Batch;
 use protocol::calendar::Micros;
+use protocol::change::Change;
 use protocol::command::{Command, flag};
 use protocol::frame::Durable;
 use protocol::id::Xid;
@@ -45,6 +46,7 @@ pub struct Around {
 enum Caller {
     Command { reply: oneshot::Sender<Told>, sensitive: Option<Xid> },
     Closing { reply: oneshot::Sender<Closed>, at: Micros },
+    Configuring { reply: oneshot::Sender<()> },
 }
 
 /// A shard, and all who wait for it.
@@ -165,6 +167,7 @@ impl Desk {
             Return::NotSent(sent) => self.accept(now, Input::NotSent(sent)),
             Return::Lost(sent) => self.accept(now, Input::Lost(sent)),
             Return::LinkUp { processor } => self.accept(now, Input::LinkUp { processor }),
+            Return::Configure { parts, reply } => self.configure(now, &parts, reply),
             Return::Merchant(terms) => self.accept(now, Input::Merchant(terms)),
             Return::Processor(terms) => self.accept(now, Input::Processor(terms)),
             Return::CloseBatches { processor, reply } => self.close_batches(now, processor, reply),
@@ -172,6 +175,15 @@ impl Desk {
             Return::CompleteBatch { batch } => self.accept(now, Input::CompleteBatch { batch }),
             Return::Drain(reply) => self.draining = Some(reply),
             Return::Stop => self.stop(),
+        }
+    }
+
+    fn configure(&mut self, now: Micros, parts: &[(Change, Vec<u8>)], reply: oneshot::Sender<()>) {
+        if self.failed {
+            return;
+        }
+        if let Ok(token) = self.waiting.enter(Caller::Configuring { reply }) {
+            self.accept(now, Input::Configure { token, parts });
         }
     }
 
@@ -229,6 +241,11 @@ impl Desk {
             Reply::Stored { id, version, verb } => self.answer(caller, Told::Stored { id, version, verb }),
             Reply::Refused(refusal) => self.answer(caller, Told::Refused(refusal)),
             Reply::Absent(id) => self.answer(caller, Told::Absent(id)),
+            Reply::Configured => {
+                if let Caller::Configuring { reply } = caller {
+                    let _ = reply.send(());
+                }
+            }
             Reply::BatchesClosed { count } => {
                 if let Caller::Closing { reply, at } = caller {
                     let _ = reply.send(Closed { count, at });

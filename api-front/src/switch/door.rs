@@ -9,6 +9,7 @@ use crate::switch::version::Version;
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use protocol::calendar::Micros;
+use protocol::change::Change;
 use protocol::command::Command;
 use protocol::frame::Durable;
 use protocol::id::Xid;
@@ -93,6 +94,13 @@ pub enum Return {
     LinkUp {
         /// Index of the processor.
         processor: u16,
+    },
+    /// Journal a change of the configuration, in these parts.
+    Configure {
+        /// The parts.
+        parts: Vec<(Change, Vec<u8>)>,
+        /// Told once it is durable; dropped when it never will be.
+        reply: oneshot::Sender<()>,
     },
     /// A merchant's terms have changed.
     Merchant(MerchantTerms),

@@ -6,6 +6,7 @@ use std::mem;
 
 use protocol::batch::Batch;
 use protocol::calendar::Micros;
+use protocol::change::Change;
 use protocol::id::Xid;
 use protocol::record::{Body, Kind, Record, operation_verb};
 use protocol::tail::Tail;
@@ -75,6 +76,16 @@ impl IdempotencyKey {
     }
 }
 
+/// One part of a change of the configuration.
+#[derive(Debug)]
+pub(super) struct ConfigurationPart {
+    pub lsn: u64,
+    /// When it was decided.
+    pub at: Micros,
+    pub change: Change,
+    pub text: Vec<u8>,
+}
+
 /// The changes of a run of records.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
@@ -91,6 +102,8 @@ pub(super) struct Changes {
     pub keys: BTreeMap<(Micros, [u8; 16]), IdempotencyKey>,
     /// The newest version of each batch with its LSN, by id.
     pub batches: BTreeMap<Xid, (u64, Batch)>,
+    /// Parts of changes of the configuration, in their order.
+    pub configuration: Vec<ConfigurationPart>,
 }
 
 impl Changes {
@@ -101,6 +114,10 @@ impl Changes {
             Body::Transaction(transaction, tail) => self.take_version(lsn, &record, transaction, tail),
             Body::Batch(batch) => {
                 self.batches.insert(batch.id, (lsn, *batch));
+            }
+            Body::Change(change, text) => {
+                let part = ConfigurationPart { lsn, at: record.at(), change: *change, text: text.to_vec() };
+                self.configuration.push(part);
             }
         }
         self.last_lsn = lsn;

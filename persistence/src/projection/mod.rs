@@ -8,6 +8,7 @@
 
 mod applied;
 mod changes;
+mod configuration;
 mod follower;
 mod queries;
 mod recovery;
@@ -24,6 +25,7 @@ use sqlx::{AnyConnection, Connection};
 
 pub use applied::AppliedWatch;
 pub use changes::IdempotencyKey;
+pub use configuration::StoredChange;
 pub use follower::{Follower, FollowerOptions, State};
 pub use queries::{Queries, StoredTransaction};
 pub use recovery::{RecoveryItem, RecoveryScope};
@@ -45,7 +47,7 @@ const PURGE_KEYS_MAX: u64 = 8_192;
 // While records come, a purge must gain on them.
 const _: () = assert!(PURGE_KEYS_MAX > BATCH_RECORDS_MAX as u64);
 /// What a rebuild empties.
-const EMPTIED_TABLES: [&str; 5] = ["transactions", "versions", "idempotency", "batches", "projection"];
+const EMPTIED_TABLES: [&str; 6] = ["transactions", "versions", "idempotency", "batches", "changes", "projection"];
 
 /// The writing end: one connection, one applied LSN. After an error it is spent: drop it, open another.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use sqlx::any::AnyArguments;
 use sqlx::error::BoxDynError;
 use zerocopy::IntoBytes;
 
-use super::changes::{Changes, IdempotencyKey, Version};
+use super::changes::{Changes, ConfigurationPart, IdempotencyKey, Version};
 use crate::error::PersistenceError;
 use crate::sql::{BulkStatement, BulkWriter, id_or_null, signed, text_or_null, time_or_null};
 
@@ -67,6 +67,13 @@ static BATCHES: BulkStatement = BulkStatement::new(
      answered_at = excluded.answered_at, body = excluded.body",
 );
 
+static CONFIGURATION: BulkStatement = BulkStatement::new(
+    "write configuration changes",
+    "INSERT INTO changes (version, part, parts, lsn, at, area, subject, id, undoes, text) VALUES",
+    10,
+    "",
+);
+
 /// Writes all changes; the caller has begun a SQL transaction and moves the applied LSN in it. What was the newest version
 /// until now is kept before the newer one takes its place.
 pub(super) async fn write(
@@ -87,7 +94,24 @@ pub(super) async fn write(
     let written = writer.write(connection, &IDEMPOTENCY, &keys, |key, out| bind_key(key, out)).await;
     written.map_err(PersistenceError::sql(IDEMPOTENCY.operation))?;
     let written = writer.write(connection, &BATCHES, &batches, |(lsn, batch), out| bind_batch(*lsn, batch, out)).await;
-    written.map_err(PersistenceError::sql(BATCHES.operation))
+    written.map_err(PersistenceError::sql(BATCHES.operation))?;
+    let parts: Vec<&ConfigurationPart> = changes.configuration.iter().collect();
+    let written = writer.write(connection, &CONFIGURATION, &parts, |part, out| bind_configuration(part, out)).await;
+    written.map_err(PersistenceError::sql(CONFIGURATION.operation))
+}
+
+fn bind_configuration(part: &ConfigurationPart, out: &mut AnyArguments) -> Result<(), BoxDynError> {
+    let ConfigurationPart { lsn, at, change, text } = part;
+    out.add(i64::from(change.version.get()))?;
+    out.add(i64::from(change.part.get()))?;
+    out.add(i64::from(change.parts.get()))?;
+    out.add(signed(*lsn))?;
+    out.add(at.0)?;
+    out.add(i64::from(change.area))?;
+    out.add(id_or_null(&change.subject))?;
+    out.add(&change.id.0[..])?;
+    out.add(i64::from(change.undoes.get()))?;
+    out.add(&text[..])
 }
 
 /// What a transaction adds to the totals of its batch, minor units; `None` when it does not count: not (yet) captured,

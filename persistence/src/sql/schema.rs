@@ -12,7 +12,7 @@ use crate::error::PersistenceError;
 const POSTGRES_LOCK: &str = "SELECT pg_advisory_xact_lock(721900411)";
 
 /// The steps; the version of a database is how many of them it has.
-const STEPS: &[&[&str]] = &[FIRST_TABLES, SEARCHES];
+const STEPS: &[&[&str]] = &[FIRST_TABLES, SEARCHES, CONFIGURATION];
 
 const FIRST_TABLES: &[&str] = &[
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
@@ -60,6 +60,12 @@ const SEARCHES: &[&str] = &[
     "CREATE INDEX transactions_merchant ON transactions (merchant, created_at, id)",
     "CREATE INDEX transactions_order ON transactions (merchant, order_id) WHERE order_id IS NOT NULL",
     "CREATE INDEX batches_closed ON batches (merchant, closed_at) WHERE closed_at IS NOT NULL",
+];
+
+/// Changes of the configuration at run time, each in its parts.
+const CONFIGURATION: &[&str] = &[
+    "CREATE TABLE changes (version {int} NOT NULL, part {int} NOT NULL, parts {int} NOT NULL, lsn {int} NOT NULL, at {int} NOT NULL, \
+     area {int} NOT NULL, subject {blob}, id {blob} NOT NULL, undoes {int} NOT NULL, text {blob} NOT NULL, PRIMARY KEY (version, part))",
 ];
 
 /// Brings the tables up to date, in one transaction: a crash in between leaves them as they were.

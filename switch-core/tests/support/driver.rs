@@ -189,6 +189,7 @@ fn own(output: Output<'_>) -> Said {
         Output::Reply(token, Reply::Refused(refusal)) => Said::Refused(token, refusal),
         Output::Reply(token, Reply::Absent(id)) => Said::Absent(token, id),
         Output::Reply(token, Reply::BatchesClosed { count }) => Said::Closed(token, count),
+        Output::Reply(_, Reply::Configured) => panic!("these drivers change no configuration"),
         Output::Send(request) => {
             let subject = match request.subject {
                 Subject::Transaction(transaction, tail) => Told::Transaction(Box::new((*transaction, tail.bytes().to_vec()))),

@@ -1,0 +1,63 @@
+//! Changes of the configuration, read back: what is in force, and who made it so.
+
+use protocol::calendar::Micros;
+use protocol::change::Area;
+use protocol::id::Xid;
+use sqlx::any::AnyRow;
+
+use super::queries::Queries;
+use crate::error::PersistenceError;
+use crate::sql::Fields;
+
+/// A change, whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredChange {
+    /// Counts the changes of the switch from 1.
+    pub version: u32,
+    /// Its id.
+    pub id: Xid,
+    /// When it was made.
+    pub at: Micros,
+    /// What was changed.
+    pub area: Area,
+    /// The processor or merchant; none for a table.
+    pub subject: Xid,
+    /// Version of the change that this one took back; 0 when it took none back.
+    pub undoes: u32,
+    /// What is in force from it on: JSON.
+    pub text: Vec<u8>,
+}
+
+impl Queries {
+    /// Changes with a version above `after`, oldest first, so many at most. Merchants' and processors' changes are among them.
+    pub async fn changes(&self, after: u32, limit: u32) -> Result<Vec<StoredChange>, PersistenceError> {
+        let until = i64::from(after) + i64::from(limit);
+        let select = sqlx::query(
+            "SELECT version, part, parts, at, area, COALESCE(subject, $1) AS subject, id, undoes, text FROM changes \
+             WHERE version > $2 AND version <= $3 ORDER BY version, part",
+        );
+        let select = select.bind(&Xid::NONE.0[..]).bind(i64::from(after)).bind(until);
+        let rows = select.fetch_all(&self.database.pool).await.map_err(PersistenceError::sql("read configuration changes"))?;
+        let mut changes: Vec<StoredChange> = Vec::new();
+        for row in &rows {
+            take_part(&mut changes, row)?;
+        }
+        Ok(changes)
+    }
+}
+
+/// Versions count without gaps and parts come in order, so a part goes behind the one before it.
+fn take_part(changes: &mut Vec<StoredChange>, row: &AnyRow) -> Result<(), PersistenceError> {
+    let fields = Fields::of(row, "changes");
+    let version = fields.narrow("version")?;
+    let text = fields.bytes("text")?;
+    if let Some(last) = changes.last_mut().filter(|last| last.version == version) {
+        last.text.extend_from_slice(&text);
+        return Ok(());
+    }
+    let area = Area::from_number(fields.narrow("area")?);
+    let area = area.ok_or(PersistenceError::StoredRow { table: "changes", fault: "an area is not known to this version" })?;
+    let (id, subject) = (fields.id("id")?, fields.id("subject")?);
+    changes.push(StoredChange { version, id, at: fields.time("at")?, area, subject, undoes: fields.narrow("undoes")?, text });
+    Ok(())
+}
