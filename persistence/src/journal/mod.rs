@@ -23,6 +23,8 @@ mod names;
 mod os_disk;
 mod reader;
 mod recovery;
+#[cfg(any(test, feature = "simulated-disk"))]
+pub mod simulated;
 mod supply;
 mod tail;
 mod verify;

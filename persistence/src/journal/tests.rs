@@ -2,7 +2,6 @@
 
 mod crash;
 mod damage;
-mod fake_disk;
 mod full_disk;
 mod real_disk;
 mod round_trip;
@@ -10,11 +9,28 @@ mod threads;
 
 use protocol::frame::JournalId;
 
+use super::simulated::SimulatedDisk;
 use super::{Log, LogOptions, Recovered};
-use fake_disk::FakeDisk;
 
 pub(super) const ID: JournalId = JournalId(*b"journal of tests");
 pub(super) const SEGMENT: u64 = protocol::frame::SEGMENT_BYTES_MIN;
+
+/// Splitmix64: small, seeded, good enough to choose sectors.
+pub(super) struct Dice(pub(super) u64);
+
+impl Dice {
+    pub(super) fn draw(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    pub(super) fn roll(&mut self, sides: u64) -> u64 {
+        self.draw() % sides
+    }
+}
 
 /// A record that tells which it is: size, then its number, then filling that no zero block can pass for.
 pub(super) fn record(number: u64, bytes: usize) -> Vec<u8> {
@@ -35,7 +51,7 @@ pub(super) fn options() -> LogOptions {
 }
 
 /// Opens and checks that record n carries number n; gives what was recovered.
-pub(super) fn open(disk: &FakeDisk) -> Result<(Log<FakeDisk>, Recovered), super::JournalError> {
+pub(super) fn open(disk: &SimulatedDisk) -> Result<(Log<SimulatedDisk>, Recovered), super::JournalError> {
     let mut expected = 0;
     Log::open(disk.clone(), options(), |lsn, bytes| {
         expected += 1;
@@ -45,7 +61,7 @@ pub(super) fn open(disk: &FakeDisk) -> Result<(Log<FakeDisk>, Recovered), super:
 }
 
 /// Appends `count` records numbered by their LSNs as one group.
-pub(super) fn append(log: &mut Log<FakeDisk>, count: u32, bytes: usize) -> Result<(), super::AppendError> {
+pub(super) fn append(log: &mut Log<SimulatedDisk>, count: u32, bytes: usize) -> Result<(), super::AppendError> {
     let group = records(log.last_lsn() + 1, count, bytes);
     log.append_group(&[(&group, count)]).map(|_| ())
 }

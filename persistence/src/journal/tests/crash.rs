@@ -1,11 +1,10 @@
 //! Power cuts at every kind of moment: what was acknowledged is there afterwards, what was not is whole or gone.
 
-use super::fake_disk::Dice;
-use super::{FakeDisk, append, open};
+use super::{Dice, SimulatedDisk, append, open};
 use crate::journal::AppendError;
 
 /// One life of the journal: recovers, checks, appends until the power goes. Gives the last LSN acknowledged.
-fn live(disk: &FakeDisk, dice: &mut Dice, acknowledged: u64, case: &str) -> u64 {
+fn live(disk: &SimulatedDisk, dice: &mut Dice, acknowledged: u64, case: &str) -> u64 {
     let opened = open(disk);
     let (mut log, recovered) = match opened {
         Ok(opened) => opened,
@@ -40,12 +39,12 @@ fn live(disk: &FakeDisk, dice: &mut Dice, acknowledged: u64, case: &str) -> u64 
 fn no_acknowledged_record_is_lost_over_any_row_of_power_cuts() {
     for seed in 0..60 {
         let mut dice = Dice(seed);
-        let disk = FakeDisk::default();
+        let disk = SimulatedDisk::default();
         let mut acknowledged = 0;
         for round in 0..8 {
-            disk.cut_power_after(dice.roll(120));
+            disk.crash_after(dice.roll(120) as u32);
             acknowledged = live(&disk, &mut dice, acknowledged, &format!("seed {seed} round {round}"));
-            disk.restart(&mut dice);
+            disk.crash(|| dice.draw());
         }
         let (_, recovered) = open(&disk).unwrap_or_else(|refusal| panic!("seed {seed}: {refusal}"));
         assert!(recovered.last_lsn >= acknowledged, "seed {seed}");

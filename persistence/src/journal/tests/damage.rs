@@ -5,16 +5,15 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 use protocol::frame::{BLOCK_BYTES, JournalId};
 
-use super::fake_disk::Dice;
-use super::{FakeDisk, append, open, options};
+use super::{Dice, SimulatedDisk, append, open, options};
 use crate::journal::{Disk, Found, JournalError, Log, LogOptions, Reader};
 
 const FIRST: &str = "journal-0000000001.seg";
 const SECOND: &str = "journal-0000000002.seg";
 
 /// Three frames of 1, 3 and 1 records in blocks 1, 2–3 and 4, and where they begin.
-fn three_frames() -> (FakeDisk, [usize; 3]) {
-    let disk = FakeDisk::default();
+fn three_frames() -> (SimulatedDisk, [usize; 3]) {
+    let disk = SimulatedDisk::default();
     let (mut log, _) = open(&disk).unwrap();
     append(&mut log, 1, 200).unwrap();
     append(&mut log, 3, 1500).unwrap();
@@ -24,7 +23,7 @@ fn three_frames() -> (FakeDisk, [usize; 3]) {
 
 const LAST_FRAME_BYTES: usize = 64 + 4600;
 
-fn expect_refusal_at(disk: &FakeDisk, offset: usize, why: &str) {
+fn expect_refusal_at(disk: &SimulatedDisk, offset: usize, why: &str) {
     match open(disk) {
         Err(JournalError::Corrupt { offset: found, .. }) => assert_eq!(found, offset as u64, "{why}"),
         Err(other) => panic!("{why}: {other}"),
@@ -110,8 +109,8 @@ fn a_flip_in_any_byte_of_a_segment_header_refuses() {
 }
 
 /// Two sealed segments and a third in use.
-fn three_segments() -> FakeDisk {
-    let disk = FakeDisk::default();
+fn three_segments() -> SimulatedDisk {
+    let disk = SimulatedDisk::default();
     let (mut log, _) = open(&disk).unwrap();
     while !disk.has("journal-0000000003.seg") {
         append(&mut log, 2, 1000).unwrap();
@@ -170,8 +169,8 @@ fn segments_missing_swapped_cut_short_or_strange_refuse() {
     assert_eq!(open(&strange_end).unwrap().1.cut.unwrap().offset, 4096, "a frame of another journal is no frame of ours");
 }
 
-fn another_journal() -> FakeDisk {
-    let disk = FakeDisk::default();
+fn another_journal() -> SimulatedDisk {
+    let disk = SimulatedDisk::default();
     let options = LogOptions { new_journal_id: Some(JournalId([7; 16])), ..options() };
     let (mut log, _) = Log::open(disk.clone(), options, |_, _| {}).unwrap();
     while !disk.has(SECOND) {
@@ -205,7 +204,7 @@ fn a_write_that_landed_elsewhere_is_seen() {
 fn a_history_that_was_rewritten_breaks_the_chain() {
     let (disk, [_, middle, _]) = three_frames();
     // The same journal id and LSNs, other content: each frame is whole by itself.
-    let forged = FakeDisk::default();
+    let forged = SimulatedDisk::default();
     let (mut log, _) = open(&forged).unwrap();
     append(&mut log, 1, 208).unwrap();
     append(&mut log, 3, 1500).unwrap();
@@ -219,7 +218,7 @@ fn a_history_that_was_rewritten_breaks_the_chain() {
 
 #[test]
 fn a_header_torn_while_it_was_written_is_begun_again() {
-    let disk = FakeDisk::default();
+    let disk = SimulatedDisk::default();
     let (mut log, _) = open(&disk).unwrap();
     while !disk.has(SECOND) {
         append(&mut log, 2, 1000).unwrap();
@@ -263,7 +262,7 @@ proptest! {
     /// The heart of the torn-tail rule: whatever single byte rots, nothing but the very last frame can be lost.
     #[test]
     fn no_flip_anywhere_loses_more_than_the_last_frame(segment in 1u32..=3, at in 0usize..81920, flip in 1u8..) {
-        static WHOLE: LazyLock<FakeDisk> = LazyLock::new(three_segments);
+        static WHOLE: LazyLock<SimulatedDisk> = LazyLock::new(three_segments);
         let disk = WHOLE.copy();
         let last_lsn = open(&disk.copy()).unwrap().1.last_lsn;
         disk.with_file(&crate::journal::names::segment(segment), |bytes| bytes[at] ^= flip);

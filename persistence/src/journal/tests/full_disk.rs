@@ -1,11 +1,11 @@
 //! A disk that fills up: warned of in time, refused cleanly at the end, nothing half written.
 
-use super::{FakeDisk, SEGMENT, append, open, options};
+use super::{SEGMENT, SimulatedDisk, append, open, options};
 use crate::journal::{AppendError, JournalError, Log, LogOptions, Space};
 
 #[test]
 fn the_reserve_carries_on_when_no_more_can_be_written_ahead() {
-    let disk = FakeDisk::default();
+    let disk = SimulatedDisk::default();
     disk.set_quota(Some(3 * SEGMENT));
     let options = LogOptions { segments_ahead: 2, ..options() };
     let (mut log, _) = Log::open(disk.clone(), options, |_, _| {}).unwrap();
@@ -24,7 +24,7 @@ fn the_reserve_carries_on_when_no_more_can_be_written_ahead() {
 
 #[test]
 fn at_the_end_of_space_a_group_is_refused_whole_and_may_come_again() {
-    let disk = FakeDisk::default();
+    let disk = SimulatedDisk::default();
     disk.set_quota(Some(SEGMENT + 10));
     let (mut log, _) = open(&disk).unwrap();
     while append(&mut log, 1, 3000).is_ok() {}
@@ -48,7 +48,7 @@ fn at_the_end_of_space_a_group_is_refused_whole_and_may_come_again() {
 
 #[test]
 fn free_space_below_the_minimum_stops_writing_ahead_but_not_the_journal() {
-    let disk = FakeDisk::default();
+    let disk = SimulatedDisk::default();
     disk.set_quota(Some(10 * SEGMENT));
     let options = LogOptions { free_bytes_min: 8 * SEGMENT, segments_ahead: 3, ..options() };
     let (mut log, _) = Log::open(disk.clone(), options, |_, _| {}).unwrap();
@@ -63,7 +63,7 @@ fn free_space_below_the_minimum_stops_writing_ahead_but_not_the_journal() {
 
 #[test]
 fn no_room_for_the_first_segment_is_said_plainly() {
-    let disk = FakeDisk::default();
+    let disk = SimulatedDisk::default();
     disk.set_quota(Some(SEGMENT / 2));
     assert!(matches!(open(&disk), Err(JournalError::NoRoom { segment_bytes: SEGMENT })));
     assert!(!disk.has("journal-0000000001.seg.tmp"), "a useless file stays on a full disk");

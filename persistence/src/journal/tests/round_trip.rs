@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use protocol::frame::{BLOCK_BYTES, RECORD_BYTES_MAX};
 
-use super::{FakeDisk, ID, SEGMENT, append, open, options, record, records};
+use super::{ID, SEGMENT, SimulatedDisk, append, open, options, record, records};
 use crate::journal::verify::verify_on;
 use crate::journal::{AppendError, JournalError, Log, LogOptions, Reader};
 
@@ -15,7 +15,7 @@ proptest! {
         blocks in 20u64..64,
         from in 1u64..200,
     ) {
-        let disk = FakeDisk::default();
+        let disk = SimulatedDisk::default();
         let options = LogOptions { segment_bytes: blocks * BLOCK_BYTES as u64, ..options() };
         let (mut log, _) = Log::open(disk.clone(), options.clone(), |_, _| {}).unwrap();
         let mut expected = 0;
@@ -47,7 +47,7 @@ proptest! {
 
 #[test]
 fn batches_of_a_group_share_a_frame_and_a_range() {
-    let disk = FakeDisk::default();
+    let disk = SimulatedDisk::default();
     let (mut log, _) = open(&disk).unwrap();
     let (one, two) = (records(1, 2, 64), records(3, 1, 128));
     let durable = log.append_group(&[(&one, 2), (&[], 0), (&two, 1)]).unwrap();
@@ -60,7 +60,7 @@ fn batches_of_a_group_share_a_frame_and_a_range() {
 
 #[test]
 fn the_largest_record_fits_the_smallest_segment() {
-    let disk = FakeDisk::default();
+    let disk = SimulatedDisk::default();
     let (mut log, _) = open(&disk).unwrap();
     for number in 1..=3 {
         let largest = record(number, RECORD_BYTES_MAX);
@@ -72,7 +72,7 @@ fn the_largest_record_fits_the_smallest_segment() {
 
 #[test]
 fn a_group_above_the_limit_is_refused_and_leaves_no_trace() {
-    let disk = FakeDisk::default();
+    let disk = SimulatedDisk::default();
     let (mut log, _) = open(&disk).unwrap();
     let large = records(1, 2, RECORD_BYTES_MAX);
     assert!(matches!(log.append_group(&[(&large, 2)]), Err(AppendError::TooLarge { .. })));
@@ -84,13 +84,13 @@ fn a_group_above_the_limit_is_refused_and_leaves_no_trace() {
 #[test]
 #[should_panic(expected = "is not 2 records")]
 fn a_batch_that_lies_about_its_records_stops_the_process() {
-    let (mut log, _) = open(&FakeDisk::default()).unwrap();
+    let (mut log, _) = open(&SimulatedDisk::default()).unwrap();
     let _ = log.append_group(&[(&record(1, 64), 2)]);
 }
 
 #[test]
 fn a_second_writer_is_locked_out() {
-    let disk = FakeDisk::default();
+    let disk = SimulatedDisk::default();
     let (log, _) = open(&disk).unwrap();
     assert!(matches!(open(&disk), Err(JournalError::Locked)));
     assert!(verify_on(&disk).unwrap().in_use);
@@ -100,7 +100,7 @@ fn a_second_writer_is_locked_out() {
 
 #[test]
 fn replay_begins_behind_the_lsn_the_caller_has() {
-    let disk = FakeDisk::default();
+    let disk = SimulatedDisk::default();
     let (mut log, _) = open(&disk).unwrap();
     for _ in 0..100 {
         append(&mut log, 3, 1000).unwrap();
@@ -114,13 +114,13 @@ fn replay_begins_behind_the_lsn_the_caller_has() {
     drop(log);
     let behind = Log::open(disk.clone(), LogOptions { replay_after: 301, ..options() }, |_, _| {});
     assert!(matches!(behind, Err(JournalError::Behind { last_lsn: 300, known: 301 })));
-    let gone = Log::open(FakeDisk::default(), LogOptions { replay_after: 1, ..options() }, |_, _| {});
+    let gone = Log::open(SimulatedDisk::default(), LogOptions { replay_after: 1, ..options() }, |_, _| {});
     assert!(matches!(gone, Err(JournalError::Behind { last_lsn: 0, known: 1 })));
 }
 
 #[test]
 fn archived_segments_are_missed_only_by_those_who_want_them() {
-    let disk = FakeDisk::default();
+    let disk = SimulatedDisk::default();
     let (mut log, _) = open(&disk).unwrap();
     for _ in 0..100 {
         append(&mut log, 3, 1000).unwrap();
@@ -141,7 +141,7 @@ fn archived_segments_are_missed_only_by_those_who_want_them() {
 
 #[test]
 fn a_new_segment_size_holds_from_the_next_segment_on() {
-    let disk = FakeDisk::default();
+    let disk = SimulatedDisk::default();
     let (mut log, _) = open(&disk).unwrap();
     log.prepare_ahead().unwrap();
     append(&mut log, 1, 64).unwrap();
@@ -157,7 +157,7 @@ fn a_new_segment_size_holds_from_the_next_segment_on() {
 
 #[test]
 fn a_reader_follows_a_journal_that_is_being_written() {
-    let disk = FakeDisk::default();
+    let disk = SimulatedDisk::default();
     let (mut log, _) = open(&disk).unwrap();
     let mut reader = Reader::on(disk.clone(), 1).unwrap();
     assert_eq!(reader.next(0).unwrap(), None);

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use super::{FakeDisk, SEGMENT, open, options, record};
+use super::{Dice, SEGMENT, SimulatedDisk, open, options, record};
 use crate::journal::{Batch, Journal, Log, LogOptions, OsDisk, Reader, Refused, Space, SubmitRefusal, WriterOptions};
 use protocol::frame::Durable;
 
@@ -33,7 +33,7 @@ fn note(owner: u64, turn: u64, count: u32, bytes: usize) -> Note {
 
 type Seen = Arc<Mutex<Vec<(u64, u64, Result<Durable, Refused>)>>>;
 
-fn start(disk: &FakeDisk, writer: WriterOptions) -> (Journal<Note>, Seen) {
+fn start(disk: &SimulatedDisk, writer: WriterOptions) -> (Journal<Note>, Seen) {
     let (log, _) = Log::open(disk.clone(), options(), |_, _| {}).unwrap();
     let seen = Seen::default();
     let sink = seen.clone();
@@ -46,7 +46,7 @@ fn start(disk: &FakeDisk, writer: WriterOptions) -> (Journal<Note>, Seen) {
 fn batches_of_each_owner_come_back_in_order_with_dense_lsns() {
     // Hand-off never, always, and mixed.
     for handoff_bytes in [usize::MAX, 0, 4096] {
-        let disk = FakeDisk::default();
+        let disk = SimulatedDisk::default();
         let (journal, seen) = start(&disk, WriterOptions { queue_batches: 16, group_bytes: 16 * 1024, handoff_bytes });
         thread::scope(|scope| {
             for owner in 0..4 {
@@ -83,13 +83,14 @@ fn batches_of_each_owner_come_back_in_order_with_dense_lsns() {
 
 #[test]
 fn nothing_comes_back_before_it_would_survive_a_power_cut() {
-    let disk = FakeDisk::default();
+    let disk = SimulatedDisk::default();
     let (log, _) = Log::open(disk.clone(), options(), |_, _| {}).unwrap();
     let (checked, at_once) = (disk.clone(), Arc::new(Mutex::new(0)));
     let count = at_once.clone();
     let journal = Journal::start(log, WriterOptions::default(), move |_: Note, result: Result<Durable, Refused>| {
         let after_cut = checked.copy();
-        after_cut.restart(&mut super::fake_disk::Dice(1));
+        let mut dice = Dice(1);
+        after_cut.crash(|| dice.draw());
         let (_, recovered) = Log::open(after_cut, options(), |_, _| {}).unwrap();
         assert!(recovered.last_lsn >= result.unwrap().last_lsn());
         *count.lock().unwrap() += 1;
@@ -104,7 +105,7 @@ fn nothing_comes_back_before_it_would_survive_a_power_cut() {
 
 #[test]
 fn stop_drains_and_then_refuses() {
-    let disk = FakeDisk::default();
+    let disk = SimulatedDisk::default();
     let (journal, seen) = start(&disk, WriterOptions::default());
     let submitter = journal.submitter();
     for turn in 0..50 {
@@ -118,7 +119,7 @@ fn stop_drains_and_then_refuses() {
 
 #[test]
 fn a_batch_too_large_is_handed_back_at_once() {
-    let (journal, _) = start(&FakeDisk::default(), WriterOptions::default());
+    let (journal, _) = start(&SimulatedDisk::default(), WriterOptions::default());
     let submitter = journal.submitter();
     let large = note(0, 0, 2, submitter.batch_bytes_max() / 2 + 8);
     assert_eq!(submitter.submit(large).map_err(|error| error.why), Err(SubmitRefusal::TooLarge));
@@ -127,7 +128,7 @@ fn a_batch_too_large_is_handed_back_at_once() {
 
 #[test]
 fn a_full_disk_refuses_for_good_and_leaves_no_hole() {
-    let disk = FakeDisk::default();
+    let disk = SimulatedDisk::default();
     disk.set_quota(Some(2 * SEGMENT + 100));
     let (journal, seen) = start(&disk, WriterOptions { group_bytes: 4096, ..WriterOptions::default() });
     let submitter = journal.submitter();
@@ -155,7 +156,7 @@ fn a_full_disk_refuses_for_good_and_leaves_no_hole() {
 
 #[test]
 fn a_failed_sync_ends_the_process_before_anybody_is_told() {
-    let disk = FakeDisk::default();
+    let disk = SimulatedDisk::default();
     let (journal, seen) = start(&disk, WriterOptions::default());
     disk.fail_syncs();
     let _ = journal.submitter().submit(note(0, 0, 1, 100));
@@ -195,7 +196,7 @@ fn the_watch_wakes_a_reader_that_tails() {
 
 #[test]
 fn a_log_that_was_stopped_opens_again() {
-    let disk = FakeDisk::default();
+    let disk = SimulatedDisk::default();
     let (journal, _) = start(&disk, WriterOptions::default());
     journal.stop();
     open(&disk).unwrap();
