@@ -12,6 +12,8 @@ pub const SHARD_GROUPS_MAX: usize = 3;
 pub const CALLERS_MAX: u32 = 1 << 16;
 /// Requests that wait for one link to write them.
 pub const LINK_QUEUE_REQUESTS: usize = 8192;
+/// Commands of an operator that wait for one link.
+pub const LINK_CONTROLS_MAX: usize = 8;
 /// Requests that a link encodes before it writes them all at once.
 pub const LINK_TURN_REQUESTS: usize = 256;
 /// Bytes that a link reads at once.
@@ -20,6 +22,11 @@ pub const LINK_READ_BYTES: usize = 64 * 1024;
 pub const SETTLE_CHUNK_MEMBERS: u32 = 256;
 /// Connections that the REST listener serves at once.
 pub const HTTP_CONNECTIONS_MAX: usize = 10_000;
+
+/// Length of one slot of a link's meter, seconds.
+pub const METER_SLOT_S: u32 = 10;
+/// Slots that a link's meter keeps: with [`METER_SLOT_S`] the last minute.
+pub const METER_SLOTS: usize = 6;
 
 /// First wait after a connection to a processor failed; doubled each time.
 pub const RECONNECT_MIN: Duration = Duration::from_millis(50);

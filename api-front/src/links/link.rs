@@ -2,7 +2,7 @@
 
 use super::order::Order;
 use super::traffic::{Happened, Traffic};
-use super::{LinkState, Shared};
+use super::{Control, LinkState, Shared};
 use crate::limits::{CONNECT_TIMEOUT, LINK_READ_BYTES, LINK_TURN_REQUESTS, LINK_WRITE_TIMEOUT, RECONNECT_MAX, RECONNECT_MIN};
 use crate::switch::door::Return;
 use std::future::Future;
@@ -33,6 +33,10 @@ pub struct Link {
     pub state: LinkState,
     /// Clock, doors.
     pub shared: Shared,
+    /// What an operator tells it.
+    pub control: mpsc::Receiver<Control>,
+    /// Signed off by an operator: it does not connect before it is told to.
+    pub is_held: bool,
     /// Turns true when the link is to sign off and end.
     pub stop: watch::Receiver<bool>,
 }
@@ -55,6 +59,10 @@ impl Link {
     pub async fn run(mut self) {
         let mut wait = RECONNECT_MIN;
         while !*self.stop.borrow() {
+            if self.is_held {
+                self.hold().await;
+                continue;
+            }
             let (addr, connecting) = (self.addr, TcpStream::connect(self.addr));
             match self.refusing(timeout(CONNECT_TIMEOUT, connecting)).await {
                 None => break,
@@ -77,6 +85,21 @@ impl Link {
         }
     }
 
+    /// Waits until it is told to sign on, or to stop.
+    async fn hold(&mut self) {
+        while self.is_held {
+            let order = tokio::select! {
+                _ = self.stop.wait_for(|stop| *stop) => return,
+                Some(control) = self.control.recv() => {
+                    self.is_held = control != Control::SignOn;
+                    continue;
+                }
+                Some(order) = self.orders.recv() => order,
+            };
+            self.refuse(&order);
+        }
+    }
+
     /// Waits for something while there is no connection: whatever shards send meanwhile goes back as not sent. `None` when
     /// the link is to stop.
     async fn refusing<T>(&mut self, waiting: impl Future<Output = T>) -> Option<T> {
@@ -85,6 +108,10 @@ impl Link {
             let order = tokio::select! {
                 done = &mut waiting => return Some(done),
                 _ = self.stop.wait_for(|stop| *stop) => return None,
+                Some(control) = self.control.recv() => {
+                    self.is_held = control == Control::SignOff;
+                    continue;
+                }
                 Some(order) = self.orders.recv() => order,
             };
             self.refuse(&order);
@@ -168,6 +195,7 @@ enum Woken {
     WriteStalled,
     Orders,
     Tick,
+    Told(Control),
     Stop,
 }
 
@@ -202,6 +230,12 @@ impl<'a> Connection<'a> {
                 Woken::WriteStalled => break Ended::WriteStalled,
                 Woken::Orders => self.submit_turn(),
                 Woken::Tick => self.link.traffic.tick(self.link.shared.clock.now()),
+                Woken::Told(Control::CutOver) => self.link.traffic.cut_over(self.link.shared.clock.now()),
+                Woken::Told(Control::SignOn) => self.link.is_held = false,
+                Woken::Told(Control::SignOff) => {
+                    self.link.is_held = true;
+                    self.link.traffic.sign_off(self.link.shared.clock.now());
+                }
                 Woken::Stop => {
                     signing_off = true;
                     self.link.traffic.sign_off(self.link.shared.clock.now());
@@ -227,6 +261,7 @@ impl<'a> Connection<'a> {
             () = sleep_until(self.write_until), if is_writing => Woken::WriteStalled,
             _ = self.link.orders.recv_many(&mut self.turn, LINK_TURN_REQUESTS), if takes_orders => Woken::Orders,
             () = tokio::time::sleep(tick) => Woken::Tick,
+            Some(control) = self.link.control.recv() => Woken::Told(control),
             _ = self.link.stop.wait_for(|stop| *stop), if !signing_off => Woken::Stop,
         }
     }

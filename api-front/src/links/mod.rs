@@ -4,6 +4,7 @@
 //! `switch_core::connectors`'. A link serves all shards; which one waits for an answer is kept beside each request.
 
 pub mod link;
+pub mod meter;
 pub mod order;
 pub mod traffic;
 
@@ -11,11 +12,12 @@ pub mod traffic;
 mod tests;
 
 use crate::config::ProcessorSettings;
-use crate::limits::{LINK_QUEUE_REQUESTS, SIGN_OFF_WAIT};
+use crate::limits::{LINK_CONTROLS_MAX, LINK_QUEUE_REQUESTS, SIGN_OFF_WAIT};
 use crate::switch::clock::Clock;
 use crate::switch::door::Door;
 use crate::switch::sensitive_table::SensitiveTable;
 use link::Link;
+use meter::Meter;
 use order::{Order, Outboxes};
 use persistence::sealing::Sealer;
 use protocol::id::Xid;
@@ -68,6 +70,34 @@ impl LinkState {
     }
 }
 
+/// What an operator tells a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Control {
+    /// Say good-bye to the host and stay away.
+    SignOff,
+    /// Connect again.
+    SignOn,
+    /// Tell the host that a new business day begins.
+    CutOver,
+}
+
+/// A link as others hold it. Clones are the same.
+#[derive(Debug, Clone)]
+pub struct LinkHandle {
+    /// Whether it is signed on.
+    pub state: LinkState,
+    /// What passed over it.
+    pub meter: Arc<Meter>,
+    control: mpsc::Sender<Control>,
+}
+
+impl LinkHandle {
+    /// Tells it. False when it has ended, or has not yet done what it was told before.
+    pub fn tell(&self, control: Control) -> bool {
+        self.control.try_send(control).is_ok()
+    }
+}
+
 /// Links before they run: their queues exist first, for shards must have them when they start.
 #[derive(Default)]
 pub struct Prepared {
@@ -79,17 +109,19 @@ struct PreparedLink {
     index: u16,
     settings: ProcessorSettings,
     orders: mpsc::Receiver<Order>,
-    state: LinkState,
+    control: mpsc::Receiver<Control>,
+    handle: LinkHandle,
 }
 
 impl Prepared {
-    /// Makes the queue of a processor's link. Returns what will tell whether it is signed on.
-    pub fn add(&mut self, index: u16, settings: &ProcessorSettings) -> LinkState {
+    /// Makes the queue of a processor's link.
+    pub fn add(&mut self, index: u16, settings: &ProcessorSettings) -> LinkHandle {
         let (queue, orders) = mpsc::channel(LINK_QUEUE_REQUESTS);
         self.outboxes.put(index, queue);
-        let state = LinkState::down();
-        self.links.push(PreparedLink { index, settings: settings.clone(), orders, state: state.clone() });
-        state
+        let (control, controls) = mpsc::channel(LINK_CONTROLS_MAX);
+        let handle = LinkHandle { state: LinkState::down(), meter: Arc::default(), control };
+        self.links.push(PreparedLink { index, settings: settings.clone(), orders, control: controls, handle: handle.clone() });
+        handle
     }
 
     /// The queues, for a shard.
@@ -107,7 +139,7 @@ impl Prepared {
 
 impl PreparedLink {
     fn with(self, shared: Shared, stop: watch::Receiver<bool>) -> Link {
-        let PreparedLink { index, settings, orders, state } = self;
+        let PreparedLink { index, settings, orders, control, handle } = self;
         let session = SessionOptions { echo_after_ms: settings.echo_idle_ms, ..SessionOptions::default() };
         let traffic = Traffic::new(TrafficOptions {
             index,
@@ -116,8 +148,9 @@ impl PreparedLink {
             sealer: Arc::clone(&shared.sealer),
             sensitive: Arc::clone(&shared.sensitive),
             acceptors: Arc::clone(&shared.acceptors),
+            meter: handle.meter,
         });
-        Link { index, addr: settings.addr, traffic, orders, state, shared, stop }
+        Link { index, addr: settings.addr, traffic, orders, state: handle.state, shared, control, is_held: false, stop }
     }
 }
 

@@ -25,7 +25,7 @@ fn merchant() -> Xid {
 struct Fixture {
     links: Links,
     outboxes: Outboxes,
-    state: LinkState,
+    link: LinkHandle,
     shared: Shared,
     insides: Vec<Inside>,
     _keys: tempfile::TempDir,
@@ -46,10 +46,10 @@ impl Fixture {
             acceptors,
         };
         let mut prepared = Prepared::default();
-        let state = prepared.add(PROCESSOR, &ProcessorSettings::of_sandbox("card", addr));
+        let link = prepared.add(PROCESSOR, &ProcessorSettings::of_sandbox("card", addr));
         let outboxes = prepared.outboxes();
         let links = prepared.start(&shared);
-        Fixture { links, outboxes, state, shared, insides, _keys: keys }
+        Fixture { links, outboxes, link, shared, insides, _keys: keys }
     }
 
     fn now(&self) -> Micros {
@@ -113,7 +113,7 @@ async fn an_answer_goes_to_the_shard_that_waits_and_the_value_is_used_up() {
     assert_eq!(fixture.shared.sensitive.count(), 0);
     assert!(fixture.insides[0].returns.try_iter().all(|other| matches!(other, Return::LinkUp { .. })));
     fixture.links.stop().await;
-    assert!(!fixture.state.is_signed_on());
+    assert!(!fixture.link.state.is_signed_on());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -122,7 +122,7 @@ async fn without_a_connection_a_request_is_not_sent() {
     let fixture = Fixture::to(nobody);
     let sent = fixture.send(7, 1112, fixture.now().plus_s(5));
     assert!(matches!(fixture.next_return(), Return::NotSent(back) if back == sent));
-    assert!(!fixture.state.is_signed_on());
+    assert!(!fixture.link.state.is_signed_on());
     fixture.links.stop().await;
 }
 
@@ -151,5 +151,32 @@ async fn after_a_broken_answer_the_request_is_lost_and_the_link_comes_back() {
     }
     let sent = fixture.send(4, 1112, fixture.now().plus_s(5));
     assert_eq!(fixture.answer().sent, sent);
+    fixture.links.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_signs_a_link_off_and_on_again_and_reads_its_meter() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = sandbox(&folder);
+    let fixture = Fixture::to(host.card.addr);
+    assert!(matches!(fixture.next_return(), Return::LinkUp { .. }));
+    fixture.send(1, 1112, fixture.now().plus_s(5));
+    fixture.answer();
+    assert!(fixture.link.tell(Control::CutOver));
+    fixture.send(2, 1112, fixture.now().plus_s(5));
+    fixture.answer();
+    assert!(fixture.link.tell(Control::SignOff));
+    while fixture.link.state.is_signed_on() {
+        tokio::task::yield_now().await;
+    }
+    let sent = fixture.send(3, 1112, fixture.now().plus_s(5));
+    assert!(matches!(fixture.next_return(), Return::NotSent(back) if back == sent));
+    assert!(fixture.link.tell(Control::SignOn));
+    assert!(matches!(fixture.next_return(), Return::LinkUp { .. }));
+    fixture.send(4, 1112, fixture.now().plus_s(5));
+    fixture.answer();
+    let reading = fixture.link.meter.read(fixture.now());
+    assert_eq!((reading.counts.sent, reading.counts.approved, reading.counts.not_sent), (3, 3, 1));
+    assert!(0 < reading.p50_us && reading.p50_us <= reading.max_us);
     fixture.links.stop().await;
 }

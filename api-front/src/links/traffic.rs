@@ -4,6 +4,7 @@
 //! is given back as not sent; one that may have been written is lost when the connection goes. Nothing is ever dropped in
 //! silence, and nothing is written twice.
 
+use super::meter::Meter;
 use super::order::Order;
 use crate::switch::door::Return;
 use crate::switch::sensitive_table::SensitiveTable;
@@ -32,6 +33,8 @@ pub struct TrafficOptions {
     pub sensitive: Arc<SensitiveTable>,
     /// Where each merchant's cards are taken.
     pub acceptors: Arc<HashMap<Xid, Acceptor>>,
+    /// Counts what passes.
+    pub meter: Arc<Meter>,
 }
 
 /// What the traffic has to say.
@@ -55,13 +58,15 @@ pub struct Traffic {
     options: TrafficOptions,
     session: Session,
     happened: VecDeque<Happened>,
+    /// The latest moment that it was told.
+    now: Micros,
 }
 
 impl Traffic {
     /// Nothing is connected yet.
     pub fn new(options: TrafficOptions) -> Traffic {
         let session = Session::new(options.session);
-        Traffic { options, session, happened: VecDeque::new() }
+        Traffic { options, session, happened: VecDeque::new(), now: Micros::NONE }
     }
 
     /// The processor's name.
@@ -76,12 +81,14 @@ impl Traffic {
 
     /// Bytes have come in.
     pub fn received(&mut self, bytes: &[u8], now: Micros) {
+        self.now = now;
         self.session.received(bytes, now);
         self.take_events();
     }
 
     /// Time has passed.
     pub fn tick(&mut self, now: Micros) {
+        self.now = now;
         self.session.tick(now);
         self.take_events();
     }
@@ -94,6 +101,16 @@ impl Traffic {
     /// Says good-bye: the connection is to be closed once the host has answered.
     pub fn sign_off(&mut self, now: Micros) {
         self.session.sign_off(now);
+    }
+
+    /// Tells the host that a new business day begins.
+    pub fn cut_over(&mut self, now: Micros) {
+        self.session.cut_over(now);
+    }
+
+    /// Requests that wait for an answer, those too that have been given up.
+    pub fn pending_count(&self) -> usize {
+        self.session.pending_count()
     }
 
     /// The connection is gone: what it had not answered is lost.
@@ -114,6 +131,7 @@ impl Traffic {
 
     /// Takes a request: its message is appended to the output, or it comes back as not sent.
     pub fn submit(&mut self, order: &Order, now: Micros) {
+        self.now = now;
         if order.deadline() <= now {
             return self.refuse(order);
         }
@@ -130,9 +148,12 @@ impl Traffic {
             cvv: sensitive.as_ref().and_then(|data| data.cvv.as_ref()),
         });
         let request = Request { processor: self.options.index, sent: order.sent, repeat: order.repeat, subject: order.subject() };
-        if let Err(why) = self.session.submit(&Outgoing { request, shard: order.shard, acceptor, card }, now) {
-            tracing::warn!(link = self.options.name, id = %order.sent.id, leg = ?order.sent.leg, ?why, "not sent");
-            self.refuse(order);
+        match self.session.submit(&Outgoing { request, shard: order.shard, acceptor, card }, now) {
+            Ok(()) => self.options.meter.sent(now),
+            Err(why) => {
+                tracing::warn!(link = self.options.name, id = %order.sent.id, leg = ?order.sent.leg, ?why, "not sent");
+                self.refuse(order);
+            }
         }
     }
 
@@ -140,6 +161,7 @@ impl Traffic {
     pub fn refuse(&mut self, order: &Order) {
         // The value would wait in vain: a repeat goes without it.
         drop(self.options.sensitive.take(&order.sent.id));
+        self.options.meter.not_sent(self.now);
         self.give(order.shard, Return::NotSent(order.sent));
     }
 
@@ -162,8 +184,14 @@ impl Traffic {
         while let Some(event) = self.session.poll() {
             match event {
                 Event::SignedOn => self.happened.push_back(Happened::SignedOn),
-                Event::Answer { shard, answer } => self.give(shard, Return::Answer(answer)),
-                Event::Lost { shard, sent } => self.give(shard, Return::Lost(sent)),
+                Event::Answer { shard, answer, waited_us } => {
+                    self.options.meter.answered(self.now, answer.verdict, waited_us);
+                    self.give(shard, Return::Answer(answer));
+                }
+                Event::Lost { shard, sent } => {
+                    self.options.meter.lost(self.now);
+                    self.give(shard, Return::Lost(sent));
+                }
                 Event::Disconnect(why) => self.happened.push_back(Happened::Disconnect(why)),
             }
         }

@@ -228,8 +228,8 @@ fn prepare_links(participants: &Participants, recorders: &Recorders, run: &Run) 
     let mut prepared = Prepared::default();
     let links = participants.links.iter().filter_map(|(index, settings)| {
         let processor = participants.processors.by_index(*index)?;
-        let state = prepared.add(*index, settings);
-        Some(LinkVitals { processor: processor.id, name: processor.name.clone(), state })
+        let link = prepared.add(*index, settings);
+        Some(LinkVitals { processor: processor.id, name: processor.name.clone(), link })
     });
     let vitals = Vitals {
         draining: AtomicBool::new(false),

@@ -1,6 +1,6 @@
 //! Whether the switch should be given traffic.
 
-use crate::links::LinkState;
+use crate::links::LinkHandle;
 use crate::switch::history::History;
 use persistence::journal::{Space, SpaceGauge};
 use persistence::projection::State;
@@ -25,7 +25,7 @@ pub(crate) struct Vitals {
 pub(crate) struct LinkVitals {
     pub(crate) processor: Xid,
     pub(crate) name: String,
-    pub(crate) state: LinkState,
+    pub(crate) link: LinkHandle,
 }
 
 /// What was seen, as `/readyz` shows it.
@@ -75,10 +75,10 @@ impl Readiness {
 
 impl Vitals {
     pub(crate) fn readiness(&self) -> Readiness {
-        let links = self.links.iter().map(|LinkVitals { processor, name, state }| LinkReadiness {
+        let links = self.links.iter().map(|LinkVitals { processor, name, link }| LinkReadiness {
             processor: *processor,
             name: name.clone(),
-            signed_on: state.is_signed_on(),
+            signed_on: link.state.is_signed_on(),
         });
         Readiness {
             draining: self.draining.load(Ordering::Acquire),
@@ -95,7 +95,7 @@ impl Vitals {
         let mut projection = self.projection.clone();
         let all = async {
             for link in &self.links {
-                link.state.signed_on().await;
+                link.link.state.signed_on().await;
             }
             drop(projection.wait_for(|state| *state == State::Following).await);
         };

@@ -18,6 +18,8 @@ use zeroize::Zeroize;
 const SIGN_ON: &str = "001";
 /// DE70: sign-off.
 const SIGN_OFF: &str = "002";
+/// DE70: cut-over, a new business day begins.
+const CUT_OVER: &str = "201";
 /// DE70: echo test.
 const ECHO: &str = "301";
 /// Trace numbers of network management wrap here; they are matched among themselves only.
@@ -97,6 +99,8 @@ pub enum Event {
         shard: u16,
         /// What it says.
         answer: Answer,
+        /// How long after its request it came, microseconds.
+        waited_us: u64,
     },
     /// The connection went down with this request unanswered.
     Lost {
@@ -133,6 +137,7 @@ struct Pending {
     rrn: [u8; 12],
     sent: Sent,
     shard: u16,
+    submitted_at: Micros,
     forget_at: Micros,
 }
 
@@ -236,8 +241,15 @@ impl Session {
             Subject::Transaction(transaction, _) => transaction.rrn,
             Subject::Batch(_) => [0; 12],
         };
-        let pending =
-            Pending { answer, terminal, rrn, sent, shard: outgoing.shard, forget_at: now.plus_ms(self.options.late_answer_ms) };
+        let pending = Pending {
+            answer,
+            terminal,
+            rrn,
+            sent,
+            shard: outgoing.shard,
+            submitted_at: now,
+            forget_at: now.plus_ms(self.options.late_answer_ms),
+        };
         self.pending.insert_unique(hash_of(answer, sent.stan), pending, |known| hash_of(known.answer, known.sent.stan));
         Ok(())
     }
@@ -247,6 +259,13 @@ impl Session {
         if self.state == State::Up {
             self.state = State::SigningOff { until: now.plus_ms(self.options.network_timeout_ms) };
             self.send_network(SIGN_OFF, now);
+        }
+    }
+
+    /// Tells the host that a new business day begins.
+    pub fn cut_over(&mut self, now: Micros) {
+        if self.state == State::Up {
+            self.send_network(CUT_OVER, now);
         }
     }
 
@@ -295,8 +314,11 @@ impl Session {
         }
         let terminal = message.text(41).map_or([b' '; 8], padded);
         let matched = self.forget(message.mti(), stan, &terminal, message.text(37));
-        match matched.and_then(|pending| Some((pending.shard, decode::answer(&message, pending.sent)?))) {
-            Some((shard, answer)) => self.events.push_back(Event::Answer { shard, answer }),
+        match matched.and_then(|pending| Some((pending, decode::answer(&message, pending.sent)?))) {
+            Some((Pending { shard, submitted_at, .. }, answer)) => {
+                let waited_us = u64::try_from(self.heard_at.0 - submitted_at.0).unwrap_or(0);
+                self.events.push_back(Event::Answer { shard, answer, waited_us });
+            }
             None => self.unmatched += 1,
         }
         true

@@ -150,7 +150,7 @@ fn sale_answer(stan: u32, action_code: &str) -> Vec<u8> {
 
 fn only_answer(session: &mut Session) -> Answer {
     match events(session)[..] {
-        [Event::Answer { shard: SHARD, answer }] => answer,
+        [Event::Answer { shard: SHARD, answer, .. }] => answer,
         ref other => panic!("one answer: {other:?}"),
     }
 }
