@@ -9,7 +9,7 @@ use protocol::frame::{
 };
 
 use super::chain;
-use super::disk::Disk;
+use super::disk::{Access, Disk, DiskFile};
 use super::draft::Draft;
 use super::error::{AppendError, DiskFault, JournalError};
 use super::framer::{Framer, Position};
@@ -88,6 +88,9 @@ impl<D: Disk> Log<D> {
         let disk = Arc::new(disk);
         let lock = disk.lock().map_err(DiskFault::of("lock", "the folder"))?.ok_or(JournalError::Locked)?;
         remove_unfinished(&*disk)?;
+        // A killed process may have renamed a segment into place without syncing the folder; a record put there must not be
+        // lost with the name.
+        disk.sync_folder().map_err(DiskFault::of("sync", "the folder"))?;
         let opened = match recovery::survey(&*disk, options.replay_after, replay)? {
             Some(survey) => resume(disk, &options, survey)?,
             None if options.replay_after > 0 => {
@@ -159,6 +162,7 @@ type Opened<D> = (Tail<D>, Position, Recovered);
 
 fn resume<D: Disk>(disk: Arc<D>, options: &LogOptions, survey: Survey) -> Result<Opened<D>, JournalError> {
     let Survey { recovered, end, sealed, prepared } = survey;
+    sync_what_was_read(&*disk, end.segment)?;
     if let Some(cut) = &recovered.cut {
         recovery::mend(&*disk, cut)?;
     }
@@ -170,6 +174,15 @@ fn resume<D: Disk>(disk: Arc<D>, options: &LogOptions, survey: Survey) -> Result
     let next = end.segment.checked_add(1).expect("segment numbers outlast any disk");
     let header = SegmentHeader::sealed_with(next, end.next_lsn, options.segment_bytes, recovered.journal_id, end.chain);
     Ok((begin(disk, supply, &header)?, Position::start_of(&header), recovered))
+}
+
+/// A process that was killed may have written its last frame and not synced it. It is whole, so it counts, and from here on
+/// others act on it: it must not be lost to a power cut any more. Every earlier segment was synced before the last was begun.
+fn sync_what_was_read<D: Disk>(disk: &D, segment: u32) -> Result<(), JournalError> {
+    let name = names::segment(segment);
+    // Not the file that is written later: its sync may rely on writes that are durable by themselves.
+    let file = disk.open(&name, Access::Read).map_err(DiskFault::of("open", &name))?;
+    Ok(file.sync().map_err(DiskFault::of("sync", &name))?)
 }
 
 fn create<D: Disk>(disk: Arc<D>, options: &LogOptions) -> Result<Opened<D>, JournalError> {
@@ -228,8 +241,7 @@ fn keep_fitting<D: Disk>(disk: &D, options: &LogOptions, prepared: &[u32]) -> Re
     for number in prepared[misfit..].iter().rev() {
         let name = names::segment(*number);
         disk.remove(&name).map_err(DiskFault::of("remove", &name))?;
-    }
-    if misfit < prepared.len() {
+        // Each by itself: removals that reach the disk in another order would leave a gap.
         disk.sync_folder().map_err(DiskFault::of("sync", "the folder"))?;
     }
     Ok(prepared[..misfit].last().copied())

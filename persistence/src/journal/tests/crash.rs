@@ -50,3 +50,28 @@ fn no_acknowledged_record_is_lost_over_any_row_of_power_cuts() {
         assert!(recovered.last_lsn >= acknowledged, "seed {seed}");
     }
 }
+
+#[test]
+fn what_recovery_has_read_is_durable_even_after_a_kill_before_the_sync() {
+    let mut kept = 0;
+    for seed in 0..200 {
+        let mut dice = Dice(seed);
+        let disk = SimulatedDisk::default();
+        let (mut log, _) = open(&disk).unwrap();
+        disk.crash_after(dice.roll(60) as u32);
+        let mut acknowledged = 0;
+        while append(&mut log, 1, 3000).is_ok() {
+            acknowledged = log.last_lsn();
+            if dice.roll(4) == 0 && log.prepare_ahead().is_err() {
+                break;
+            }
+        }
+        disk.kill();
+        let seen = open(&disk).unwrap().1.last_lsn;
+        disk.crash(|| dice.draw());
+        let again = open(&disk).unwrap_or_else(|refusal| panic!("seed {seed}: {refusal}")).1.last_lsn;
+        assert!(again >= seen, "seed {seed}: LSN {seen} was recovered, and others have seen it; {again} is the last now");
+        kept += seen - acknowledged;
+    }
+    assert!(kept > 0, "no kill left a frame that was written and not synced");
+}
