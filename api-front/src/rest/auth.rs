@@ -99,7 +99,7 @@ pub(crate) fn permit(kind: KeyKind, right: Right) -> Result<(), Problem> {
 }
 
 /// The credentials of a request: `Authorization: <key>`, or with the word `Bearer` before it.
-pub(crate) fn presented(headers: &HeaderMap) -> Option<&str> {
+pub fn presented(headers: &HeaderMap) -> Option<&str> {
     let text = headers.get(header::AUTHORIZATION)?.to_str().ok()?.trim();
     let text = match text.split_once(' ') {
         Some((scheme, key)) if scheme.eq_ignore_ascii_case("bearer") => key.trim(),

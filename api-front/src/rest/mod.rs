@@ -8,7 +8,7 @@ mod auth;
 mod body;
 mod command;
 mod correlation;
-mod json;
+pub mod json;
 pub mod limits;
 mod operator;
 mod problem;
@@ -18,6 +18,7 @@ mod service;
 mod transaction;
 mod view;
 
+pub use auth::presented as presented_key;
 pub use problem::Problem;
 
 use crate::switch::directory::Merchant;

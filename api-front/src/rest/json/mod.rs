@@ -5,5 +5,5 @@
 mod read;
 mod write;
 
-pub(crate) use read::{Document, Scope};
+pub use read::{Document, Scope};
 pub(crate) use write::Writer;

@@ -30,11 +30,11 @@ enum Node<'a> {
 struct Object<'a>(Vec<(Cow<'a, str>, Node<'a>)>);
 
 /// A whole body: a JSON object.
-pub(crate) struct Document<'a>(Object<'a>);
+pub struct Document<'a>(Object<'a>);
 
 impl<'a> Document<'a> {
     /// Reads a body. Empty bytes are an empty object: captures, voids and refunds need no body.
-    pub(crate) fn read(bytes: &'a [u8]) -> Result<Document<'a>, Problem> {
+    pub fn read(bytes: &'a [u8]) -> Result<Document<'a>, Problem> {
         let text = std::str::from_utf8(bytes).map_err(|error| Problem::NotUtf8 { at: error.valid_up_to() })?;
         if text.trim_ascii().is_empty() {
             return Ok(Document(Object::default()));
@@ -48,14 +48,14 @@ impl<'a> Document<'a> {
     }
 
     /// The body's own fields.
-    pub(crate) fn scope(&self) -> Scope<'_, 'a> {
+    pub fn scope(&self) -> Scope<'_, 'a> {
         Scope { object: Some(&self.0), prefix: "" }
     }
 }
 
 /// The fields of one object of a body, or of an object that was not sent: all its fields are absent.
 #[derive(Clone, Copy)]
-pub(crate) struct Scope<'n, 'a> {
+pub struct Scope<'n, 'a> {
     object: Option<&'n Object<'a>>,
     /// What stands before a field's name in a message: `payment_method.card.`
     prefix: &'static str,
@@ -69,12 +69,12 @@ impl<'n, 'a> Scope<'n, 'a> {
     }
 
     /// True when the field is there and not `null`, of whatever type.
-    pub(crate) fn has(&self, name: &str) -> bool {
+    pub fn has(&self, name: &str) -> bool {
         self.get(name).is_some()
     }
 
     /// The complaint about a field of this scope.
-    pub(crate) fn invalid(&self, name: &str, reason: impl Into<Cow<'static, str>>) -> Problem {
+    pub fn invalid(&self, name: &str, reason: impl Into<Cow<'static, str>>) -> Problem {
         Problem::invalid(format!("{}{name}", self.prefix), reason)
     }
 
@@ -83,7 +83,7 @@ impl<'n, 'a> Scope<'n, 'a> {
     }
 
     /// A text; an empty one is an unset one.
-    pub(crate) fn text(&self, name: &str) -> Result<Option<&'n str>, Problem> {
+    pub fn text(&self, name: &str) -> Result<Option<&'n str>, Problem> {
         match self.get(name) {
             None => Ok(None),
             Some(Node::Text(text)) => Ok(Some(text.as_ref()).filter(|text| !text.is_empty())),
@@ -92,7 +92,7 @@ impl<'n, 'a> Scope<'n, 'a> {
     }
 
     /// A count or a number of seconds: an integer of at least zero.
-    pub(crate) fn integer(&self, name: &str) -> Result<Option<u64>, Problem> {
+    pub fn integer(&self, name: &str) -> Result<Option<u64>, Problem> {
         match self.get(name) {
             None => Ok(None),
             Some(Node::Integer(number)) => Ok(Some(*number)),
@@ -101,7 +101,7 @@ impl<'n, 'a> Scope<'n, 'a> {
     }
 
     /// An amount in minor units.
-    pub(crate) fn amount(&self, name: &str) -> Result<Option<u64>, Problem> {
+    pub fn amount(&self, name: &str) -> Result<Option<u64>, Problem> {
         match self.get(name) {
             None => Ok(None),
             Some(Node::Integer(amount)) if *amount <= AMOUNT_MAX_MINOR => Ok(Some(*amount)),
@@ -111,7 +111,7 @@ impl<'n, 'a> Scope<'n, 'a> {
     }
 
     /// Yes or no.
-    pub(crate) fn flag(&self, name: &str) -> Result<Option<bool>, Problem> {
+    pub fn flag(&self, name: &str) -> Result<Option<bool>, Problem> {
         match self.get(name) {
             None => Ok(None),
             Some(Node::Flag(flag)) => Ok(Some(*flag)),
@@ -120,7 +120,7 @@ impl<'n, 'a> Scope<'n, 'a> {
     }
 
     /// The fields of an object in this one. `prefix` is its full path with the dot behind it.
-    pub(crate) fn object(&self, name: &str, prefix: &'static str) -> Result<Scope<'n, 'a>, Problem> {
+    pub fn object(&self, name: &str, prefix: &'static str) -> Result<Scope<'n, 'a>, Problem> {
         match self.get(name) {
             None => Ok(Scope { object: None, prefix }),
             Some(Node::Object(object)) => Ok(Scope { object: Some(object), prefix }),
@@ -129,7 +129,7 @@ impl<'n, 'a> Scope<'n, 'a> {
     }
 
     /// The text of a value that comes back as sent, one of [`RAW_FIELDS`]. `openers` are the characters it may begin with.
-    pub(crate) fn raw(&self, name: &str, openers: &str, wanted: &str) -> Result<Option<&'a str>, Problem> {
+    pub fn raw(&self, name: &str, openers: &str, wanted: &str) -> Result<Option<&'a str>, Problem> {
         let raw = match self.get(name) {
             None => return Ok(None),
             Some(Node::Raw(raw)) => *raw,

@@ -26,7 +26,7 @@ pub struct Create {
     /// The processor that was asked for.
     pub processor: Option<Xid>,
     /// Idempotency key of the body; the header's wins.
-    pub(crate) key: SentKey,
+    pub key: SentKey,
     /// The travelling fields: a tail without the card, the key and the user.
     pub tail: Vec<u8>,
 }

@@ -19,7 +19,7 @@ pub struct Key {
 
 /// Key and window as a body has them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct SentKey {
+pub struct SentKey {
     key: Option<String>,
     window_s: Option<u32>,
 }
@@ -44,7 +44,7 @@ impl SentKey {
     }
 
     /// The key that holds: the header's, else the body's.
-    pub(crate) fn with_header(self, header: Option<&[u8]>) -> Result<Option<Key>, Problem> {
+    pub fn with_header(self, header: Option<&[u8]>) -> Result<Option<Key>, Problem> {
         let from_header = header.map(of_header).transpose()?;
         let window_s = self.window_s.unwrap_or(IDEMPOTENCY_WINDOW_DEFAULT_S);
         Ok(from_header.or(self.key).map(|text| Key { text, window_s }))

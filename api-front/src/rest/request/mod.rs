@@ -14,11 +14,10 @@ mod travelling;
 
 pub use card::Card;
 pub use create::Create;
-pub use idempotency::Key;
+pub use idempotency::{Key, SentKey};
+pub use search::{BatchPage, ProcessorIndex, parse_batch_search, parse_search};
 pub use step::Step;
 
-pub(crate) use idempotency::SentKey;
-pub(crate) use search::{parse_batch_search, parse_search};
 pub(crate) use travelling::ADDRESSES;
 
 #[cfg(test)]

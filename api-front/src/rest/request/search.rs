@@ -19,14 +19,17 @@ use protocol::words::{PaymentMethod, Status, Verb};
 const NONE_OF_OURS: i64 = -1;
 
 /// Finds the index of a processor by its id.
-pub(crate) type ProcessorIndex<'a> = &'a dyn Fn(&Xid) -> Option<u16>;
+pub type ProcessorIndex<'a> = &'a dyn Fn(&Xid) -> Option<u16>;
 
 /// A search of settlement batches and the page of it that is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct BatchPage {
-    pub(crate) search: BatchSearch,
-    pub(crate) limit: usize,
-    pub(crate) offset: usize,
+pub struct BatchPage {
+    /// What is searched for.
+    pub search: BatchSearch,
+    /// Batches at most.
+    pub limit: usize,
+    /// Matches that are passed over.
+    pub offset: usize,
 }
 
 /// A field of a search, and what stands before the names in its object.
@@ -87,7 +90,7 @@ const ADDRESSES: [(Named, [Named; 13], u16); 2] = [
 ];
 
 /// Reads the body of a search of transactions.
-pub(crate) fn parse_search(bytes: &[u8], merchant: Xid, processor: ProcessorIndex<'_>) -> Result<Search, Problem> {
+pub fn parse_search(bytes: &[u8], merchant: Xid, processor: ProcessorIndex<'_>) -> Result<Search, Problem> {
     let document = Document::read(bytes)?;
     let body = document.scope();
     let mut conditions = Vec::new();
@@ -132,7 +135,7 @@ fn add_columns(body: Scope<'_, '_>, processor: ProcessorIndex<'_>, out: &mut Vec
 }
 
 /// Reads the body of a search of settlement batches.
-pub(crate) fn parse_batch_search(bytes: &[u8], merchant: Xid) -> Result<BatchPage, Problem> {
+pub fn parse_batch_search(bytes: &[u8], merchant: Xid) -> Result<BatchPage, Problem> {
     let document = Document::read(bytes)?;
     let body = document.scope();
     let (from, to) = dates(body, named!("batch_date"))?;

@@ -14,7 +14,7 @@ pub struct Step {
     /// Minor units; none means all that is possible. A void has none.
     pub amount: Option<u64>,
     /// Idempotency key of the body; the header's wins.
-    pub(crate) key: SentKey,
+    pub key: SentKey,
     /// Fields of the transaction that are sent anew: a tail.
     pub tail: Vec<u8>,
 }
