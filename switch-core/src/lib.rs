@@ -6,10 +6,12 @@
 
 #![forbid(unsafe_code)]
 
+pub mod conditions;
 pub mod connectors;
 pub mod input;
 pub mod limits;
 pub mod output;
+pub mod rules;
 
 mod duplicates;
 mod idempotency;

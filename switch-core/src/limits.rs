@@ -82,7 +82,8 @@ const _: () = assert!(EVICTION_ABOVE_PERCENT < 100);
 // A turn and the operation that made it large (at most a refund's record, its sale's and its batch's) are one frame of the journal.
 const _: () = assert!(TURN_CLOSES_AT_BYTES + 4 * protocol::limits::RECORD_MAX_BYTES <= protocol::frame::FRAME_PAYLOAD_BYTES_MAX);
 // A position in a table fits the two bytes that a transaction's record has for it.
-const _: () = assert!(RULES_MAX < u16::MAX as usize && ROUTES_MAX < u16::MAX as usize);
+const _: () = assert!(RULES_MAX < u16::MAX as usize);
+const _: () = assert!(ROUTES_MAX < u16::MAX as usize);
 // So are a turn that is nearly large and all parts of a change of the configuration.
 const _: () = assert!(
     TURN_CLOSES_AT_BYTES + protocol::change::CHANGE_PARTS_MAX * (protocol::change::CHANGE_PART_MAX_BYTES + 128)

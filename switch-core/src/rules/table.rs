@@ -1,0 +1,123 @@
+//! The table: rules checked, compiled, and searched in order. The rules for all merchants come first, then the merchant's own.
+
+use super::typed;
+use crate::conditions::{Facts, Fault, Gauge, Kind, Scoped, TableError, Typed};
+use crate::limits::RULES_MAX;
+use protocol::id::Xid;
+
+const KIND: Kind = Kind { entry: "rule", entries: "rules", entries_max: RULES_MAX };
+
+/// When a rule is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Before the processor is.
+    Pre,
+    /// After the processor's answer: an approval that is denied is reversed.
+    Post,
+}
+
+/// What a rule decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The payment goes on, and no later rule of the stage is asked.
+    Accept,
+    /// The payment is declined with 310.
+    Deny,
+    /// The payment goes on, marked, and no later rule of the stage is asked.
+    Flag,
+}
+
+/// The rule that decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Match {
+    /// Its place in the table, from 1.
+    pub position: u16,
+    /// What it decides.
+    pub verdict: Verdict,
+}
+
+/// A table of rules, checked and compiled. The same for every shard.
+#[derive(Debug, Default)]
+pub struct Table {
+    version: u32,
+    rules: Scoped<(Stage, Match)>,
+}
+
+impl Table {
+    /// Checks and compiles rules, in their order, as version `version` of the table: 1 or more, so that a record can say that there
+    /// was none. All of them are taken, or none.
+    pub fn compile(version: u32, rules: &[typed::Rule]) -> Result<Table, TableError> {
+        let typed = (1..).zip(rules).map(|(position, rule)| Typed {
+            name: &rule.name,
+            merchant_id: rule.merchant_id.as_deref(),
+            conditions: &rule.conditions,
+            is_answered: rule.stage == "post",
+            entry: parse_words(position, rule),
+        });
+        Ok(Table { version, rules: Scoped::compile(KIND, typed.collect())? })
+    }
+
+    /// Which version of the operator's table this is; 0 when there is none.
+    pub fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// How many rules there are.
+    pub fn len(&self) -> usize {
+        self.rules.len()
+    }
+
+    /// True when every payment passes.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The name of the rule at a place, counted from 1; empty when there is none.
+    pub fn name(&self, position: u16) -> &str {
+        self.rules.name(position)
+    }
+
+    /// What must be counted for a payment of this merchant, in the order in which its facts hold the counts.
+    pub fn gauges(&self, merchant: Xid) -> &[Gauge] {
+        &self.rules.own_or_for_all(merchant).gauges
+    }
+
+    /// True when a rule that holds for this merchant asks for something that stands in the tail.
+    pub fn reads_tail(&self, merchant: Xid) -> bool {
+        self.rules.own_or_for_all(merchant).reads_tail
+    }
+
+    /// True when there is a rule of this stage that holds for this merchant.
+    pub fn asks(&self, stage: Stage, merchant: Xid) -> bool {
+        let is_wanted = |(of, _): &(Stage, Match)| *of == stage;
+        self.rules.for_all.has(is_wanted) || self.rules.own(merchant).is_some_and(|own| own.has(is_wanted))
+    }
+
+    /// The first rule of a stage that matches a payment. Its velocities, if any are asked for, are in its facts.
+    pub fn first_match(&self, stage: Stage, merchant: Xid, facts: &Facts) -> Option<Match> {
+        let is_wanted = |(of, _): &(Stage, Match)| *of == stage;
+        let own = || self.rules.own(merchant)?.first_match(facts, is_wanted);
+        let found = self.rules.for_all.first_match(facts, is_wanted).or_else(own);
+        found.map(|(_, found)| *found)
+    }
+
+    /// The longest window that is counted for any merchant, seconds: how far back recovery must count; 0 when nothing is counted.
+    pub fn longest_window_s(&self) -> u32 {
+        self.rules.longest_window_s()
+    }
+}
+
+fn parse_words(position: u16, rule: &typed::Rule) -> Result<(Stage, Match), Fault> {
+    let stage = match rule.stage.as_str() {
+        "pre" => Stage::Pre,
+        "post" => Stage::Post,
+        word => return Err(Fault::new("stage", format!("{word:?}"), "pre or post")),
+    };
+    let verdict = match rule.then.as_str() {
+        "accept" => Verdict::Accept,
+        "deny" => Verdict::Deny,
+        "flag" => Verdict::Flag,
+        word => return Err(Fault::new("then", format!("{word:?}"), "accept, deny or flag")),
+    };
+    Ok((stage, Match { position, verdict }))
+}
