@@ -2,8 +2,16 @@
 
 use std::time::Duration;
 
+/// Commands under way at a time, from their entry to their answer, unless configured; past it the caller is refused at once.
+pub const GATE_PLACES: u32 = 4096;
+/// Most that may be configured: the gate is narrower than each queue behind it.
+pub const GATE_PLACES_MAX: u32 = 16_384;
+/// The gate's places are given out in so many parts: one is kept for captures, voids and refunds, one for other merchants.
+pub const GATE_PARTS: u32 = 8;
+/// How long commands may stand in front of one shard, without a moment in which none did, before it takes no more, milliseconds.
+pub const SHARD_QUEUE_STANDING_MAX_MS: u32 = 100;
 /// Commands that wait in front of one shard; past it the caller is refused at once.
-pub const SHARD_QUEUE_COMMANDS: usize = 4096;
+pub const SHARD_QUEUE_COMMANDS: usize = 16_384;
 /// Inputs that a shard takes before it looks at what it has to say.
 pub const SHARD_TURN_INPUTS: usize = 512;
 /// Groups of one shard that the journal may hold at once. Few, so that groups grow under load instead of queueing.
@@ -11,7 +19,7 @@ pub const SHARD_GROUPS_MAX: usize = 3;
 /// Callers of one shard that wait for a reply, and values in the table of card verification values.
 pub const CALLERS_MAX: u32 = 1 << 16;
 /// Requests that wait for one link to write them.
-pub const LINK_QUEUE_REQUESTS: usize = 8192;
+pub const LINK_QUEUE_REQUESTS: usize = 32_768;
 /// Commands of an operator that wait for one link.
 pub const LINK_CONTROLS_MAX: usize = 8;
 /// Requests that a link encodes before it writes them all at once.
@@ -20,8 +28,10 @@ pub const LINK_TURN_REQUESTS: usize = 256;
 pub const LINK_READ_BYTES: usize = 64 * 1024;
 /// Members of an accepted batch that are given to the shard in one hand-off.
 pub const SETTLE_CHUNK_MEMBERS: u32 = 256;
-/// Connections that the REST listener serves at once.
-pub const HTTP_CONNECTIONS_MAX: usize = 10_000;
+/// Connections that the REST listener serves at once, unless configured.
+pub const HTTP_CONNECTIONS: u32 = 10_000;
+/// Connections beyond that which are told so at once; past these, a connection is closed without a word.
+pub const HTTP_TURNED_AWAY_MAX: usize = 256;
 
 /// Length of one slot of a link's meter, seconds.
 pub const METER_SLOT_S: u32 = 10;
@@ -42,10 +52,12 @@ pub const HISTORY_WAIT: Duration = Duration::from_secs(5);
 pub const SETTLE_WAIT: Duration = Duration::from_secs(30);
 /// How long a settlement that was interrupted waits before it begins again.
 pub const SETTLE_RETRY: Duration = Duration::from_secs(2);
-/// How long a client may take to send a request's head, and to leave a connection unused.
-pub const HTTP_HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a client may take to send a request's body.
-pub const HTTP_BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a client may take to send a request's head, and to leave a connection unused, unless configured, milliseconds.
+pub const HTTP_HEAD_TIMEOUT_MS: u32 = 30_000;
+/// How long a client may take to send a request's body, unless configured, milliseconds.
+pub const HTTP_BODY_TIMEOUT_MS: u32 = 30_000;
+/// How long a connection that is turned away may take to read why.
+pub const HTTP_TURNED_AWAY_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a client may leave our answer unread, milliseconds.
 pub const HTTP_UNREAD_TIMEOUT_MS: u32 = 30_000;
 /// How long a drain waits for what is in flight.
@@ -59,3 +71,8 @@ pub const DATABASE_RETRY: Duration = Duration::from_secs(3);
 
 const _: () = assert!(LINK_TURN_REQUESTS <= LINK_QUEUE_REQUESTS);
 const _: () = assert!(SHARD_TURN_INPUTS <= SHARD_QUEUE_COMMANDS);
+// What the gate lets in finds room in every queue and table behind it; a link has as much again for reversals.
+const _: () = assert!(GATE_PLACES <= GATE_PLACES_MAX);
+const _: () = assert!(GATE_PLACES_MAX as usize <= SHARD_QUEUE_COMMANDS);
+const _: () = assert!(2 * GATE_PLACES_MAX as usize <= LINK_QUEUE_REQUESTS);
+const _: () = assert!(GATE_PLACES_MAX <= CALLERS_MAX);

@@ -2,6 +2,7 @@
 
 use super::Overrides;
 use super::error::ConfigError;
+use super::limits::LimitSettings;
 use super::typed::{Typed, TypedCompat, TypedJournal, TypedMerchant, TypedProcessor, TypedSandbox};
 use crate::switch::directory::{Compat, ProcessorKind};
 use persistence::journal::LogOptions;
@@ -37,6 +38,8 @@ pub struct Settings {
     pub database: DatabaseUrl,
     /// Shard threads.
     pub shards: u16,
+    /// How much is taken at a time.
+    pub limits: LimitSettings,
     /// The journal's segments.
     pub journal: JournalSettings,
     /// Key of the operator's calls, where there is no sandbox to draw one.
@@ -132,6 +135,7 @@ impl Settings {
             None => DatabaseUrl::sqlite_in(&data),
         };
         let shards = in_bound("shards", typed.shards.unwrap_or_else(half_of_the_cores), 1..=SHARDS_MAX)?;
+        let limits = LimitSettings::check(&typed.limits)?;
         let journal = JournalSettings::check(&typed.journal)?;
         let operator_key = typed.operator_key.map(|key| secret("operator_key", key)).transpose()?;
         let sandbox = SandboxSettings::check(typed.sandbox)?;
@@ -140,7 +144,7 @@ impl Settings {
         let own = if sandbox.is_some() { &SANDBOX_HOSTS[..] } else { &[] };
         let names: Vec<&str> = own.iter().copied().chain(processors.iter().map(|processor| processor.name.as_str())).collect();
         let merchants = check_merchants(typed.merchant, &names)?;
-        Ok(Settings { data, http, binary, database, shards, journal, operator_key, sandbox, processors, merchants })
+        Ok(Settings { data, http, binary, database, shards, limits, journal, operator_key, sandbox, processors, merchants })
     }
 }
 
@@ -281,7 +285,7 @@ fn address(key: &str, text: &str) -> Result<SocketAddr, ConfigError> {
     text.parse().map_err(|_| ConfigError::value(key, text, "must be an address and a port, like 127.0.0.1:8080"))
 }
 
-fn in_bound<T: PartialOrd + Copy + ToString>(
+pub(super) fn in_bound<T: PartialOrd + Copy + ToString>(
     key: impl Into<String>,
     value: T,
     bound: RangeInclusive<T>,

@@ -5,6 +5,7 @@
 
 pub mod checked;
 pub mod error;
+pub mod limits;
 pub mod typed;
 
 #[cfg(test)]
@@ -14,6 +15,7 @@ pub use checked::{
     CATEGORY_DEFAULT, JournalSettings, MerchantSettings, ProcessorSettings, SANDBOX_HOSTS, SandboxSettings, Settings,
 };
 pub use error::ConfigError;
+pub use limits::LimitSettings;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -38,13 +40,15 @@ pub struct Overrides {
 
 /// Reads the file, if there is one, and checks all of it together with the command line.
 pub fn load(file: Option<&Path>, overrides: &Overrides) -> Result<Settings, ConfigError> {
-    let typed = file.map_or_else(|| Ok(Typed::default()), read)?;
-    Settings::check(typed, overrides)
+    let Some(path) = file else { return Settings::check(Typed::default(), overrides) };
+    let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.into(), source })?;
+    check(path, &text, overrides)
 }
 
-fn read(path: &Path) -> Result<Typed, ConfigError> {
-    let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.into(), source })?;
-    parse(&text).map_err(|reason| ConfigError::Syntax { path: path.into(), reason })
+/// The same for a file's text that is here already. `path` is what errors call it.
+pub fn check(path: &Path, text: &str, overrides: &Overrides) -> Result<Settings, ConfigError> {
+    let typed = parse(text).map_err(|reason| ConfigError::Syntax { path: path.into(), reason })?;
+    Settings::check(typed, overrides)
 }
 
 fn parse(text: &str) -> Result<Typed, String> {

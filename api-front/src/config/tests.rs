@@ -6,8 +6,7 @@ fn check(text: &str) -> Result<Settings, ConfigError> {
 }
 
 fn check_with(text: &str, overrides: &Overrides) -> Result<Settings, ConfigError> {
-    let typed = parse(text).map_err(|reason| ConfigError::Syntax { path: "test.toml".into(), reason })?;
-    Settings::check(typed, overrides)
+    super::check(Path::new("test.toml"), text, overrides)
 }
 
 #[test]
@@ -62,6 +61,8 @@ fn errors_name_key_value_and_bound() {
     let processor = "[[processor]]\nname = 'host'\ntype = 'tsys_sierra'\naddr = '127.0.0.1:1'\n";
     let cases = [
         ("shards = 0".to_owned(), "shards = 0: must be between 1 and 64"),
+        ("[limits]\nin_flight_max = 7".to_owned(), "limits.in_flight_max = 7: must be between 8 and 16384"),
+        ("[limits]\nhead_timeout_ms = 99".to_owned(), "limits.head_timeout_ms = 99: must be between 100 and 600000"),
         ("http = 'nonsense'".to_owned(), "http = nonsense: must be an address and a port"),
         ("[sandbox]\nduplicate_window_s = 90000".to_owned(), "sandbox.duplicate_window_s = 90000: must be between 0 and 86400"),
         ("[sandbox]\ncompat = 'new'".to_owned(), "sandbox.compat = new: must be document, live or arrays"),

@@ -1,5 +1,6 @@
 //! The configuration as typed: every key optional, unknown keys refused, nothing checked yet.
 
+use super::limits::TypedLimits;
 use serde::Deserialize;
 use std::path::PathBuf;
 
@@ -19,6 +20,9 @@ pub struct Typed {
     pub shards: Option<u16>,
     /// What the header `Authorization` of an operator's request must say. Default: none is accepted.
     pub operator_key: Option<String>,
+    /// How much is taken at a time.
+    #[serde(default)]
+    pub limits: TypedLimits,
     /// The journal's segments.
     #[serde(default)]
     pub journal: TypedJournal,

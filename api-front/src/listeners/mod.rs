@@ -3,3 +3,4 @@
 pub mod binary;
 pub mod http;
 mod patience;
+mod turned_away;

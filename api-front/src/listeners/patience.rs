@@ -1,6 +1,6 @@
 //! How long a listener puts up with a peer that stalls.
 
-use crate::limits::{HTTP_BODY_TIMEOUT, HTTP_UNREAD_TIMEOUT_MS};
+use crate::limits::HTTP_UNREAD_TIMEOUT_MS;
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use std::future::Future;
@@ -31,15 +31,16 @@ pub(super) fn bound_unread(stream: &TcpStream) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// A request body that must be there in whole within [`HTTP_BODY_TIMEOUT`] of the first wait for it.
+/// A request body that must be there in whole so soon after the first wait for it.
 pub(super) struct BoundedBody {
     inner: Incoming,
+    within: Duration,
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
 impl BoundedBody {
-    pub(super) fn new(inner: Incoming) -> BoundedBody {
-        BoundedBody { inner, deadline: None }
+    pub(super) fn new(inner: Incoming, within: Duration) -> BoundedBody {
+        BoundedBody { inner, within, deadline: None }
     }
 }
 
@@ -51,7 +52,8 @@ impl Body for BoundedBody {
         if let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(context) {
             return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
         }
-        let deadline = self.deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep(HTTP_BODY_TIMEOUT)));
+        let within = self.within;
+        let deadline = self.deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep(within)));
         deadline.as_mut().poll(context).map(|()| Some(Err(io::Error::from(io::ErrorKind::TimedOut).into())))
     }
 

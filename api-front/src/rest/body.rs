@@ -23,6 +23,12 @@ pub(crate) async fn read<T>(
     parsed
 }
 
+/// Takes a body off the connection without looking at it, so that a client which is still sending it hears the answer and not a
+/// reset. Most are here already; one that is not may take a moment, no more.
+pub(crate) async fn pass_over(mut body: Body) {
+    let _ = tokio::time::timeout(BODY_DRAIN_TIMEOUT, drain(&mut body)).await;
+}
+
 async fn collect(headers: &HeaderMap, mut body: Body, within: Duration) -> Result<Bytes, Problem> {
     let declared = declared_length(headers);
     // A client that asks before it sends is told at once.

@@ -2,7 +2,7 @@
 
 use crate::rest::limits::REQUEST_ID_MAX_CHARS;
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
 use std::sync::Arc;
@@ -37,9 +37,11 @@ pub(crate) async fn name_request(State(names): State<RequestNames>, request: Req
     let name = request.headers().get(REQUEST_ID).filter(|name| is_sane(name)).cloned().unwrap_or_else(|| names.draw());
     let method = request.method().clone();
     let mut response = next.run(request).await;
-    if response.status().is_server_error() {
+    let status = response.status();
+    // What is refused for now is told by whoever refuses it, in sum: a line for each would cost more than the refusal.
+    if status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE {
         // The path is not logged: whoever puts a card number into one must not find it in our logs.
-        tracing::warn!(request_id = ?name, %method, status = response.status().as_u16(), "request not served");
+        tracing::warn!(request_id = ?name, %method, status = status.as_u16(), "request not served");
     }
     let headers = response.headers_mut();
     headers.insert(CORRELATION_ID, name.clone());

@@ -8,7 +8,8 @@ use super::problem::Problem;
 use super::request::{Create, Key, SentKey, Step};
 use super::view::{Shown, list};
 use super::{Caller, Front};
-use crate::switch::handle::Answered;
+use crate::switch::handle::{Answered, TurnedAway, Work};
+use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{ConnectInfo, Path, Request, State};
 use axum::http::HeaderMap;
@@ -16,6 +17,7 @@ use axum::http::request::Parts;
 use axum::response::Response;
 use protocol::command::flag;
 use protocol::id::Xid;
+use protocol::refusal::Refusal;
 use protocol::words::Verb;
 use std::net::{IpAddr, SocketAddr};
 
@@ -28,6 +30,7 @@ const IDEMPOTENCY_KEY: &str = "idempotency-key";
 pub(super) async fn create(State(front): State<Front>, request: Request) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     let caller = front.caller(&parts.headers, Right::Pay).await?;
+    let body = front.shed(&caller, Work::Begin, body).await?;
     let mut create = body::read(&parts.headers, body, Create::parse).await?;
     if create.verb == Verb::Credit {
         // A browser's key takes money in; it never pays out.
@@ -78,6 +81,7 @@ async fn step(
     let (parts, body) = request.into_parts();
     let caller = front.caller(&parts.headers, Right::Manage).await?;
     let target = transaction_id(id)?;
+    let body = front.shed(&caller, Work::Finish, body).await?;
     let mut step = body::read(&parts.headers, body, parse).await?;
     let key = key(&parts.headers, std::mem::take(&mut step.key))?;
     let asker = front.asker(&caller, key.as_ref(), None);
@@ -95,6 +99,20 @@ impl Front {
             id: self.switch.draw_id(),
             today: self.switch.now().civil(),
             key,
+        }
+    }
+
+    /// Gives the body back when the command would be taken; else it is passed over unread.
+    async fn shed(&self, caller: &Caller, work: Work, body: Body) -> Result<Body, Problem> {
+        match self.switch.would_take(&caller.merchant.id, work) {
+            Ok(()) => Ok(body),
+            Err(turned_away) => {
+                body::pass_over(body).await;
+                Err(match turned_away {
+                    TurnedAway::Busy => Problem::Refused(Refusal::Busy),
+                    TurnedAway::Unavailable(why) => Problem::Unavailable(why),
+                })
+            }
         }
     }
 

@@ -13,7 +13,7 @@ mod storage;
 mod tests;
 
 use crate::accounts::{merchant_terms, processor_terms};
-use crate::config::Settings;
+use crate::config::{LimitSettings, Settings};
 use crate::data_folder::DataFolder;
 use crate::limits::{CALLERS_MAX, DRAIN_WAIT, FIRST_SIGN_ON_WAIT, SHARD_QUEUE_COMMANDS};
 use crate::links::{Links, Prepared, Shared};
@@ -26,6 +26,7 @@ use crate::switch::desk::Around;
 use crate::switch::directory::MerchantTable;
 use crate::switch::door::{Door, Inside};
 use crate::switch::driver::Surroundings;
+use crate::switch::gate::Gate;
 use crate::switch::handle::{Rooms, Switch};
 use crate::switch::ids::Ids;
 use crate::switch::readiness::{LinkVitals, Vitals};
@@ -75,7 +76,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let storage = Storage::open(&settings, &data, &mut phases).await?;
     let (database, sealer) = (storage.database.clone(), Arc::clone(&storage.sealer));
     let newest_record = database.queries().newest_record_at().await?.unwrap_or(Micros::NONE);
-    let (run, insides) = Run::begin(settings.shards, sealer, newest_record)?;
+    let (run, insides) = Run::begin(&settings, sealer, newest_record)?;
     let now = run.clock.now();
     let sandbox = settings.sandbox.as_ref().map(|terms| Sandbox::start(terms, &data)).transpose()?;
     let participants = Participants::enroll(&settings, sandbox.as_ref(), &database.stores(), &run.ids, now).await?;
@@ -104,7 +105,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     };
     let switch = run.into_switch(participants, &recorders, &database, board, vitals, operator_key.as_deref());
     let (http, binary) = (sockets.http_addr, sockets.binary_addr);
-    let (stop_listeners, served) = sockets.serve(switch.clone());
+    let (stop_listeners, served) = sockets.serve(switch.clone(), settings.limits);
     Ok(Running { http, binary, switch, served, stop_listeners, links, shards, recorders, database, sandbox })
 }
 
@@ -142,10 +143,10 @@ impl Sockets {
         Ok(Sockets { http, http_addr, binary, binary_addr })
     }
 
-    fn serve(self, switch: Switch) -> (watch::Sender<bool>, JoinHandle<bool>) {
+    fn serve(self, switch: Switch, limits: LimitSettings) -> (watch::Sender<bool>, JoinHandle<bool>) {
         let (stop, stopped) = watch::channel(false);
         let router = crate::rest::router(switch);
-        let served = tokio::spawn(listeners::http::serve(self.http, router, stopped.clone(), DRAIN_WAIT));
+        let served = tokio::spawn(listeners::http::serve(self.http, router, limits, stopped.clone(), DRAIN_WAIT));
         tokio::spawn(listeners::binary::serve(self.binary, stopped));
         (stop, served)
     }
@@ -164,19 +165,21 @@ struct Run {
     ids: Arc<Ids>,
     sealer: Arc<Sealer>,
     sensitive: Arc<SensitiveTable>,
+    gate: Arc<Gate>,
     doors: Vec<Door>,
     journal_writable: Arc<AtomicBool>,
 }
 
 impl Run {
-    fn begin(shards: u16, sealer: Arc<Sealer>, newest_record: Micros) -> Result<(Run, Vec<Inside>), StartError> {
+    fn begin(settings: &Settings, sealer: Arc<Sealer>, newest_record: Micros) -> Result<(Run, Vec<Inside>), StartError> {
         let clock = Clock::start_after(newest_record);
         let drawn = random_bytes(5).map_err(StartError::Random)?;
         let process = std::array::from_fn(|place| drawn[place]);
         let ids = Arc::new(Ids::new(process, clock.now()));
-        let (doors, insides) = (0..shards).map(|_| Door::new(SHARD_QUEUE_COMMANDS)).unzip();
+        let (doors, insides) = (0..settings.shards).map(|_| Door::new(SHARD_QUEUE_COMMANDS)).unzip();
+        let gate = Gate::new(settings.limits.in_flight_max);
         let (sensitive, journal_writable) = (Arc::new(SensitiveTable::new(CALLERS_MAX)), Arc::new(AtomicBool::new(true)));
-        Ok((Run { clock, ids, sealer, sensitive, doors, journal_writable }, insides))
+        Ok((Run { clock, ids, sealer, sensitive, gate, doors, journal_writable }, insides))
     }
 
     fn shared_by_links(&self, participants: &Participants) -> Shared {
@@ -197,6 +200,7 @@ impl Run {
         Switch::new(Rooms {
             clock: self.clock,
             ids: self.ids,
+            gate: self.gate,
             doors: self.doors,
             sensitive: self.sensitive,
             past: Box::new(recorders.history.clone()),

@@ -5,6 +5,7 @@
 //! can never crowd it out. That one needs no bound of its own: what it holds is bounded by what the shard has let out,
 //! which is [`crate::limits::SHARD_GROUPS_MAX`] groups, a link's queue and trace numbers, and one chunk per batch.
 
+use crate::limits::SHARD_QUEUE_STANDING_MAX_MS;
 use crate::switch::version::Version;
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
@@ -15,6 +16,8 @@ use protocol::frame::Durable;
 use protocol::id::Xid;
 use protocol::refusal::Refusal;
 use protocol::words::Verb;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use switch_core::input::{Answer, MerchantTerms, ProcessorTerms, Sent};
 use switch_core::output::Effects;
 use tokio::sync::oneshot;
@@ -138,6 +141,8 @@ pub enum Return {
 pub struct Door {
     commands: Sender<CommandMessage>,
     returns: Sender<Return>,
+    /// When nobody was last seen to wait.
+    empty_at: Arc<AtomicI64>,
 }
 
 /// The shard's end of its door.
@@ -154,7 +159,20 @@ impl Door {
     pub fn new(commands_max: usize) -> (Door, Inside) {
         let (commands, commands_inside) = bounded(commands_max);
         let (returns, returns_inside) = unbounded();
-        (Door { commands, returns }, Inside { commands: commands_inside, returns: returns_inside })
+        let empty_at = Arc::new(AtomicI64::new(0));
+        (Door { commands, returns, empty_at }, Inside { commands: commands_inside, returns: returns_inside })
+    }
+
+    /// True when commands have stood here for too long: the shard, or the journal behind it, takes fewer than come. A long queue
+    /// that moves is none; one that never empties makes everybody wait for nothing, so that new commands are better refused
+    /// until it has. Whoever asks looks whether it is empty, so the answer is never older than the last request.
+    pub fn is_standing(&self, now: Micros) -> bool {
+        if self.commands.is_empty() {
+            self.empty_at.store(now.0, Ordering::Relaxed);
+            return false;
+        }
+        let empty_at = Micros(self.empty_at.load(Ordering::Relaxed));
+        empty_at.plus_ms(SHARD_QUEUE_STANDING_MAX_MS) < now
     }
 
     /// Hands a command over. False when the queue is full or the shard has stopped: nothing was done.

@@ -8,6 +8,8 @@ use crate::settlement::board::Board;
 use crate::switch::clock::Clock;
 use crate::switch::directory::{Merchant, MerchantTable, ProcessorTable};
 use crate::switch::door::{Closed, CommandMessage, Door, Hydration, Return, Told};
+pub use crate::switch::gate::Work;
+use crate::switch::gate::{Gate, Place};
 use crate::switch::ids::Ids;
 use crate::switch::past::Past;
 use crate::switch::readiness::Vitals;
@@ -29,6 +31,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use subtle::ConstantTimeEq;
 use switch_core::shard_of;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 /// How often a transaction is read back for one command. More than once only when a reading was too slow for
@@ -67,6 +70,55 @@ pub enum Unavailable {
     History,
 }
 
+/// Why a command is not taken: nothing was done, nothing journaled, nothing sent, and its idempotency key is as it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TurnedAway {
+    /// As many are under way as may be.
+    Busy,
+    /// The switch takes none at the moment.
+    Unavailable(Unavailable),
+}
+
+impl From<TurnedAway> for Answered {
+    fn from(turned_away: TurnedAway) -> Answered {
+        match turned_away {
+            TurnedAway::Busy => Answered::Refused(Refusal::Busy),
+            TurnedAway::Unavailable(why) => Answered::Unavailable(why),
+        }
+    }
+}
+
+/// A command that its shard has. A caller that goes away leaves it behind with its place: it is under way until the shard has
+/// answered, and until then it counts.
+struct UnderWay(Option<(oneshot::Receiver<Told>, Place)>);
+
+impl UnderWay {
+    fn new(answer: oneshot::Receiver<Told>, place: Place) -> UnderWay {
+        UnderWay(Some((answer, place)))
+    }
+
+    /// What the shard says; `None` when it can't answer any more.
+    async fn told(mut self) -> Option<(Told, Place)> {
+        let (answer, _) = self.0.as_mut()?;
+        let told = answer.await.ok();
+        let (_, place) = self.0.take()?;
+        told.map(|told| (told, place))
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let Some((answer, place)) = self.0.take() else { return };
+        // Without a runtime the switch is gone, and nothing is counted any more.
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move {
+                drop(answer.await);
+                drop(place);
+            });
+        }
+    }
+}
+
 /// What became of a call that closes batches.
 #[derive(Debug, Clone)]
 pub struct Settlement {
@@ -85,6 +137,7 @@ pub struct Switch(Arc<Rooms>);
 pub(crate) struct Rooms {
     pub(crate) clock: Clock,
     pub(crate) ids: Arc<Ids>,
+    pub(crate) gate: Arc<Gate>,
     pub(crate) doors: Vec<Door>,
     pub(crate) sensitive: Arc<SensitiveTable>,
     pub(crate) past: Box<dyn Past>,
@@ -148,24 +201,36 @@ impl Switch {
         self.0.vitals.draining.store(true, Ordering::Release);
     }
 
+    /// Whether a command of this kind would be taken now. Asked as soon as it is known who asks, before a body is read: what is
+    /// going to be refused must cost little. The place is taken by [`Switch::command`].
+    pub fn would_take(&self, merchant: &Xid, work: Work) -> Result<(), TurnedAway> {
+        self.admit()?;
+        let takes = self.0.gate.has_room(merchant, work) && !self.door(*merchant).is_standing(self.now());
+        if takes { Ok(()) } else { Err(self.busy()) }
+    }
+
     /// Carries a command through its shard and waits for the answer. `tail` is well-formed, its tags ascend; `sensitive` is kept
     /// in memory until the link has sent it. Dropping the future does not stop the payment.
     pub async fn command(&self, command: &Command, tail: &[u8], sensitive: Option<SensitiveData>) -> Answered {
-        if let Err(turned_away) = self.admit() {
-            return turned_away;
-        }
+        let mut place = match self.enter(command) {
+            Ok(place) => place,
+            Err(turned_away) => return turned_away.into(),
+        };
         if sensitive.is_some_and(|data| !self.0.sensitive.put(command.id, data)) {
-            return Answered::Refused(Refusal::Busy);
+            return self.busy().into();
         }
         let tail = Bytes::copy_from_slice(tail);
         let mut hydration = None;
         for _ in 0..=HYDRATIONS_MAX {
-            let absent = match self.hand_over(command, &tail, hydration.take()).await {
-                Ok(Told::Absent(id)) => id,
-                Ok(told) => return self.answer(told).await,
-                Err(refused) => return refused,
+            let told = match self.hand_over(command, &tail, hydration.take(), place).await {
+                Ok((told, kept)) => {
+                    place = kept;
+                    told
+                }
+                Err(turned_away) => return turned_away.into(),
             };
-            match self.hydrate(command, absent).await {
+            let Told::Absent(id) = told else { return self.answer(told).await };
+            match self.hydrate(command, id).await {
                 Ok(Some(read)) => hydration = Some(read),
                 Ok(None) => return Answered::Refused(Refusal::NotFound),
                 Err(unavailable) => return Answered::Unavailable(unavailable),
@@ -174,29 +239,49 @@ impl Switch {
         Answered::Unavailable(Unavailable::History)
     }
 
+    fn enter(&self, command: &Command) -> Result<Place, TurnedAway> {
+        self.admit()?;
+        let work = command.verb().map_or(Work::Begin, Work::of);
+        let place = self.0.gate.enter(command.merchant, work);
+        place.filter(|_| !self.door(command.merchant).is_standing(self.now())).ok_or_else(|| self.busy())
+    }
+
+    fn busy(&self) -> TurnedAway {
+        self.0.gate.note_refused(self.now());
+        TurnedAway::Busy
+    }
+
     /// New commands are taken only while there is room for their outcomes and reversals as well.
-    fn admit(&self) -> Result<(), Answered> {
+    fn admit(&self) -> Result<(), TurnedAway> {
         let vitals = &self.0.vitals;
         if vitals.draining.load(Ordering::Acquire) {
-            return Err(Answered::Unavailable(Unavailable::Draining));
+            return Err(TurnedAway::Unavailable(Unavailable::Draining));
         }
         if !vitals.journal_writable.load(Ordering::Acquire) {
-            return Err(Answered::Unavailable(Unavailable::JournalFull));
+            return Err(TurnedAway::Unavailable(Unavailable::JournalFull));
         }
         match vitals.space.get() {
             Space::Ample => Ok(()),
-            Space::NearlyFull | Space::Exhausted => Err(Answered::Refused(Refusal::Busy)),
+            Space::NearlyFull | Space::Exhausted => Err(TurnedAway::Busy),
         }
     }
 
-    async fn hand_over(&self, command: &Command, tail: &Bytes, hydration: Option<Hydration>) -> Result<Told, Answered> {
+    /// Gives a command to its shard and waits for what it says. The place comes back with it: what is under way keeps it, whether
+    /// or not somebody still waits.
+    async fn hand_over(
+        &self,
+        command: &Command,
+        tail: &Bytes,
+        hydration: Option<Hydration>,
+        place: Place,
+    ) -> Result<(Told, Place), TurnedAway> {
         let (reply, answer) = oneshot::channel();
         let message = CommandMessage { command: *command, tail: tail.clone(), hydration, reply };
         if !self.door(command.merchant).try_command(message) {
             drop(self.0.sensitive.take(&command.id));
-            return Err(Answered::Refused(Refusal::Busy));
+            return Err(self.busy());
         }
-        answer.await.map_err(|_| Answered::Unavailable(Unavailable::JournalFull))
+        UnderWay::new(answer, place).told().await.ok_or(TurnedAway::Unavailable(Unavailable::JournalFull))
     }
 
     async fn hydrate(&self, command: &Command, id: Xid) -> Result<Option<Hydration>, Unavailable> {

@@ -7,6 +7,7 @@ pub mod desk;
 pub mod directory;
 pub mod door;
 pub mod driver;
+pub mod gate;
 pub mod group;
 pub mod handle;
 pub mod history;

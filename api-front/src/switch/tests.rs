@@ -1,5 +1,6 @@
 //! A shard's thread with a real journal and a link that the test plays.
 
+use crate::limits::SHARD_QUEUE_STANDING_MAX_MS;
 use crate::links::order::{Order, Outboxes};
 use crate::switch::clock::Clock;
 use crate::switch::desk::Around;
@@ -178,4 +179,23 @@ fn a_full_queue_refuses_at_once_and_returns_still_come_in() {
     assert!(!door.try_command(message()));
     assert!(door.give(Return::Refused));
     assert_eq!((inside.commands.len(), inside.returns.len()), (1, 1));
+}
+
+#[test]
+fn a_queue_that_stands_takes_no_more_until_it_was_empty_and_one_that_moves_does() {
+    let (door, inside) = Door::new(4);
+    let message =
+        || CommandMessage { command: Command::new(Verb::Sale), tail: Bytes::new(), hydration: None, reply: oneshot::channel().0 };
+    let start = Micros(1_000_000_000);
+    let after_ms = |ms: u32| start.plus_ms(ms);
+    assert!(!door.is_standing(start));
+    assert!(door.try_command(message()) && door.try_command(message()));
+    assert!(!door.is_standing(after_ms(SHARD_QUEUE_STANDING_MAX_MS)), "not for too long yet");
+    assert!(door.is_standing(after_ms(SHARD_QUEUE_STANDING_MAX_MS + 1)));
+    assert!(inside.commands.try_recv().is_ok());
+    assert!(door.is_standing(after_ms(SHARD_QUEUE_STANDING_MAX_MS + 2)), "one still stands");
+    assert!(inside.commands.try_recv().is_ok());
+    assert!(!door.is_standing(after_ms(SHARD_QUEUE_STANDING_MAX_MS + 3)));
+    assert!(door.try_command(message()));
+    assert!(!door.is_standing(after_ms(2 * SHARD_QUEUE_STANDING_MAX_MS)), "what came since stands only since then");
 }

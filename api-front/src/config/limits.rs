@@ -1,0 +1,55 @@
+//! `[limits]`: how much is taken at a time, and how patient the listeners are.
+
+use super::checked::in_bound;
+use super::error::ConfigError;
+use crate::limits::{GATE_PARTS, GATE_PLACES, GATE_PLACES_MAX, HTTP_BODY_TIMEOUT_MS, HTTP_CONNECTIONS, HTTP_HEAD_TIMEOUT_MS};
+use serde::Deserialize;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+const CONNECTIONS_BOUND: RangeInclusive<u32> = 1..=100_000;
+const PATIENCE_BOUND_MS: RangeInclusive<u32> = 100..=600_000;
+
+/// `[limits]` as typed.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TypedLimits {
+    /// Payments, captures, voids and refunds under way at a time; past it they are refused at once, with 503. A payment is
+    /// under way from its request to its answer, so that a slow processor holds more places. Default 4096.
+    pub in_flight_max: Option<u32>,
+    /// REST connections at a time; past it a connection is answered with 503 and closed. Default 10,000.
+    pub connections_max: Option<u32>,
+    /// How long a client may take to send a request's head, and to leave a connection unused, milliseconds. Default 30,000.
+    pub head_timeout_ms: Option<u32>,
+    /// How long a client may take to send a request's body, milliseconds. Default 30,000.
+    pub body_timeout_ms: Option<u32>,
+}
+
+/// `[limits]`, checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LimitSettings {
+    /// Commands under way at a time.
+    pub in_flight_max: u32,
+    /// REST connections at a time.
+    pub connections_max: u32,
+    /// How long a client may take to send a request's head, and to leave a connection unused.
+    pub head_timeout: Duration,
+    /// How long a client may take to send a request's body.
+    pub body_timeout: Duration,
+}
+
+impl LimitSettings {
+    pub(super) fn check(typed: &TypedLimits) -> Result<LimitSettings, ConfigError> {
+        let patience = |key: &str, typed: Option<u32>, default: u32| {
+            in_bound(key, typed.unwrap_or(default), PATIENCE_BOUND_MS).map(|ms| Duration::from_millis(ms.into()))
+        };
+        let places = typed.in_flight_max.unwrap_or(GATE_PLACES);
+        let connections = typed.connections_max.unwrap_or(HTTP_CONNECTIONS);
+        Ok(LimitSettings {
+            in_flight_max: in_bound("limits.in_flight_max", places, GATE_PARTS..=GATE_PLACES_MAX)?,
+            connections_max: in_bound("limits.connections_max", connections, CONNECTIONS_BOUND)?,
+            head_timeout: patience("limits.head_timeout_ms", typed.head_timeout_ms, HTTP_HEAD_TIMEOUT_MS)?,
+            body_timeout: patience("limits.body_timeout_ms", typed.body_timeout_ms, HTTP_BODY_TIMEOUT_MS)?,
+        })
+    }
+}
