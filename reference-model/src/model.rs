@@ -195,6 +195,8 @@ pub struct Model {
     pub(crate) touched: BTreeSet<Xid>,
     /// Those in flight, by deadline.
     pub(crate) flying: BTreeSet<(Micros, Xid)>,
+    /// Those whose reversal is queued.
+    pub(crate) reversing: BTreeSet<Xid>,
 }
 
 impl Model {
@@ -211,6 +213,11 @@ impl Model {
     /// Requests that are not decided.
     pub fn in_flight(&self) -> usize {
         self.flying.len()
+    }
+
+    /// Reversals that no processor has acknowledged.
+    pub fn reversals_queued(&self) -> usize {
+        self.reversing.len()
     }
 
     /// Payments that have changed since this was last asked.

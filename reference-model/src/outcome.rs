@@ -151,10 +151,12 @@ impl Model {
         let payment = self.of(id);
         let stan = payment.flight.as_ref().expect("what sets it off is in flight").stan;
         payment.reversal = Reversing { state: ReversalState::Queued, reason, stan, queued_at };
+        self.reversing.insert(id);
     }
 
     /// The processor has acknowledged the reversal: nothing of it stands there.
     fn reversed(&mut self, id: Xid) {
+        self.reversing.remove(&id);
         let payment = self.touch(id);
         payment.reversal.state = ReversalState::Done;
         payment.captured = 0;

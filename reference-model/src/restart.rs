@@ -47,6 +47,9 @@ impl Model {
         if let Some(flight) = &payment.flight {
             self.flying.insert((flight.deadline, transaction.id));
         }
+        if payment.is_reversing() {
+            self.reversing.insert(transaction.id);
+        }
         self.payments.insert(transaction.id, payment);
     }
 

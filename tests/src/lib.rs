@@ -17,6 +17,7 @@ pub mod load;
 pub mod patience;
 pub mod payment;
 pub mod process;
+pub mod simulator;
 pub mod switch;
 pub mod wire;
 

@@ -1,0 +1,205 @@
+//! What lasts: every record that became durable is there after every crash, byte for byte, and nothing else is (I2).
+
+use super::broken;
+use super::records::{mark, mark_of, parsed, split};
+use api_front::switch::group::Group;
+use protocol::batch::Batch;
+use protocol::frame::Durable;
+use protocol::id::Xid;
+use protocol::record::{Body, Kind, Record};
+use protocol::transaction::Transaction;
+use protocol::words::{ExchangeState, ReversalState};
+use reference_model::{Fold, Invariant};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use switch_core::input::Leg;
+
+/// Retrieval reference number and trace number: they name a request at a processor.
+pub(super) type Name = ([u8; 12], u32);
+
+/// A request that is durable.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Intent {
+    pub(super) id: Xid,
+    pub(super) leg: Leg,
+    /// When it was begun, microseconds.
+    pub(super) begun_at: i64,
+    /// Its key, zeros when it has none.
+    pub(super) key: [u8; 16],
+    /// When that key may be used anew, microseconds.
+    pub(super) expires_at: i64,
+}
+
+/// The journal as the checkers know it.
+#[derive(Default)]
+pub(super) struct Journal {
+    fold: Fold,
+    /// A mark of every durable record, by LSN from 1.
+    marks: Vec<u64>,
+    versions: BTreeMap<(Xid, u32), u64>,
+    batches: BTreeMap<Xid, Vec<Batch>>,
+    intents: BTreeMap<Name, Intent>,
+    reversals: BTreeSet<Name>,
+    not_sent: BTreeSet<Name>,
+    /// Trace number and batch number of totals.
+    totals: BTreeSet<(u16, u32, u32)>,
+    /// The latest use of each key.
+    keys: BTreeMap<[u8; 16], Intent>,
+    /// Appended and not known to be durable; the last record of each frame is marked.
+    pending: VecDeque<(Vec<u8>, bool)>,
+    /// How many records the start that is under way has found.
+    found: u64,
+    /// True when the last of them is not the last of its frame.
+    is_torn: bool,
+}
+
+impl Journal {
+    pub(super) fn fold(&self) -> &Fold {
+        &self.fold
+    }
+
+    pub(super) fn last_lsn(&self) -> u64 {
+        self.marks.len() as u64
+    }
+
+    pub(super) fn mark_of_version(&self, id: Xid, version: u32) -> Option<u64> {
+        self.versions.get(&(id, version)).copied()
+    }
+
+    pub(super) fn has_batch(&self, batch: &Batch) -> bool {
+        self.batches.get(&batch.id).is_some_and(|versions| versions.contains(batch))
+    }
+
+    pub(super) fn intent(&self, name: Name) -> Option<&Intent> {
+        self.intents.get(&name)
+    }
+
+    pub(super) fn has_reversal(&self, name: Name) -> bool {
+        self.reversals.contains(&name)
+    }
+
+    pub(super) fn was_not_sent(&self, name: Name) -> bool {
+        self.not_sent.contains(&name)
+    }
+
+    pub(super) fn has_totals(&self, processor: u16, stan: u32, number: u32) -> bool {
+        self.totals.contains(&(processor, stan, number))
+    }
+
+    pub(super) fn appending(&mut self, groups: &[&Group]) {
+        for group in groups {
+            self.pending.extend(split(group.effects.records()).map(|record| (record.to_vec(), false)));
+        }
+        if let Some((_, is_last)) = self.pending.back_mut() {
+            *is_last = true;
+        }
+    }
+
+    pub(super) fn append_failed(&mut self) {
+        self.pending.clear();
+    }
+
+    pub(super) fn durable(&mut self, durable: Durable) {
+        while self.last_lsn() < durable.last_lsn() {
+            let Some((record, _)) = self.pending.pop_front() else {
+                broken(Invariant::OutcomeFirst, format_args!("LSN {} is durable and was never appended", durable.last_lsn()));
+            };
+            self.take(&record);
+        }
+    }
+
+    /// Records come in order, from the first.
+    pub(super) fn replayed(&mut self, lsn: u64, record: &[u8]) {
+        if lsn != self.found + 1 {
+            broken(Invariant::OutcomeFirst, format_args!("the journal goes from LSN {} to {lsn}", self.found));
+        }
+        self.found = lsn;
+        match self.marks.get(lsn as usize - 1) {
+            Some(mark) if *mark == mark_of(record) => {}
+            Some(_) => broken(Invariant::OutcomeFirst, format_args!("LSN {lsn} is not what was written there")),
+            None => match self.pending.pop_front() {
+                Some((written, is_last)) if written == record => {
+                    self.take(record);
+                    self.is_torn = !is_last;
+                }
+                _ => broken(Invariant::OutcomeFirst, format_args!("LSN {lsn} was never written")),
+            },
+        }
+    }
+
+    /// Not a record that was durable is missing, and no frame is there in part.
+    pub(super) fn reopened(&mut self, last_lsn: u64) {
+        let durable = self.last_lsn();
+        let found = std::mem::take(&mut self.found);
+        if last_lsn < durable || found != last_lsn {
+            broken(
+                Invariant::OutcomeFirst,
+                format_args!("records up to LSN {durable} were durable; the journal ends with {last_lsn}, {found} were read"),
+            );
+        }
+        if std::mem::take(&mut self.is_torn) {
+            broken(Invariant::OutcomeFirst, format_args!("the frame that ends the journal at LSN {last_lsn} is there in part"));
+        }
+        self.pending.clear();
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        let record = parsed(bytes);
+        self.marks.push(mark_of(bytes));
+        self.fold.take(&record);
+        match record.body {
+            Body::Transaction(transaction, tail) => {
+                self.versions.insert((transaction.id, transaction.version.get()), mark(transaction, tail));
+                self.take_transaction(&record, transaction);
+            }
+            Body::Batch(batch) => {
+                self.totals.insert((batch.processor.get(), batch.stan.get(), batch.number.get()));
+                self.batches.entry(batch.id).or_default().push(*batch);
+            }
+            Body::Change(..) => {}
+        }
+    }
+
+    fn take_transaction(&mut self, record: &Record<'_>, transaction: &Transaction) {
+        match record.kind {
+            Kind::Intent => self.take_intent(transaction, Leg::Original),
+            Kind::StepIntent => self.take_intent(transaction, Leg::Step),
+            Kind::Outcome if transaction.version.get() == 1 => self.take_decline(transaction),
+            Kind::Outcome if transaction.original.state() == ExchangeState::NotSent => {
+                self.not_sent.insert((transaction.rrn, transaction.original.stan.get()));
+            }
+            Kind::StepOutcome if transaction.step.state() == ExchangeState::NotSent => {
+                self.not_sent.insert((transaction.rrn, transaction.step.stan.get()));
+            }
+            _ => {}
+        }
+        if transaction.reversal.state() == ReversalState::Queued {
+            self.reversals.insert((transaction.rrn, transaction.reversal.stan.get()));
+        }
+    }
+
+    fn take_intent(&mut self, transaction: &Transaction, leg: Leg) {
+        let exchange = if leg == Leg::Step { &transaction.step } else { &transaction.original };
+        let (key, expires_at) = (transaction.key.hash, transaction.key.expires_at.get());
+        let intent = Intent { id: transaction.id, leg, begun_at: exchange.sent_at.get(), key, expires_at };
+        self.intents.insert((transaction.rrn, exchange.stan.get()), intent);
+        self.take_key(intent);
+    }
+
+    /// I4: inside its window a key begins one thing.
+    fn take_key(&mut self, intent: Intent) {
+        if intent.key == [0; 16] {
+            return;
+        }
+        if let Some(first) = self.keys.insert(intent.key, intent).filter(|first| first.expires_at > intent.begun_at) {
+            let (first, second) = (first.id, intent.id);
+            broken(Invariant::OneEffectPerKey, format_args!("one key has begun something of {first} and something of {second}"));
+        }
+    }
+
+    /// What is declined without asking a processor has used its key, too.
+    fn take_decline(&mut self, transaction: &Transaction) {
+        let (key, expires_at) = (transaction.key.hash, transaction.key.expires_at.get());
+        let begun_at = transaction.created_at.get();
+        self.take_key(Intent { id: transaction.id, leg: Leg::Original, begun_at, key, expires_at });
+    }
+}

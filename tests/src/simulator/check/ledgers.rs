@@ -1,0 +1,146 @@
+//! What the hosts hold: no effect without an intent (I1), one for a key (I4), no approval that they did not give (I6), and in the end
+//! what we hold, to the cent (I5).
+
+use super::broken;
+use super::journal::{Intent, Journal, Name};
+use protocol::transaction::Transaction;
+use protocol::words::{Status, Verb};
+use reference_model::{Fold, Invariant};
+use sandbox::ledger::{Kind, Marks, Row};
+use std::collections::{BTreeMap, BTreeSet};
+use switch_core::input::{Leg, Sent};
+
+/// The ledgers, by processor.
+#[derive(Default)]
+pub(super) struct Ledgers {
+    rows: BTreeMap<u16, Vec<Row>>,
+    approved: BTreeSet<Name>,
+    /// The effect that each key has had last.
+    effects: BTreeMap<[u8; 16], (Name, Intent)>,
+}
+
+/// What stands for a transaction: kinds and minor units, sorted.
+type Standing = Vec<(&'static str, u64)>;
+
+impl Ledgers {
+    pub(super) fn row(&mut self, processor: u16, row: &Row, journal: &Journal) {
+        let is_effect = row.is_approved()
+            && match row.kind() {
+                Some(Kind::Authorization | Kind::Sale | Kind::Capture | Kind::Refund | Kind::Credit | Kind::Void) => true,
+                Some(Kind::Reversal | Kind::Batch) | None => false,
+            };
+        self.rows.entry(processor).or_default().push(*row);
+        if is_effect {
+            self.effect((row.rrn, row.stan), journal);
+        }
+    }
+
+    fn effect(&mut self, name: Name, journal: &Journal) {
+        let Some(intent) = journal.intent(name).copied() else {
+            let rrn = String::from_utf8_lossy(&name.0).into_owned();
+            broken(Invariant::IntentFirst, format_args!("the host has an effect of rrn {rrn} that no durable intent names"));
+        };
+        self.approved.insert(name);
+        if intent.key == [0; 16] {
+            return;
+        }
+        let before = self.effects.insert(intent.key, (name, intent));
+        if let Some((_, first)) = before.filter(|(first, use_)| *first != name && use_.expires_at > intent.begun_at) {
+            let (first, second) = (first.id, intent.id);
+            broken(Invariant::OneEffectPerKey, format_args!("one key has an effect as {first} and one as {second}"));
+        }
+    }
+
+    /// An approval that a shard is told of is one that the host has given.
+    pub(super) fn check_approval(&self, sent: Sent, journal: &Journal) {
+        if !matches!(sent.leg, Leg::Original | Leg::Step) {
+            return;
+        }
+        let rrn = journal.fold().newest(sent.id).map(|(transaction, _)| transaction.rrn);
+        if rrn.is_none_or(|rrn| !self.approved.contains(&(rrn, sent.stan))) {
+            let Sent { id, stan, .. } = sent;
+            broken(Invariant::UnknownIsAState, format_args!("{id} is approved under trace number {stan}, but not by the host"));
+        }
+    }
+
+    /// Both ledgers, transaction by transaction.
+    pub(super) fn finish(&self, fold: &Fold) {
+        let mut standing = self.standing();
+        let mut differences = Vec::new();
+        for transaction in fold.transactions() {
+            let theirs = standing.remove(&(transaction.processor.get(), transaction.rrn)).unwrap_or_default();
+            let ours = claims(transaction);
+            if ours != theirs {
+                let (id, status) = (transaction.id, transaction.status());
+                differences.push(format!("{id} is {status:?} with {ours:?}, the host has {theirs:?}"));
+            }
+        }
+        let orphans = standing.iter().map(|((_, rrn), rows)| format!("rrn {}: {rows:?}", String::from_utf8_lossy(rrn)));
+        differences.extend(orphans);
+        if let Some(first) = differences.first() {
+            broken(Invariant::MoneyCloses, format_args!("{} ledger entries differ, the first: {first}", differences.len()));
+        }
+        self.all_members_are_settled(fold);
+    }
+
+    fn standing(&self) -> BTreeMap<(u16, [u8; 12]), Standing> {
+        let mut standing: BTreeMap<(u16, [u8; 12]), Standing> = BTreeMap::new();
+        for (processor, rows) in &self.rows {
+            let mut marks = Marks::default();
+            rows.iter().for_each(|row| marks.note(row));
+            for row in rows.iter().filter(|row| row.is_approved() && !marks.is_reversed(row)) {
+                if let Some(word) = word(row) {
+                    standing.entry((*processor, row.rrn)).or_default().push((word, row.amount));
+                }
+            }
+        }
+        standing.values_mut().for_each(|entries| entries.sort_unstable());
+        standing
+    }
+
+    /// What we call settled, a batch that the host has accepted has settled, and nothing else.
+    fn all_members_are_settled(&self, fold: &Fold) {
+        let theirs: BTreeSet<(u16, [u8; 12])> =
+            self.rows.iter().flat_map(|(processor, rows)| settled(*processor, rows)).collect();
+        let is_settled = |transaction: &&Transaction| transaction.amount_settled.get() > 0;
+        let ours = fold.transactions().filter(is_settled).map(|transaction| (transaction.processor.get(), transaction.rrn));
+        let ours: BTreeSet<(u16, [u8; 12])> = ours.collect();
+        if let Some((processor, rrn)) = ours.symmetric_difference(&theirs).next() {
+            let rrn = String::from_utf8_lossy(rrn);
+            broken(Invariant::MoneyCloses, format_args!("rrn {rrn} is settled at one side of processor {processor} only"));
+        }
+    }
+}
+
+fn settled(processor: u16, rows: &[Row]) -> Vec<(u16, [u8; 12])> {
+    let mut marks = Marks::default();
+    rows.iter().for_each(|row| marks.note(row));
+    rows.iter().filter(|row| marks.batch_of(row).is_some()).map(|row| (processor, row.rrn)).collect()
+}
+
+fn word(row: &Row) -> Option<&'static str> {
+    match row.kind()? {
+        Kind::Authorization => Some("authorization"),
+        Kind::Sale => Some("sale"),
+        Kind::Capture => Some("capture"),
+        Kind::Refund => Some("refund"),
+        Kind::Credit => Some("credit"),
+        Kind::Void | Kind::Reversal | Kind::Batch => None,
+    }
+}
+
+/// What the host must have standing for a transaction.
+fn claims(transaction: &Transaction) -> Standing {
+    let (authorized, captured) = (transaction.amount_authorized.get(), transaction.amount_captured.get());
+    match transaction.status() {
+        Status::Pending | Status::Unknown | Status::Declined | Status::Voided | Status::Reversed | Status::Returned => Vec::new(),
+        Status::Authorized => vec![("authorization", authorized)],
+        Status::PendingSettlement | Status::Settled | Status::PartiallyRefunded | Status::Refunded => match transaction.verb() {
+            Verb::Authorize => vec![("authorization", authorized), ("capture", captured)],
+            Verb::Sale => vec![("sale", captured)],
+            Verb::Refund => vec![("refund", captured)],
+            Verb::Credit => vec![("credit", captured)],
+            Verb::Verification | Verb::Capture | Verb::Void => Vec::new(),
+        },
+    }
+}

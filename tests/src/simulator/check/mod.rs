@@ -1,0 +1,281 @@
+//! The checkers: what must never break is looked at after every step of a simulated world.
+//!
+//! - [`watch`]: each shard beside the naive model, input by input (I5, I6, and all that is decided).
+//! - [`callers`]: what callers are told (I2, I4).
+//! - [`journal`]: what lasts, what must last, what a crash left (I2); the fold of it.
+//! - [`wire`]: what leaves for a processor (I1, I3, I9).
+//! - [`ledgers`]: what the hosts hold (I1, I4, I5, I6).
+//! - [`projection`]: the SQL home beside the fold.
+//! - [`at_rest`]: every byte that is stored (I9).
+//!
+//! A broken invariant panics with its number, its name and the facts. Nothing in here steers a world, and nothing draws.
+
+mod at_rest;
+mod callers;
+mod journal;
+mod ledgers;
+mod projection;
+mod records;
+mod watch;
+mod wire;
+
+use api_front::links::order::Order;
+use api_front::switch::desk::Desk;
+use api_front::switch::door::{Closed, CommandMessage, Return, Told};
+use api_front::switch::group::Group;
+use callers::Callers;
+use journal::Journal;
+use ledgers::Ledgers;
+use persistence::projection::Queries;
+use protocol::calendar::Micros;
+use protocol::frame::Durable;
+use protocol::transaction::Transaction;
+use reference_model::{Fold, Invariant, Model, Terms};
+use sandbox::ledger::Row;
+use std::fmt;
+use switch_core::input::{MerchantTerms, ProcessorTerms, Verdict};
+use switch_core::limits::Limits;
+use switch_core::shard_of;
+use watch::Watch;
+use wire::Wire;
+
+/// What the checkers must know beforehand.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// Shards.
+    pub shards: u16,
+    /// How large each may grow.
+    pub limits: Limits,
+    /// Merchants at the beginning.
+    pub merchants: Vec<MerchantTerms>,
+    /// Processors at the beginning.
+    pub processors: Vec<ProcessorTerms>,
+    /// Card numbers in use, digits.
+    pub pans: Vec<String>,
+    /// The longest duplicate window that a start looks back, seconds.
+    pub window_s_max: u32,
+}
+
+/// What is there in the end.
+pub struct Finish<'a> {
+    /// Now.
+    pub now: Micros,
+    /// The desks.
+    pub desks: &'a [Desk],
+    /// Every file: its name, and its bytes.
+    pub files: &'a [(&'a str, &'a [u8])],
+    /// Card verification values that still wait.
+    pub sensitive_left: u32,
+}
+
+/// What was looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Inputs of shards that were compared with the model.
+    pub inputs: u64,
+    /// Versions that were compared with the model.
+    pub versions: u64,
+    /// Replies that were compared.
+    pub replies: u64,
+    /// Requests looked at when they left a shard.
+    pub orders: u64,
+    /// Messages looked at when they reached a host.
+    pub messages: u64,
+    /// Rows of the hosts' ledgers.
+    pub rows: u64,
+    /// Starts whose journal was compared with what was written.
+    pub starts: u64,
+}
+
+impl Counts {
+    /// All of them.
+    pub fn sum(&self) -> u64 {
+        self.inputs + self.versions + self.replies + self.orders + self.messages + self.rows + self.starts
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Counts { inputs, versions, replies, orders, messages, rows, starts } = self;
+        write!(f, "{inputs} inputs, {versions} versions, {replies} replies, {orders} requests, ")?;
+        write!(f, "{messages} messages, {rows} ledger rows, {starts} starts")
+    }
+}
+
+/// The checkers of one world.
+pub struct Checks {
+    setup: Setup,
+    terms: Terms,
+    watches: Vec<Watch>,
+    callers: Callers,
+    journal: Journal,
+    wire: Wire,
+    ledgers: Ledgers,
+    counts: Counts,
+}
+
+/// An invariant is broken: the run ends with the facts.
+#[track_caller]
+fn broken(invariant: Invariant, what: fmt::Arguments<'_>) -> ! {
+    panic!("{invariant}: {what}")
+}
+
+impl Checks {
+    /// Nothing has happened yet.
+    pub fn new(setup: Setup) -> Checks {
+        Checks {
+            terms: Terms::of(&setup.merchants, &setup.processors),
+            setup,
+            watches: Vec::new(),
+            callers: Callers::default(),
+            journal: Journal::default(),
+            wire: Wire::default(),
+            ledgers: Ledgers::default(),
+            counts: Counts::default(),
+        }
+    }
+
+    /// The newest durable versions of everything.
+    pub fn fold(&self) -> &Fold {
+        self.journal.fold()
+    }
+
+    /// What was looked at.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// The terms that are in force.
+    pub fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// A life of the switch begins: its shards have recovered, and have not begun. Whoever waited in the life before waits no more.
+    pub fn started(&mut self, now: Micros, desks: &[Desk]) {
+        self.callers.forget();
+        self.watches.clear();
+        for (desk, index) in desks.iter().zip(0..) {
+            let is_ours = |merchant| shard_of(merchant, self.setup.shards) == index;
+            let model = Model::restarted(self.journal.fold(), is_ours, self.terms.clone(), now);
+            self.watches.push(Watch::of(desk, model, self.setup.limits));
+        }
+    }
+
+    /// A recovered desk begins.
+    pub fn begin(&mut self, desk: &mut Desk, shard: u16, now: Micros) {
+        self.counts.inputs += 1;
+        self.counts.versions += self.watches[usize::from(shard)].begin(desk, now);
+    }
+
+    /// Gives a desk a command. `call` names the client's call for ever; a call that was told [`Told::Absent`] comes again.
+    pub fn take_command(&mut self, desk: &mut Desk, shard: u16, now: Micros, call: u64, message: CommandMessage) {
+        self.counts.inputs += 1;
+        let command = message.command;
+        let (awaited, versions) = self.watches[usize::from(shard)].take_command(desk, now, message);
+        self.counts.versions += versions;
+        self.callers.called(call, shard, command, awaited);
+    }
+
+    /// Gives a desk what came back to it.
+    pub fn take_return(&mut self, desk: &mut Desk, shard: u16, now: Micros, returned: Return) {
+        self.counts.inputs += 1;
+        match &returned {
+            Return::Merchant(terms) => drop(self.terms.merchants.insert(terms.id, *terms)),
+            Return::Processor(terms) => drop(self.terms.processors.insert(terms.index, *terms)),
+            Return::Answer(answer) if matches!(answer.verdict, Verdict::Approved | Verdict::Partial { .. }) => {
+                self.ledgers.check_approval(answer.sent, &self.journal);
+            }
+            _ => {}
+        }
+        self.counts.versions += self.watches[usize::from(shard)].take_return(desk, now, returned);
+    }
+
+    /// Time passes at a desk.
+    pub fn tick(&mut self, desk: &mut Desk, shard: u16, now: Micros) {
+        self.counts.inputs += 1;
+        self.counts.versions += self.watches[usize::from(shard)].tick(desk, now);
+    }
+
+    /// A caller is told.
+    pub fn told(&mut self, call: u64, told: &Told) {
+        self.counts.replies += 1;
+        self.callers.told(call, told, &self.watches, &self.journal);
+    }
+
+    /// A caller who was told [`Told::Stored`] is shown what the history has.
+    pub fn told_stored(&mut self, call: u64, transaction: &Transaction) {
+        self.callers.told_stored(call, transaction, &self.journal);
+    }
+
+    /// Whoever closed batches is told how many.
+    pub fn closed(&mut self, shard: u16, closed: &Closed) {
+        self.watches[usize::from(shard)].closed(closed.count);
+    }
+
+    /// These groups are about to be appended to the journal, as one frame.
+    pub fn appending(&mut self, groups: &[&Group]) {
+        self.journal.appending(groups);
+    }
+
+    /// They were not written, and the process lives on.
+    pub fn append_failed(&mut self) {
+        self.journal.append_failed();
+    }
+
+    /// They are durable.
+    pub fn durable(&mut self, durable: Durable) {
+        self.journal.durable(durable);
+    }
+
+    /// The process is gone, with all that was in memory.
+    pub fn crashed(&mut self) {
+        self.callers.forget();
+        self.watches.clear();
+    }
+
+    /// A record that a start found in the journal.
+    pub fn replayed(&mut self, lsn: u64, record: &[u8]) {
+        self.journal.replayed(lsn, record);
+    }
+
+    /// The journal is open again, and ends with this LSN.
+    pub fn reopened(&mut self, _now: Micros, last_lsn: u64) {
+        self.counts.starts += 1;
+        self.journal.reopened(last_lsn);
+    }
+
+    /// A request has left its shard and comes to its link.
+    pub fn ordered(&mut self, processor: u16, order: &Order) {
+        self.counts.orders += 1;
+        self.wire.ordered(processor, order, &self.journal);
+    }
+
+    /// A whole message of ours has reached a host.
+    pub fn host_takes(&mut self, processor: u16, _now: Micros, frame: &[u8]) {
+        self.counts.messages += 1;
+        self.wire.host_takes(processor, frame, &self.journal);
+    }
+
+    /// A host has written a row.
+    pub fn host_row(&mut self, processor: u16, row: &Row) {
+        self.counts.rows += 1;
+        self.ledgers.row(processor, row, &self.journal);
+    }
+
+    /// The projection has caught up: it must equal the fold of the journal.
+    pub async fn projected(&self, queries: &Queries) {
+        projection::compare(&self.journal, &self.setup, &self.watches, queries).await;
+    }
+
+    /// Faults have stopped, and everything has drained.
+    pub fn finish(&self, finish: &Finish<'_>) {
+        for (watch, desk) in self.watches.iter().zip(finish.desks) {
+            watch.finish(desk, self.journal.fold());
+        }
+        self.ledgers.finish(self.journal.fold());
+        at_rest::search(finish.files, &self.setup.pans);
+        if finish.sensitive_left > 0 {
+            broken(Invariant::NoCardDataAtRest, format_args!("{} card verification values are left", finish.sensitive_left));
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! A simulated world around a whole switch.
+
+pub mod check;
