@@ -13,6 +13,7 @@ pub mod limits;
 pub mod links;
 pub mod listeners;
 pub mod logs;
+pub mod operator;
 pub mod process;
 pub mod rest;
 pub mod sandbox_home;

@@ -1,0 +1,270 @@
+//! Changes of the configuration at run time: checked, made durable, then in force, one after the other.
+//!
+//! A change is the new text of one thing, whole: the table of rules, the table of routes, one processor, one merchant. What is
+//! in force is the newest text of each; a thing without one is as the configuration file says.
+
+use crate::switch::clock::Clock;
+use crate::switch::door::{Door, Return};
+use crate::switch::ids::Ids;
+use persistence::PersistenceError;
+use persistence::projection::{Queries, StoredChange};
+use protocol::change::{Area, CHANGE_LAYOUT, CHANGE_PART_MAX_BYTES, CHANGE_PARTS_MAX, Change};
+use protocol::id::Xid;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::{Mutex, oneshot};
+
+/// Text that takes a thing back to what the configuration file says.
+pub const AS_CONFIGURED: &str = "null";
+/// Longest text of a change.
+pub const CHANGE_MAX_BYTES: usize = CHANGE_PART_MAX_BYTES * CHANGE_PARTS_MAX;
+/// Changes that are read at once.
+const PAGE_CHANGES: u32 = 256;
+
+/// What can be changed: a table, or one processor or merchant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Thing {
+    /// Which kind.
+    pub area: Area,
+    /// Which one; none for a table.
+    pub subject: Xid,
+}
+
+impl Thing {
+    /// A whole table.
+    pub const fn table(area: Area) -> Thing {
+        Thing { area, subject: Xid::NONE }
+    }
+}
+
+/// A change that was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Made {
+    /// Its id.
+    pub id: Xid,
+    /// Its number among all changes.
+    pub version: u32,
+}
+
+/// Why a change was not made. Nothing of it holds.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotMade {
+    /// Somebody else was quicker.
+    #[error("the present version is {present}, not {expected}: read it and try again")]
+    Conflict {
+        /// The version in force.
+        present: u32,
+        /// The version that the caller had read.
+        expected: u32,
+    },
+    /// The new text is not acceptable.
+    #[error("{0}")]
+    Invalid(String),
+    /// There is no such change.
+    #[error("no such change")]
+    NoSuchChange,
+    /// It is longer than the journal takes.
+    #[error("the text has {bytes} bytes, at most {CHANGE_MAX_BYTES} are accepted")]
+    TooLong {
+        /// Its length.
+        bytes: usize,
+    },
+    /// The journal can't be written: whether it holds will be seen after the next start.
+    #[error("the switch can't write its journal")]
+    JournalFull,
+    /// The history can't be read.
+    #[error("the history can't be read at the moment")]
+    History,
+}
+
+/// A thing's newest text.
+#[derive(Debug, Clone)]
+pub struct InForce {
+    /// Number of the change that made it so; 0 when none has.
+    pub version: u32,
+    /// JSON, or [`AS_CONFIGURED`].
+    pub text: Arc<str>,
+}
+
+#[derive(Debug, Default)]
+struct Newest {
+    version: u32,
+    things: BTreeMap<Thing, InForce>,
+}
+
+/// The changes of a switch, and the only way to make one.
+pub struct Changes {
+    newest: Mutex<Newest>,
+    door: Door,
+    ids: Arc<Ids>,
+    clock: Clock,
+}
+
+/// Puts a checked change in force. Called with the journal's word that it lasts.
+pub type PutInForce = Box<dyn FnOnce() + Send>;
+
+impl Changes {
+    /// All changes so far. `door` is that of the shard that journals them.
+    pub async fn load(queries: &Queries, door: Door, ids: Arc<Ids>, clock: Clock) -> Result<Changes, PersistenceError> {
+        let mut newest = Newest::default();
+        loop {
+            let page = queries.changes(newest.version, PAGE_CHANGES).await?;
+            let Some(last) = page.last() else { break };
+            newest.version = last.version;
+            page.into_iter().for_each(|change| newest.take(change));
+        }
+        Ok(Changes { newest: Mutex::new(newest), door, ids, clock })
+    }
+
+    /// What is in force of a thing.
+    pub async fn in_force(&self, thing: Thing) -> InForce {
+        self.newest.lock().await.of(thing)
+    }
+
+    /// What is in force of all things that were ever changed.
+    pub async fn all_in_force(&self) -> Vec<(Thing, InForce)> {
+        let newest = self.newest.lock().await;
+        newest.things.iter().map(|(thing, in_force)| (*thing, in_force.clone())).collect()
+    }
+
+    /// Makes a change: `check` sees the number that it will have and says how it is put in force. `expected` is the version of the thing
+    /// that the caller has seen, if it cares.
+    pub async fn make(
+        &self,
+        thing: Thing,
+        text: String,
+        expected: Option<u32>,
+        undoes: u32,
+        check: impl FnOnce(u32) -> Result<PutInForce, String>,
+    ) -> Result<Made, NotMade> {
+        // One change at a time, so that versions are in the journal's order and no check is of a past that has moved on.
+        let mut newest = self.newest.lock().await;
+        let present = newest.of(thing).version;
+        if let Some(expected) = expected.filter(|expected| *expected != present) {
+            return Err(NotMade::Conflict { present, expected });
+        }
+        if text.len() > CHANGE_MAX_BYTES {
+            return Err(NotMade::TooLong { bytes: text.len() });
+        }
+        let made = Made { id: self.ids.draw(self.clock.now()), version: newest.version + 1 };
+        let put_in_force = check(made.version).map_err(NotMade::Invalid)?;
+        self.journal(parts(thing, made, undoes, &text)).await?;
+        put_in_force();
+        newest.version = made.version;
+        newest.things.insert(thing, InForce { version: made.version, text: text.into() });
+        Ok(made)
+    }
+
+    async fn journal(&self, parts: Vec<(Change, Vec<u8>)>) -> Result<(), NotMade> {
+        let (reply, durable) = oneshot::channel();
+        if !self.door.give(Return::Configure { parts, reply }) {
+            return Err(NotMade::JournalFull);
+        }
+        durable.await.map_err(|_| NotMade::JournalFull)
+    }
+}
+
+impl Newest {
+    fn of(&self, thing: Thing) -> InForce {
+        self.things.get(&thing).cloned().unwrap_or_else(|| InForce { version: 0, text: AS_CONFIGURED.into() })
+    }
+
+    fn take(&mut self, change: StoredChange) {
+        let thing = Thing { area: change.area, subject: change.subject };
+        let text = String::from_utf8_lossy(&change.text).into();
+        self.things.insert(thing, InForce { version: change.version, text });
+    }
+}
+
+/// The records' parts, in their order.
+fn parts(thing: Thing, made: Made, undoes: u32, text: &str) -> Vec<(Change, Vec<u8>)> {
+    let pieces: Vec<&[u8]> = text.as_bytes().chunks(CHANGE_PART_MAX_BYTES).collect();
+    let of_piece = |(part, piece): (u16, &&[u8])| {
+        let change = Change {
+            layout: CHANGE_LAYOUT.into(),
+            area: thing.area as u8,
+            reserved: 0,
+            version: made.version.into(),
+            id: made.id,
+            subject: thing.subject,
+            undoes: undoes.into(),
+            part: part.into(),
+            parts: (pieces.len() as u16).into(),
+            length: (piece.len() as u32).into(),
+            reserved_2: [0; 20],
+        };
+        (change, piece.to_vec())
+    };
+    (0..).zip(&pieces).map(of_piece).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::switch::door::Inside;
+    use persistence::sql::{Database, DatabaseUrl};
+    use protocol::calendar::Micros;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    const RULES: Thing = Thing::table(Area::Rules);
+
+    async fn changes(folder: &tempfile::TempDir) -> (Changes, Inside) {
+        let database = Database::open(&DatabaseUrl::sqlite_in(folder.path())).await.unwrap();
+        let clock = Clock::start_after(Micros::NONE);
+        let (door, inside) = Door::new(1);
+        let ids = Arc::new(Ids::new([1; 5], clock.now()));
+        (Changes::load(&database.queries(), door, ids, clock).await.unwrap(), inside)
+    }
+
+    /// A shard that journals whatever it is given.
+    fn journal(inside: Inside) -> std::thread::JoinHandle<Vec<Vec<(Change, Vec<u8>)>>> {
+        std::thread::spawn(move || {
+            let mut journaled = Vec::new();
+            while let Ok(Return::Configure { parts, reply }) = inside.returns.recv() {
+                journaled.push(parts);
+                reply.send(()).unwrap();
+            }
+            journaled
+        })
+    }
+
+    #[tokio::test]
+    async fn a_change_is_in_force_once_it_is_durable_and_a_late_one_is_told_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let (changes, inside) = changes(&folder).await;
+        let shard = journal(inside);
+        let in_force = Arc::new(AtomicU32::new(0));
+        let put = |in_force: &Arc<AtomicU32>| {
+            let in_force = Arc::clone(in_force);
+            move |version: u32| Ok(Box::new(move || in_force.store(version, Ordering::Relaxed)) as PutInForce)
+        };
+        let text = "x".repeat(CHANGE_PART_MAX_BYTES + 1);
+        let made = changes.make(RULES, text.clone(), Some(0), 0, put(&in_force)).await.unwrap();
+        assert_eq!((made.version, in_force.load(Ordering::Relaxed)), (1, 1));
+        assert_eq!(&*changes.in_force(RULES).await.text, text);
+        let late = changes.make(RULES, "[]".into(), Some(0), 0, put(&in_force)).await;
+        assert_eq!(late, Err(NotMade::Conflict { present: 1, expected: 0 }));
+        let wrong = changes.make(RULES, "[]".into(), None, 0, |_| Err("rule 1: no".into())).await;
+        assert_eq!(wrong, Err(NotMade::Invalid("rule 1: no".into())));
+        let long = changes.make(RULES, "x".repeat(CHANGE_MAX_BYTES + 1), None, 0, put(&in_force)).await;
+        assert_eq!(long, Err(NotMade::TooLong { bytes: CHANGE_MAX_BYTES + 1 }));
+        assert_eq!(changes.make(RULES, "[]".into(), Some(1), 1, put(&in_force)).await.unwrap().version, 2);
+        drop(changes);
+        let journaled = shard.join().unwrap();
+        let facts =
+            |(change, text): &(Change, Vec<u8>)| (change.version.get(), change.part.get(), change.undoes.get(), text.len());
+        let journaled: Vec<_> = journaled.iter().flatten().map(facts).collect();
+        assert_eq!(journaled, [(1, 0, 0, CHANGE_PART_MAX_BYTES), (1, 1, 0, 1), (2, 0, 1, 2)]);
+    }
+
+    #[tokio::test]
+    async fn a_change_that_the_journal_does_not_take_is_not_in_force() {
+        let folder = tempfile::tempdir().unwrap();
+        let (changes, inside) = changes(&folder).await;
+        let shard = std::thread::spawn(move || drop(inside.returns.recv()));
+        let made = changes.make(RULES, "[]".into(), None, 0, |_| Ok(Box::new(|| panic!("it is not durable")))).await;
+        assert_eq!(made, Err(NotMade::JournalFull));
+        assert_eq!(changes.in_force(RULES).await.version, 0);
+        shard.join().unwrap();
+    }
+}
