@@ -22,6 +22,8 @@ pub mod flag {
     pub const HAS_SENSITIVE_DATA: u32 = 1 << 4;
     /// The card's month is over: the gateway declines it with 223 and nothing is sent.
     pub const EXPIRED_CARD: u32 = 1 << 5;
+    /// Of a transaction: a rule has marked it.
+    pub const FLAGGED: u32 = 1 << 6;
 }
 
 /// The fixed part of a command, 128 bytes, little-endian. A [`crate::tail::Tail`] follows.

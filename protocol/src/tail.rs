@@ -48,6 +48,8 @@ pub mod tag {
     pub const INITIAL_TRANSACTION_ID: u16 = 19;
     /// `flat` or `percentage`.
     pub const PAYMENT_ADJUSTMENT_TYPE: u16 = 20;
+    /// Name of the rule that denied the payment or flagged it.
+    pub const RULE_NAME: u16 = 21;
     /// u64 minor units.
     pub const TAX_AMOUNT: u16 = 30;
     /// u64 minor units.

@@ -1,6 +1,7 @@
 //! The transaction: one version of it, whole, as memory, journal and projection hold it.
 
 use crate::calendar::Micros;
+use crate::choice::Choice;
 use crate::exchange::{Exchange, Reversal};
 use crate::id::Xid;
 use crate::money::Currency;
@@ -114,8 +115,8 @@ pub struct Transaction {
     pub tail_length: U32,
     /// Number of that batch at the processor, as the requests carried it; 0 outside a batch.
     pub batch_number: U32,
-    /// Zero.
-    pub reserved_4: [u8; 24],
+    /// How it came to its processor, and which rules spoke of it.
+    pub choice: Choice,
 }
 
 const _: () = assert!(size_of::<Transaction>() == 448);
@@ -130,6 +131,7 @@ const _: () = assert!(core::mem::offset_of!(Transaction, key) == 344);
 const _: () = assert!(core::mem::offset_of!(Transaction, duplicate_of) == 384);
 const _: () = assert!(core::mem::offset_of!(Transaction, response_code) == 408);
 const _: () = assert!(core::mem::offset_of!(Transaction, tail_length) == 416);
+const _: () = assert!(core::mem::offset_of!(Transaction, choice) == 424);
 
 impl OperationKey {
     /// No key.

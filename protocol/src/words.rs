@@ -218,6 +218,42 @@ vocabulary! {
         Lost = 2, "lost";
         /// Approved in part where the request did not allow it.
         PartialNotAllowed = 3, "partial_not_allowed";
+        /// Approved, and denied by a rule that is asked after the answer.
+        DeniedByRule = 4, "denied_by_rule";
+    }
+}
+
+vocabulary! {
+    /// Why a payment went to its processor.
+    Basis {
+        /// It went to none, or no table was asked.
+        None = 0, "none";
+        /// The request named it.
+        Named = 1, "named";
+        /// A route's weights drew it.
+        Weight = 2, "weight";
+        /// A route falls back on it.
+        FailOver = 3, "fail_over";
+        /// No route matched: it is the merchant's own.
+        Merchant = 4, "merchant";
+        /// All that the route names are ill; it is the least bad.
+        LastResort = 5, "last_resort";
+    }
+}
+
+vocabulary! {
+    /// Why a processor that a route names was passed over.
+    SkipReason {
+        /// This switch does not know it any more.
+        NotThere = 1, "not_there";
+        /// It takes no new payments: drained or disabled.
+        Off = 2, "off";
+        /// Its circuit is open.
+        CircuitOpen = 3, "circuit_open";
+        /// It has no trace number free.
+        AtItsLimit = 4, "at_its_limit";
+        /// The payment was offered to it and provably never sent.
+        NotSent = 5, "not_sent";
     }
 }
 

@@ -3,6 +3,7 @@
 use core::mem::offset_of;
 use protocol::batch::Batch;
 use protocol::change::Change;
+use protocol::choice::Choice;
 use protocol::command::Command;
 use protocol::exchange::{Exchange, Reversal};
 use protocol::outcome::Outcome;
@@ -58,7 +59,7 @@ fn every_field_of_every_layout_stands_in_the_page() {
         &rows!(Transaction: layout verb status version id merchant parent flags amount amount_authorized amount_captured
             amount_settled amount_refunded amount_refund_pending currency source payment_method entry_type brand processor first_six
             last_four expiry pan_digits answers reserved fingerprint rrn reserved_2 created_at updated_at captured_at settled_at
-            original step reversal key duplicate_of batch response_code reserved_3 tail_length batch_number reserved_4),
+            original step reversal key duplicate_of batch response_code reserved_3 tail_length batch_number choice),
     );
     assert_same(
         "Exchange",
@@ -69,6 +70,11 @@ fn every_field_of_every_layout_stands_in_the_page() {
         "Reversal",
         size_of::<Reversal>(),
         &rows!(Reversal: stan state reason reserved queued_at done_at original_stan reserved_2),
+    );
+    assert_same(
+        "Choice",
+        size_of::<Choice>(),
+        &rows!(Choice: rules_version routes_version pre_rule post_rule route basis skipped_count skipped),
     );
     assert_same("Operation key", size_of::<OperationKey>(), &rows!(OperationKey: hash request expires_at));
     assert_same(

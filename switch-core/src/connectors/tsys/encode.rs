@@ -323,7 +323,7 @@ fn point_of_service(transaction: &Transaction) -> &'static str {
 
 fn reversal_reason(reason: ReversalReason) -> &'static str {
     match reason {
-        ReversalReason::PartialNotAllowed => "17",
+        ReversalReason::PartialNotAllowed | ReversalReason::DeniedByRule => "17",
         ReversalReason::Timeout | ReversalReason::Lost | ReversalReason::None => "68",
     }
 }

@@ -275,9 +275,12 @@ fn a_void_is_0400_and_names_its_sale() {
 #[test]
 fn a_reversal_is_0420_and_its_repeat_0421_with_the_same_numbers() {
     for (mti, repeat) in [("0420", false), ("0421", true)] {
-        for (reason, code) in
-            [(ReversalReason::Timeout, "68"), (ReversalReason::Lost, "68"), (ReversalReason::PartialNotAllowed, "17")]
-        {
+        for (reason, code) in [
+            (ReversalReason::Timeout, "68"),
+            (ReversalReason::Lost, "68"),
+            (ReversalReason::PartialNotAllowed, "17"),
+            (ReversalReason::DeniedByRule, "17"),
+        ] {
             let golden = by_hand(
                 mti,
                 "F23C00010AC080000000004000000000",
