@@ -16,6 +16,8 @@ mod journal;
 mod ledgers;
 mod projection;
 mod records;
+#[cfg(test)]
+mod tests;
 mod watch;
 mod wire;
 
