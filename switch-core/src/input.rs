@@ -63,6 +63,13 @@ pub enum Input<'a> {
         /// The batch.
         batch: Xid,
     },
+    /// An operator has seen to it that the processor holds nothing of a transaction: its reversal is repeated no more.
+    TakeOver {
+        /// Who waits for the reply.
+        token: Token,
+        /// The transaction whose reversal is queued.
+        transaction: Xid,
+    },
     /// Journals a change of the configuration; what it changes comes as inputs of their own, once it is durable.
     Configure {
         /// Who waits for that.

@@ -159,6 +159,7 @@ impl Shard {
             Input::CloseBatches { token, processor } => self.close_batches(token, processor),
             Input::SettleMember { transaction } => self.settle_member(transaction),
             Input::CompleteBatch { batch } => self.complete_batch(batch),
+            Input::TakeOver { token, transaction } => self.take_over_reversal(token, transaction),
             Input::Configure { token, parts } => self.configure(token, parts),
             Input::Merchant(terms) => self.set_merchant(terms),
             Input::Processor(terms) => self.set_processor(terms),

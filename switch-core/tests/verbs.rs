@@ -460,3 +460,21 @@ fn who_or_what_takes_no_traffic_is_refused() {
     assert_eq!(refusal(&driver.ask(&sale())), Refusal::ProcessorNotAvailable);
     order(&driver.ask(&Ask::step(Verb::Void, merchant(0), authorization, None)));
 }
+
+#[test]
+fn a_reversal_that_an_operator_takes_over_is_over_and_one_that_is_not_queued_is_absent() {
+    let mut driver = Driver::new(ROOMY);
+    let reversal = timed_out(&mut driver, &sale());
+    let token = driver.draw_token();
+    driver.accept(Input::TakeOver { token, transaction: reversal.sent.id });
+    let said = driver.sync();
+    let transaction = reply(&said);
+    assert_eq!((transaction.status(), transaction.reversal.state()), (Status::Reversed, ReversalState::TakenOver));
+    assert!(!transaction.is_open());
+    assert!(driver.advance_ms(3_600_000).is_empty(), "it is repeated no more");
+    let again = driver.draw_token();
+    driver.accept(Input::TakeOver { token: again, transaction: reversal.sent.id });
+    assert!(matches!(driver.sync()[..], [Said::Absent(asked, id)] if (asked, id) == (again, reversal.sent.id)));
+    let late = driver.answer(reversal.sent, Verdict::Receipt);
+    assert!(late.is_empty(), "a receipt that comes late changes nothing");
+}

@@ -167,6 +167,7 @@ impl Desk {
             Return::NotSent(sent) => self.accept(now, Input::NotSent(sent)),
             Return::Lost(sent) => self.accept(now, Input::Lost(sent)),
             Return::LinkUp { processor } => self.accept(now, Input::LinkUp { processor }),
+            Return::TakeOver { transaction, reply } => self.take_over(now, transaction, reply),
             Return::Configure { parts, reply } => self.configure(now, &parts, reply),
             Return::Merchant(terms) => self.accept(now, Input::Merchant(terms)),
             Return::Processor(terms) => self.accept(now, Input::Processor(terms)),
@@ -175,6 +176,15 @@ impl Desk {
             Return::CompleteBatch { batch } => self.accept(now, Input::CompleteBatch { batch }),
             Return::Drain(reply) => self.draining = Some(reply),
             Return::Stop => self.stop(),
+        }
+    }
+
+    fn take_over(&mut self, now: Micros, transaction: Xid, reply: oneshot::Sender<Told>) {
+        if self.failed {
+            return;
+        }
+        if let Ok(token) = self.waiting.enter(Caller::Command { reply, sensitive: None }) {
+            self.accept(now, Input::TakeOver { token, transaction });
         }
     }
 

@@ -98,6 +98,13 @@ pub enum Return {
         /// Index of the processor.
         processor: u16,
     },
+    /// An operator takes a queued reversal over.
+    TakeOver {
+        /// The transaction.
+        transaction: Xid,
+        /// Told the transaction as it is then, or that it has no such reversal.
+        reply: oneshot::Sender<Told>,
+    },
     /// Journal a change of the configuration, in these parts.
     Configure {
         /// The parts.

@@ -3,6 +3,7 @@
 use super::create::captures_at_once;
 use super::{exchange, exchange_mut};
 use crate::input::{Answer, Leg, Sent, Verdict};
+use crate::output::Written;
 use crate::shard::Shard;
 use crate::table::SlotAt;
 use protocol::command::flag;
@@ -234,18 +235,20 @@ impl Shard {
         }
         match answer.verdict {
             Verdict::TryLater => {}
-            Verdict::Approved | Verdict::Partial { .. } | Verdict::Declined(_) | Verdict::Receipt => self.reversal_done(at),
+            Verdict::Approved | Verdict::Partial { .. } | Verdict::Declined(_) | Verdict::Receipt => {
+                self.stats.reversals_done += 1;
+                self.reversal_over(at, ReversalState::Done);
+            }
         }
     }
 
-    /// The processor has the reversal: nothing of the transaction stands at its side any more.
-    fn reversal_done(&mut self, at: SlotAt) {
-        self.stats.reversals_done += 1;
+    /// Nothing of the transaction stands at the processor's side any more: it has the reversal, or an operator has seen to it.
+    pub(crate) fn reversal_over(&mut self, at: SlotAt, state: ReversalState) -> Written {
         self.cancel_alarm(at);
         self.forget_reversal(at);
         let now = self.now.0;
         let transaction = &mut self.table[at].transaction;
-        transaction.reversal.state = ReversalState::Done.number();
+        transaction.reversal.state = state.number();
         transaction.reversal.done_at = now.into();
         let amount = undecided_amount(transaction);
         transaction.amount_captured = 0.into();
@@ -256,8 +259,9 @@ impl Shard {
         if transaction.batch != Xid::NONE {
             self.leave_batch(at);
         }
-        self.commit(at, Kind::ReversalDone, false);
+        let written = self.commit(at, Kind::ReversalDone, false);
         self.refund_decided(at, amount, 0);
+        written
     }
 }
 

@@ -1,7 +1,7 @@
 //! Store and forward: reversals are repeated with the same numbers until the processor has them (I3).
 
 use super::exchange;
-use crate::input::{Leg, Sent};
+use crate::input::{Leg, Sent, Token};
 use crate::output::Written;
 use crate::shard::{Shard, Timer};
 use crate::table::SlotAt;
@@ -53,6 +53,17 @@ impl Shard {
         let processor = self.processor_mut(index);
         processor.reversals.remove(&place);
         processor.stans.release(stan);
+    }
+
+    /// An operator takes a reversal over. Whoever asks hears what the transaction is now, or that there is no such reversal.
+    pub(crate) fn take_over_reversal(&mut self, token: Token, id: Xid) {
+        let is_queued = |at: &SlotAt| self.table[*at].transaction.reversal.state() == ReversalState::Queued;
+        let Some(at) = self.table.find(id).filter(is_queued) else {
+            return self.effects.reply_absent(token, id);
+        };
+        let verb = self.table[at].transaction.verb();
+        let written = self.reversal_over(at, ReversalState::TakenOver);
+        self.effects.reply_written(token, written, verb, false);
     }
 
     /// No receipt came: the same numbers once more.
