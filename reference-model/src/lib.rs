@@ -17,6 +17,8 @@ mod invariant;
 mod model;
 mod outcome;
 mod restart;
+#[cfg(test)]
+mod tests;
 
 pub use compare::Difference;
 pub use decide::{Begun, Expect};

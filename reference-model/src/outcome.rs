@@ -14,7 +14,9 @@ impl Model {
             Leg::Original | Leg::Step if self.awaits(sent) => self.decided(sent.id, verdict),
             // Too late, or nobody's: it changes nothing.
             Leg::Original | Leg::Step => {}
-            Leg::Reversal if verdict != Verdict::TryLater && self.awaits_receipt(sent) => self.reversed(sent.id),
+            Leg::Reversal if verdict != Verdict::TryLater && self.awaits_receipt(sent) => {
+                self.reversal_over(sent.id, ReversalState::Done);
+            }
             Leg::Reversal => {}
             Leg::Totals => self.totals_heard(sent, verdict),
         }
@@ -154,11 +156,20 @@ impl Model {
         self.reversing.insert(id);
     }
 
-    /// The processor has acknowledged the reversal: nothing of it stands there.
-    fn reversed(&mut self, id: Xid) {
+    /// An operator has seen to it that the processor holds nothing of a transaction. False when no reversal of it is queued.
+    pub fn take_over(&mut self, id: Xid) -> bool {
+        let is_queued = self.reversing.contains(&id);
+        if is_queued {
+            self.reversal_over(id, ReversalState::TakenOver);
+        }
+        is_queued
+    }
+
+    /// Nothing of it stands at the processor.
+    fn reversal_over(&mut self, id: Xid, state: ReversalState) {
         self.reversing.remove(&id);
         let payment = self.touch(id);
-        payment.reversal.state = ReversalState::Done;
+        payment.reversal.state = state;
         payment.captured = 0;
         payment.version += 1;
         if payment.status == Status::Unknown {
