@@ -3,6 +3,7 @@
 //! Lives here: files, keys and databases, and the order in which things reach them. Must not live here: decisions (the
 //! shard's), what a merchant is told (the front's), sockets other than a database's.
 
+pub mod digest;
 pub mod error;
 pub mod journal;
 pub mod projection;

@@ -7,6 +7,7 @@ use std::mem;
 use protocol::batch::Batch;
 use protocol::calendar::Micros;
 use protocol::change::Change;
+use protocol::digest::StateDigest;
 use protocol::id::Xid;
 use protocol::record::{Body, Kind, Record, operation_verb};
 use protocol::tail::Tail;
@@ -14,6 +15,7 @@ use protocol::transaction::Transaction;
 use protocol::words::Verb;
 use zerocopy::{FromBytes, IntoBytes};
 
+use crate::digest;
 use crate::error::PersistenceError;
 
 /// One version of a transaction.
@@ -94,6 +96,8 @@ pub(super) struct Changes {
     pub record_count: usize,
     /// When the newest record was decided.
     pub newest_at: Micros,
+    /// Of these records.
+    pub digest: StateDigest,
     /// The newest version of each transaction, by id.
     pub newest: BTreeMap<Xid, Newest>,
     /// Versions that a newer one among these records follows, as far as they are kept; by LSN.
@@ -122,6 +126,7 @@ impl Changes {
         }
         self.last_lsn = lsn;
         self.record_count += 1;
+        self.digest = self.digest.plus(digest::of_record(&record));
         self.newest_at = self.newest_at.max(record.at());
         Ok(())
     }

@@ -10,16 +10,19 @@ mod applied;
 mod changes;
 mod configuration;
 mod follower;
+mod operations;
 mod queries;
 mod recovery;
 pub mod search;
 mod source;
+mod state;
 mod tables;
 
 #[cfg(test)]
 mod tests;
 
 use protocol::calendar::Micros;
+use protocol::digest::StateDigest;
 use protocol::frame::JournalId;
 use sqlx::{AnyConnection, Connection};
 
@@ -27,9 +30,11 @@ pub use applied::AppliedWatch;
 pub use changes::IdempotencyKey;
 pub use configuration::StoredChange;
 pub use follower::{Follower, FollowerOptions, State};
+pub use operations::Chapter;
 pub use queries::{Queries, StoredTransaction};
 pub use recovery::{RecoveryItem, RecoveryScope};
 pub use source::{JournalFeed, RecordFeed, RecordSource};
+pub use state::AppliedState;
 
 use crate::error::PersistenceError;
 use crate::sql::{BulkWriter, DatabaseUrl, Dialect, Fields, Purpose, connect, signed, unsigned};
@@ -55,8 +60,15 @@ pub struct Projection {
     connection: AnyConnection,
     dialect: Dialect,
     writer: BulkWriter,
+    position: Position,
+}
+
+/// How far the projection has come: its own row.
+#[derive(Debug, Clone, Copy)]
+struct Position {
     applied: u64,
     newest_at: Micros,
+    digest: StateDigest,
 }
 
 impl Projection {
@@ -64,8 +76,8 @@ impl Projection {
     /// is ahead of its journal, is refused: see [`Projection::open_emptied`].
     pub async fn open(url: &DatabaseUrl, journal: JournalId, last_lsn: u64) -> Result<Projection, PersistenceError> {
         let projection = Projection::connect(url, journal, false).await?;
-        if projection.applied > last_lsn {
-            return Err(PersistenceError::AheadOfJournal { applied: projection.applied, last: last_lsn });
+        if projection.applied_lsn() > last_lsn {
+            return Err(PersistenceError::AheadOfJournal { applied: projection.applied_lsn(), last: last_lsn });
         }
         Ok(projection)
     }
@@ -78,13 +90,13 @@ impl Projection {
     async fn connect(url: &DatabaseUrl, journal: JournalId, empty: bool) -> Result<Projection, PersistenceError> {
         let mut connection = connect(url, Purpose::Projection).await?;
         let dialect = url.dialect();
-        let (applied, newest_at) = adopt(&mut connection, dialect, &journal.to_string(), empty).await?;
-        Ok(Projection { connection, dialect, writer: BulkWriter::new(dialect), applied, newest_at })
+        let position = adopt(&mut connection, dialect, &journal.to_string(), empty).await?;
+        Ok(Projection { connection, dialect, writer: BulkWriter::new(dialect), position })
     }
 
     /// LSN of the last record whose effects are in the tables.
     pub fn applied_lsn(&self) -> u64 {
-        self.applied
+        self.position.applied
     }
 
     /// Applies every record up to `until` that the source has, in SQL transactions of bounded size. Records that are
@@ -93,7 +105,7 @@ impl Projection {
         loop {
             let changes = self.collect(source, until)?;
             if changes.record_count == 0 {
-                return Ok(self.applied);
+                return Ok(self.applied_lsn());
             }
             self.apply(&changes).await?;
         }
@@ -109,11 +121,11 @@ impl Projection {
     }
 
     fn collect(&self, source: &mut impl RecordSource, until: u64) -> Result<Changes, PersistenceError> {
-        let mut changes = Changes { last_lsn: self.applied, ..Changes::default() };
+        let mut changes = Changes { last_lsn: self.applied_lsn(), ..Changes::default() };
         let mut bytes = 0;
         while changes.record_count < BATCH_RECORDS_MAX && bytes < BATCH_BYTES_MAX {
             let Some((lsn, record)) = source.next(until)? else { break };
-            if lsn <= self.applied {
+            if lsn <= self.applied_lsn() {
                 continue;
             }
             let expected = changes.last_lsn + 1;
@@ -129,27 +141,33 @@ impl Projection {
     async fn apply(&mut self, changes: &Changes) -> Result<(), PersistenceError> {
         let begun = self.connection.begin_with(self.dialect.begin_write()).await;
         let mut transaction = begun.map_err(PersistenceError::sql("begin to apply records"))?;
-        let newest_at = self.newest_at.max(changes.newest_at);
-        let moved = sqlx::query("UPDATE projection SET applied_lsn = $1, newest_at = $2 WHERE one = 1 AND applied_lsn = $3")
-            .bind(signed(changes.last_lsn))
-            .bind(newest_at.0)
-            .bind(signed(self.applied))
+        let before = self.position;
+        let after = Position {
+            applied: changes.last_lsn,
+            newest_at: before.newest_at.max(changes.newest_at),
+            digest: before.digest.plus(changes.digest),
+        };
+        let update = "UPDATE projection SET applied_lsn = $1, newest_at = $2, digest = $3 WHERE one = 1 AND applied_lsn = $4";
+        let moved = sqlx::query(update)
+            .bind(signed(after.applied))
+            .bind(after.newest_at.0)
+            .bind(after.digest.to_string())
+            .bind(signed(before.applied))
             .execute(&mut *transaction)
             .await
             .map_err(PersistenceError::sql("move the applied LSN"))?;
         if moved.rows_affected() != 1 {
-            return Err(PersistenceError::Contended { expected: self.applied });
+            return Err(PersistenceError::Contended { expected: before.applied });
         }
         tables::write(&mut transaction, &mut self.writer, changes).await?;
         transaction.commit().await.map_err(PersistenceError::sql("commit applied records"))?;
-        self.applied = changes.last_lsn;
-        self.newest_at = newest_at;
+        self.position = after;
         Ok(())
     }
 
     /// The latest moment that an applied record carries; the journal's own time, no clock.
     pub(crate) fn newest_at(&self) -> Micros {
-        self.newest_at
+        self.position.newest_at
     }
 
     /// Removes idempotency keys that expired well before the newest record, a bounded number of them. Returns how many.
@@ -158,7 +176,7 @@ impl Projection {
             "DELETE FROM idempotency WHERE (expires_at, key_hash) IN (SELECT expires_at, key_hash FROM idempotency \
              WHERE expires_at < $1 ORDER BY expires_at, key_hash LIMIT $2)",
         );
-        let purge = purge.bind(self.newest_at.0.saturating_sub(KEY_GRACE_MICROS)).bind(signed(PURGE_KEYS_MAX));
+        let purge = purge.bind(self.position.newest_at.0.saturating_sub(KEY_GRACE_MICROS)).bind(signed(PURGE_KEYS_MAX));
         let purged = purge.execute(&mut self.connection).await;
         Ok(purged.map_err(PersistenceError::sql("purge expired idempotency keys"))?.rows_affected())
     }
@@ -169,14 +187,14 @@ impl Projection {
     }
 }
 
-/// Reads the applied LSN and the time of the newest record, after making the row for this journal when there is none or
+/// Reads how far it has come, after making the row for this journal when there is none or
 /// `empty` asks for a fresh start.
 async fn adopt(
     connection: &mut AnyConnection,
     dialect: Dialect,
     journal: &str,
     empty: bool,
-) -> Result<(u64, Micros), PersistenceError> {
+) -> Result<Position, PersistenceError> {
     const OPERATION: &str = "open the projection";
     let begun = connection.begin_with(dialect.begin_write()).await;
     let mut transaction = begun.map_err(PersistenceError::sql(OPERATION))?;
@@ -190,10 +208,11 @@ async fn adopt(
         "INSERT INTO projection (one, applied_lsn, newest_at, journal_id) VALUES (1, 0, $1, $2) ON CONFLICT DO NOTHING",
     );
     insert.bind(Micros::NONE.0).bind(journal).execute(&mut *transaction).await.map_err(PersistenceError::sql(OPERATION))?;
-    let select = sqlx::query("SELECT applied_lsn, newest_at, journal_id FROM projection WHERE one = 1");
+    let select = sqlx::query("SELECT applied_lsn, newest_at, digest, journal_id FROM projection WHERE one = 1");
     let row = select.fetch_one(&mut *transaction).await.map_err(PersistenceError::sql(OPERATION))?;
     let fields = Fields::of(&row, "projection");
-    let position = (unsigned(fields.integer("applied_lsn")?), fields.time("newest_at")?);
+    let applied = unsigned(fields.integer("applied_lsn")?);
+    let position = Position { applied, newest_at: fields.time("newest_at")?, digest: state::read_digest(&fields)? };
     let stored = fields.text("journal_id")?;
     if stored != journal {
         return Err(PersistenceError::OtherJournal { stored, given: journal.to_owned() });

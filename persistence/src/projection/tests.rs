@@ -2,8 +2,10 @@
 
 mod configuration;
 mod following;
+mod operations;
 mod property;
 mod search;
+mod state;
 
 use std::future::Future;
 use std::ops::RangeInclusive;

@@ -12,7 +12,7 @@ use crate::error::PersistenceError;
 const POSTGRES_LOCK: &str = "SELECT pg_advisory_xact_lock(721900411)";
 
 /// The steps; the version of a database is how many of them it has.
-const STEPS: &[&[&str]] = &[FIRST_TABLES, SEARCHES, CONFIGURATION];
+const STEPS: &[&[&str]] = &[FIRST_TABLES, SEARCHES, CONFIGURATION, DIGEST];
 
 const FIRST_TABLES: &[&str] = &[
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
@@ -66,6 +66,13 @@ const SEARCHES: &[&str] = &[
 const CONFIGURATION: &[&str] = &[
     "CREATE TABLE changes (version {int} NOT NULL, part {int} NOT NULL, parts {int} NOT NULL, lsn {int} NOT NULL, at {int} NOT NULL, \
      area {int} NOT NULL, subject {blob}, id {blob} NOT NULL, undoes {int} NOT NULL, text {blob} NOT NULL, PRIMARY KEY (version, part))",
+];
+
+/// The state digest, as text, of the records from `digest_from` on. Rows that were applied before this step was are not in it.
+const DIGEST: &[&str] = &[
+    "ALTER TABLE projection ADD COLUMN digest TEXT NOT NULL DEFAULT '00000000000000000000000000000000'",
+    "ALTER TABLE projection ADD COLUMN digest_from {int} NOT NULL DEFAULT 1",
+    "UPDATE projection SET digest_from = applied_lsn + 1",
 ];
 
 /// Brings the tables up to date, in one transaction: a crash in between leaves them as they were.
