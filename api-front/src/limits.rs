@@ -30,7 +30,14 @@ pub const LINK_READ_BYTES: usize = 64 * 1024;
 pub const SETTLE_CHUNK_MEMBERS: u32 = 256;
 /// Connections that the REST listener serves at once, unless configured.
 pub const HTTP_CONNECTIONS: u32 = 10_000;
-/// Connections beyond that which are told so at once; past these, a connection is closed without a word.
+/// Refusals that are answered in a second, unless configured: about an eighth of a core's work. Whoever asks on after that is
+/// read later.
+pub const HTTP_REFUSALS_PER_S: u32 = 10_000;
+/// Refusals saved up while there are none, milliseconds' worth.
+pub const HTTP_REFUSALS_BURST_MS: u32 = 100;
+/// How long a connection that was refused may rest, milliseconds: what `Retry-After` asks for.
+pub const HTTP_REST_MAX_MS: u32 = 1_000 * crate::rest::limits::RETRY_AFTER_S;
+/// Connections beyond their limit that are being told so; past these, a connection is closed without a word.
 pub const HTTP_TURNED_AWAY_MAX: usize = 256;
 
 /// Length of one slot of a link's meter, seconds.

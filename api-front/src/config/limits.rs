@@ -2,12 +2,15 @@
 
 use super::checked::in_bound;
 use super::error::ConfigError;
-use crate::limits::{GATE_PARTS, GATE_PLACES, GATE_PLACES_MAX, HTTP_BODY_TIMEOUT_MS, HTTP_CONNECTIONS, HTTP_HEAD_TIMEOUT_MS};
+use crate::limits::{
+    GATE_PARTS, GATE_PLACES, GATE_PLACES_MAX, HTTP_BODY_TIMEOUT_MS, HTTP_CONNECTIONS, HTTP_HEAD_TIMEOUT_MS, HTTP_REFUSALS_PER_S,
+};
 use serde::Deserialize;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 const CONNECTIONS_BOUND: RangeInclusive<u32> = 1..=100_000;
+const REFUSALS_BOUND_PER_S: RangeInclusive<u32> = 1..=1_000_000;
 const PATIENCE_BOUND_MS: RangeInclusive<u32> = 100..=600_000;
 
 /// `[limits]` as typed.
@@ -19,6 +22,8 @@ pub struct TypedLimits {
     pub in_flight_max: Option<u32>,
     /// REST connections at a time; past it a connection is answered with 503 and closed. Default 10,000.
     pub connections_max: Option<u32>,
+    /// Refusals answered in a second; a connection that asks on after more is read again later, up to a second. Default 10,000.
+    pub refusals_per_s_max: Option<u32>,
     /// How long a client may take to send a request's head, and to leave a connection unused, milliseconds. Default 30,000.
     pub head_timeout_ms: Option<u32>,
     /// How long a client may take to send a request's body, milliseconds. Default 30,000.
@@ -32,6 +37,8 @@ pub struct LimitSettings {
     pub in_flight_max: u32,
     /// REST connections at a time.
     pub connections_max: u32,
+    /// Refusals answered in a second.
+    pub refusals_per_s_max: u32,
     /// How long a client may take to send a request's head, and to leave a connection unused.
     pub head_timeout: Duration,
     /// How long a client may take to send a request's body.
@@ -45,9 +52,11 @@ impl LimitSettings {
         };
         let places = typed.in_flight_max.unwrap_or(GATE_PLACES);
         let connections = typed.connections_max.unwrap_or(HTTP_CONNECTIONS);
+        let refusals = typed.refusals_per_s_max.unwrap_or(HTTP_REFUSALS_PER_S);
         Ok(LimitSettings {
             in_flight_max: in_bound("limits.in_flight_max", places, GATE_PARTS..=GATE_PLACES_MAX)?,
             connections_max: in_bound("limits.connections_max", connections, CONNECTIONS_BOUND)?,
+            refusals_per_s_max: in_bound("limits.refusals_per_s_max", refusals, REFUSALS_BOUND_PER_S)?,
             head_timeout: patience("limits.head_timeout_ms", typed.head_timeout_ms, HTTP_HEAD_TIMEOUT_MS)?,
             body_timeout: patience("limits.body_timeout_ms", typed.body_timeout_ms, HTTP_BODY_TIMEOUT_MS)?,
         })

@@ -1,13 +1,14 @@
 //! The HTTP listener: a bounded number of connections, each with bounded patience.
 
+use super::brake::{Brake, Rest, RestingStream};
 use super::patience::{BoundedBody, after_failed_accept, bound_unread};
 use super::turned_away::TurnedAway;
 use crate::config::LimitSettings;
 use axum::Router;
-use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
+use hyper::{Request, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::sync::Arc;
@@ -24,7 +25,7 @@ pub async fn serve(
     longest: Duration,
 ) -> bool {
     let places = Arc::new(Semaphore::new(limits.connections_max as usize));
-    let turned_away = TurnedAway::default();
+    let (turned_away, brake) = (TurnedAway::default(), Brake::new(limits.refusals_per_s_max));
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -32,7 +33,8 @@ pub async fn serve(
         };
         match (accepted, Arc::clone(&places).try_acquire_owned()) {
             (Ok((stream, _)), Ok(place)) => {
-                drop(tokio::spawn(serve_one(stream, router.clone(), limits, stop.clone(), place)));
+                let rest = Rest::none(Arc::clone(&brake));
+                drop(tokio::spawn(serve_one(stream, router.clone(), limits, rest, stop.clone(), place)));
             }
             (Ok((stream, _)), Err(_)) => turned_away.tell(stream),
             (Err(error), _) => after_failed_accept(&error).await,
@@ -47,6 +49,7 @@ async fn serve_one(
     stream: TcpStream,
     router: Router,
     limits: LimitSettings,
+    rest: Arc<Rest>,
     mut stop: watch::Receiver<bool>,
     place: OwnedSemaphorePermit,
 ) {
@@ -54,9 +57,18 @@ async fn serve_one(
         tracing::debug!(%error, "a connection went away before it was served");
         return;
     }
+    let stream = RestingStream::new(stream, Arc::clone(&rest));
     let router = TowerToHyperService::new(router);
     let bounded = service_fn(move |request: Request<Incoming>| {
-        router.call(request.map(|body| BoundedBody::new(body, limits.body_timeout)))
+        let rest = Arc::clone(&rest);
+        let answered = router.call(request.map(|body| BoundedBody::new(body, limits.body_timeout)));
+        async move {
+            let answered = answered.await;
+            if answered.as_ref().is_ok_and(|answer| answer.status() == StatusCode::SERVICE_UNAVAILABLE) {
+                rest.refused();
+            }
+            answered
+        }
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(limits.head_timeout);

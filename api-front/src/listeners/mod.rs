@@ -1,6 +1,7 @@
 //! The doors to the outside: who listens where.
 
 pub mod binary;
+mod brake;
 pub mod http;
 mod patience;
 mod turned_away;
