@@ -17,7 +17,7 @@ use persistence::sql::{Database, DatabaseUrl};
 use protocol::calendar::Micros;
 use protocol::frame::JournalId;
 use protocol::id::Xid;
-use protocol::record::{Decided, Kind, write_transaction};
+use protocol::record::{Decided, Kind, Record, write_transaction};
 use protocol::secret::Pan;
 use protocol::transaction::Transaction;
 use protocol::words::{ExchangeState, Status, Verb};
@@ -128,6 +128,20 @@ fn measure_sealing(folder: &std::path::Path) -> Result<(), PersistenceError> {
     Ok(())
 }
 
+/// What the state digest costs of each record's way into the tables.
+fn measure_digest() -> Result<(), PersistenceError> {
+    const ROUNDS: u32 = 1_000_000;
+    let mut source = Sales::new(IN_FLIGHT);
+    let Some((_, bytes)) = source.next(u64::MAX)? else { return Ok(()) };
+    let Ok(record) = Record::parse(bytes) else { return Ok(()) };
+    let started = Instant::now();
+    for _ in 0..ROUNDS {
+        black_box(persistence::digest::of_record(black_box(&record), black_box(bytes)));
+    }
+    println!("digest       {:>6} ns a record", started.elapsed().as_nanos() / u128::from(ROUNDS));
+    Ok(())
+}
+
 /// CPU time that this process has used, all threads, milliseconds; 0 where the system does not say.
 fn cpu_ms() -> u64 {
     /// Linux counts in hundredths of a second, on every architecture that it tells programs of.
@@ -167,6 +181,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let count: u32 = std::env::args().nth(2).map_or(Ok(200_000), |text| text.parse())?;
     measure_sealing(folder.path())?;
+    measure_digest()?;
 
     let mut projection = Projection::open_emptied(&url, JOURNAL).await?;
     let mut source = Sales::new(count.next_multiple_of(IN_FLIGHT));

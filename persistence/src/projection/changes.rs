@@ -126,7 +126,7 @@ impl Changes {
         }
         self.last_lsn = lsn;
         self.record_count += 1;
-        self.digest = self.digest.plus(digest::of_record(&record));
+        self.digest = self.digest.plus(digest::of_record(&record, bytes));
         self.newest_at = self.newest_at.max(record.at());
         Ok(())
     }

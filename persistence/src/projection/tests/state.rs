@@ -7,7 +7,7 @@ use crate::digest;
 
 fn digest_of(tape: &Tape, lsns: RangeInclusive<usize>) -> StateDigest {
     let records = tape.records[*lsns.start() - 1..*lsns.end()].iter();
-    records.fold(StateDigest::ZERO, |digest, bytes| digest.plus(digest::of_record(&Record::parse(bytes).unwrap())))
+    records.fold(StateDigest::ZERO, |digest, bytes| digest.plus(digest::of_record(&Record::parse(bytes).unwrap(), bytes)))
 }
 
 #[tokio::test]
