@@ -6,7 +6,7 @@
 mod answer;
 mod auth;
 mod body;
-mod command;
+pub mod command;
 mod correlation;
 pub mod json;
 pub mod limits;
@@ -70,7 +70,7 @@ fn routes() -> Router<Front> {
         .route("/api/transaction/{id}/refund", post(transaction::refund))
         .route("/api/settlement/batch/search", post(search::batches))
         .route("/api/response-codes", get(service::response_codes))
-        .route("/operator/processors/{id}/settle", post(operator::settle))
+        .merge(operator::routes())
         .route("/healthz", get(service::healthz))
         .route("/readyz", get(service::readyz))
 }
