@@ -128,7 +128,7 @@ fn measure(rest: &Rest) -> Result<Report> {
 
 fn exit_code(report: &Report) -> ExitCode {
     match report.verdict {
-        Verdict::GeneratorSaturated { .. } => ExitCode::from(EXIT_SATURATED),
+        Verdict::GeneratorSaturated { .. } | Verdict::GeneratorBusy { .. } => ExitCode::from(EXIT_SATURATED),
         Verdict::Valid if report.counts.answered() + report.counts.refused == 0 => ExitCode::FAILURE,
         Verdict::Valid => ExitCode::SUCCESS,
     }

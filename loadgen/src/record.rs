@@ -95,9 +95,13 @@ pub(crate) struct Recorder {
     pub(crate) latency: Histogram<u64>,
     pub(crate) service: Histogram<u64>,
     pub(crate) refused: Histogram<u64>,
+    pub(crate) refused_service: Histogram<u64>,
+    pub(crate) failed: Histogram<u64>,
     pub(crate) send_lag: Histogram<u64>,
     /// Answers that arrived inside the window, also to requests of the warm-up: what the target got done in it.
     pub(crate) answered_in_window: u64,
+    /// The same of refusals.
+    pub(crate) refused_in_window: u64,
     window: Window,
     live: Option<Live>,
 }
@@ -119,8 +123,11 @@ impl Recorder {
             latency: histogram(TIME_DIGITS),
             service: histogram(TIME_DIGITS),
             refused: histogram(TIME_DIGITS),
+            refused_service: histogram(TIME_DIGITS),
+            failed: histogram(TIME_DIGITS),
             send_lag: histogram(TIME_DIGITS),
             answered_in_window: 0,
+            refused_in_window: 0,
             window,
             live: live.then(|| Live { answered: 0, latency: histogram(LIVE_DIGITS) }),
         }
@@ -134,20 +141,25 @@ impl Recorder {
             live.latency.saturating_record(latency_ns);
         }
         let answered = matches!(judged.outcome, Outcome::Approved | Outcome::Declined | Outcome::Undecided);
-        self.answered_in_window += u64::from(answered && self.window.measures(exchange.done));
+        let in_window = self.window.measures(exchange.done);
+        self.answered_in_window += u64::from(answered && in_window);
+        self.refused_in_window += u64::from(judged.outcome == Outcome::Refused && in_window);
         if !exchange.slot.measured {
             return;
         }
         self.send_lag.saturating_record(nanos(exchange.own_lag()));
         self.count(judged);
+        let service_ns = nanos(exchange.done.saturating_duration_since(exchange.sent));
         match judged.outcome {
             Outcome::Approved | Outcome::Declined | Outcome::Undecided => {
                 self.latency.saturating_record(latency_ns);
-                let service = exchange.done.saturating_duration_since(exchange.sent);
-                self.service.saturating_record(nanos(service));
+                self.service.saturating_record(service_ns);
             }
-            Outcome::Refused => self.refused.saturating_record(latency_ns),
-            Outcome::HttpError | Outcome::Malformed | Outcome::Failed(_) => {}
+            Outcome::Refused => {
+                self.refused.saturating_record(latency_ns);
+                self.refused_service.saturating_record(service_ns);
+            }
+            Outcome::HttpError | Outcome::Malformed | Outcome::Failed(_) => self.failed.saturating_record(latency_ns),
         }
     }
 

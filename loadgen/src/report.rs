@@ -34,6 +34,8 @@ pub struct Report {
     /// Answers (not refusals) that arrived inside the window, over its length, rounded to a tenth. Answers to requests of
     /// the warm-up are among them and late ones are not: it is what the target got done.
     pub answered_per_s: f64,
+    /// The same of refusals.
+    pub refused_per_s: f64,
     /// From the scheduled send time to the last byte of the answer; open loop only. None when the
     /// generator was saturated.
     pub latency: Option<Times>,
@@ -42,10 +44,16 @@ pub struct Report {
     /// Of the 503s, from the scheduled time (closed loop: from the send). None when the generator
     /// was saturated.
     pub refused: Option<Times>,
+    /// Of the 503s, from the actual send time: how soon it was said, without the wait for a free connection.
+    pub refused_service: Option<Times>,
+    /// Of requests that were neither answered nor refused, until they were known to have failed; from the scheduled time.
+    pub failed: Option<Times>,
     /// How late the generator was by its own fault; always there.
     pub send_lag: Times,
     /// CPU of the generator's thread per request sent, warm-up included; ns.
     pub generator_cpu_ns_per_request: u64,
+    /// CPU of the generator's thread over the run's length, percent.
+    pub generator_busy_percent: u64,
     /// What the figures leave out.
     pub excluded: Vec<String>,
     /// The histogram behind `latency` (closed loop: `service`), whatever the verdict; not in the
@@ -67,7 +75,15 @@ pub enum Verdict {
         /// The bound, ns.
         bound_ns: u64,
     },
+    /// Its thread never waited: what it sent and read was all that it could, and the figures are its own.
+    GeneratorBusy {
+        /// CPU over the run's length, percent.
+        busy_percent: u64,
+    },
 }
+
+/// From here on the generator's thread counts as never waiting, percent.
+const BUSY_PERCENT_MAX: u64 = 95;
 
 /// Where the run took place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -142,14 +158,19 @@ impl Times {
 }
 
 impl Report {
-    pub(crate) fn new(plan: &Plan, seen: &Recorder, cpu: Duration) -> Self {
-        let verdict = verdict(plan, &seen.send_lag);
+    /// `cpu` is what the generator's thread has used in all its run, which took `wall`.
+    pub(crate) fn new(plan: &Plan, seen: &Recorder, cpu: Duration, wall: Duration) -> Self {
+        let busy_percent = nanos(cpu) * 100 / nanos(wall).max(1);
+        let verdict = verdict(plan, &seen.send_lag, busy_percent);
+        let per_s = |count: u64| (count as f64 / plan.duration.as_secs_f64() * 10.0).round() / 10.0;
         let believed = |histogram: &Histogram<u64>| (verdict == Verdict::Valid).then(|| Times::of(histogram));
         let open = plan.load != Load::Closed;
         Report {
             latency: if open { believed(&seen.latency) } else { None },
             service: believed(&seen.service),
             refused: believed(&seen.refused),
+            refused_service: believed(&seen.refused_service),
+            failed: believed(&seen.failed),
             verdict,
             machine: Machine::this(),
             shape: Shape::of(plan),
@@ -157,9 +178,11 @@ impl Report {
             http_statuses: seen.http_statuses.clone(),
             response_codes: seen.response_codes.clone(),
             transport_errors: seen.faults.iter().map(|(kind, count)| ((*kind).to_owned(), *count)).collect(),
-            answered_per_s: (seen.answered_in_window as f64 / plan.duration.as_secs_f64() * 10.0).round() / 10.0,
+            answered_per_s: per_s(seen.answered_in_window),
+            refused_per_s: per_s(seen.refused_in_window),
             send_lag: Times::of(&seen.send_lag),
             generator_cpu_ns_per_request: nanos(cpu) / seen.sent_all.max(1),
+            generator_busy_percent: busy_percent,
             excluded: excluded(plan, &seen.counts),
             histogram: Some(if open { seen.latency.clone() } else { seen.service.clone() }),
         }
@@ -185,11 +208,17 @@ impl Report {
                 ms(send_lag_p99_ns),
                 ms(bound_ns)
             )?,
+            Verdict::GeneratorBusy { busy_percent } => writeln!(
+                out,
+                "\nGENERATOR SATURATED: its thread was busy for {busy_percent} % of the run. Latencies are withheld, and the rates\n\
+                 are the generator's. Lower the rate or free a core."
+            )?,
         }
         if self.fell_behind() {
             writeln!(out, "\nTHE TARGET FELL BEHIND: requests piled up, so latencies grow with the length of the run.")?;
         }
-        writeln!(out, "\ngenerator  {} µs of CPU per request", micros(self.generator_cpu_ns_per_request))?;
+        let (per_request, busy) = (micros(self.generator_cpu_ns_per_request), self.generator_busy_percent);
+        writeln!(out, "\ngenerator  {per_request} µs of CPU per request, {busy} % of a core")?;
         self.excluded.iter().try_for_each(|left_out| writeln!(out, "left out   {left_out}"))
     }
 
@@ -226,7 +255,7 @@ impl Report {
         writeln!(out, "ok        {:>10}", counts.approved)?;
         writeln!(out, "declined  {:>10}", counts.declined)?;
         writeln!(out, "undecided {:>10}", counts.undecided)?;
-        writeln!(out, "refused   {:>10}   (503)", counts.refused)?;
+        writeln!(out, "refused   {:>10}   (503) {:.1}/s", counts.refused, self.refused_per_s)?;
         writeln!(out, "errors    {:>10}   time-outs {}", counts.errors(), counts.timeouts)?;
         writeln!(out, "unsent    {:>10}", counts.unsent)?;
         writeln!(out, "HTTP       {}", listed(&self.http_statuses))?;
@@ -240,7 +269,9 @@ impl Report {
         let rows = [
             ("latency (scheduled)", self.latency),
             ("service (sent)", self.service),
-            ("refused", self.refused),
+            ("refused (scheduled)", self.refused),
+            ("refused (sent)", self.refused_service),
+            ("failed (scheduled)", self.failed),
             ("generator's own lag", self.latency.map(|_| self.send_lag)),
         ];
         for (name, times) in rows.into_iter().filter_map(|(name, times)| times.map(|times| (name, times))) {
@@ -270,7 +301,10 @@ impl Report {
     }
 }
 
-fn verdict(plan: &Plan, send_lag: &Histogram<u64>) -> Verdict {
+fn verdict(plan: &Plan, send_lag: &Histogram<u64>, busy_percent: u64) -> Verdict {
+    if busy_percent >= BUSY_PERCENT_MAX {
+        return Verdict::GeneratorBusy { busy_percent };
+    }
     let send_lag_p99_ns = send_lag.value_at_quantile(0.99);
     let bound_ns = nanos(plan.send_lag_p99_max);
     // A closed loop has no schedule to be late for.

@@ -68,14 +68,14 @@ async fn drive(plan: Plan) -> Result<Report, LoadError> {
         failed: Cell::new(None),
         plan,
     });
-    let cpu_before = thread_cpu();
+    let (cpu_before, begun) = (thread_cpu(), Instant::now());
     exercise(&shared, connections, &timer).await.map_err(LoadError::Start)?;
-    let cpu = thread_cpu() - cpu_before;
+    let (cpu, wall) = (thread_cpu() - cpu_before, begun.elapsed());
     if let Some(error) = shared.failed.take() {
         return Err(error);
     }
     shared.settle();
-    Ok(Report::new(&shared.plan, &shared.recorder.borrow(), cpu))
+    Ok(Report::new(&shared.plan, &shared.recorder.borrow(), cpu, wall))
 }
 
 /// All connections stand before the schedule begins, so that no request of an intact target pays

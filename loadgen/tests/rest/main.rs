@@ -77,6 +77,10 @@ async fn refusals_have_counts_and_times_of_their_own() {
     assert_eq!(counts.approved + counts.refused, 160);
     assert!((79..=81).contains(&counts.refused), "{}", counts.refused);
     assert_eq!((latency.count, refused.count), (counts.approved, counts.refused));
+    let at_once = report.refused_service.unwrap();
+    assert_eq!(at_once.count, counts.refused);
+    assert!(at_once.min_ns >= 29_000_000 && at_once.p50_ns <= refused.p50_ns, "{at_once:?}");
+    assert!((90.0..=110.0).contains(&report.refused_per_s), "{}", report.refused_per_s);
     assert!(refused.min_ns >= 29_000_000, "{} ns", refused.min_ns);
     assert!(latency.p50_ns < refused.p50_ns, "a refusal's time is not among the answers'");
     assert_eq!(report.http_statuses[&503], counts.refused);
@@ -104,6 +108,9 @@ async fn each_kind_of_failure_is_counted_as_what_it_was() {
     let faults: Vec<_> = report.transport_errors.iter().map(|(kind, count)| (kind.as_str(), *count)).collect();
     assert_eq!(faults, [("closed", 10), ("no_content_length", 10), ("not_http", 10), ("timeout", 10)]);
     assert_eq!((counts.approved, counts.unsent), (0, 0));
+    let failed = report.failed.unwrap();
+    assert_eq!(failed.count, 60, "all but declines and undecided ones");
+    assert!(failed.max_ns >= 60_000_000, "a time-out took its time: {failed:?}");
     assert!(report.excluded.iter().any(|line| line.contains("lower bounds")), "{:?}", report.excluded);
 }
 
