@@ -11,6 +11,7 @@ pub mod connectors;
 pub mod input;
 pub mod limits;
 pub mod output;
+pub mod routing;
 pub mod rules;
 
 mod duplicates;

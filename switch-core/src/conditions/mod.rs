@@ -5,16 +5,18 @@
 //! match (`rules`, `routing`), JSON (the front reads it into [`typed`]), or anything of a payment that its record does not say: a
 //! dry run over the journal must find the same facts as the payment did.
 
-mod compiled;
+mod compiler;
 mod countries;
 mod error;
 mod facts;
 mod field;
 mod gauge;
+mod index;
 mod scoped;
 pub mod typed;
 mod velocity;
 
+pub(crate) use compiler::Asked;
 pub use error::{Entry, Fault, TableError};
 pub use facts::Facts;
 pub use field::field_words;

@@ -1,9 +1,10 @@
 //! Entries of an operator's table under the merchants that they hold for: some for all, some for one account.
 
-use super::compiled::{Clause, Compiler, Conditions};
+use super::compiler::{Asked, Compiler, Condensed};
 use super::error::{Fault, TableError};
 use super::facts::Facts;
 use super::gauge::Gauge;
+use super::index::Index;
 use super::typed::Condition;
 use crate::limits::{ENTRY_CONDITIONS_MAX, ENTRY_NAME_MAX_BYTES};
 use hashbrown::HashTable;
@@ -22,36 +23,55 @@ pub(crate) struct Typed<'a, E> {
     pub(crate) name: &'a str,
     pub(crate) merchant_id: Option<&'a str>,
     pub(crate) conditions: &'a [Condition],
-    /// True when it is asked after the processor's answer.
-    pub(crate) is_answered: bool,
+    pub(crate) asked: Asked,
     pub(crate) entry: Result<E, Fault>,
+}
+
+/// Entries that are asked one after the other.
+#[derive(Debug)]
+struct Sequence<E> {
+    index: Index,
+    entries: Vec<E>,
 }
 
 /// The entries of one scope, in their order.
 #[derive(Debug)]
 pub(crate) struct Scope<E> {
-    entries: Vec<(Clause, E)>,
-    conditions: Conditions,
+    before: Sequence<E>,
+    after: Sequence<E>,
     /// Counts that the entries for all ask for, then those that these ask for besides.
     pub(crate) gauges: Vec<Gauge>,
     pub(crate) reads_tail: bool,
 }
 
+impl<E> Default for Sequence<E> {
+    fn default() -> Sequence<E> {
+        Sequence { index: Index::default(), entries: Vec::new() }
+    }
+}
+
 impl<E> Default for Scope<E> {
     fn default() -> Scope<E> {
-        Scope { entries: Vec::new(), conditions: Conditions::default(), gauges: Vec::new(), reads_tail: false }
+        Scope { before: Sequence::default(), after: Sequence::default(), gauges: Vec::new(), reads_tail: false }
     }
 }
 
 impl<E> Scope<E> {
-    /// The first of the wanted entries whose conditions hold.
-    pub(crate) fn first_match(&self, facts: &Facts, is_wanted: impl Fn(&E) -> bool) -> Option<&E> {
-        let holds = |(clause, entry): &&(Clause, E)| is_wanted(entry) && self.conditions.hold(*clause, facts);
-        self.entries.iter().find(holds).map(|(_, entry)| entry)
+    /// The first entry whose conditions hold.
+    pub(crate) fn first_match(&self, asked: Asked, facts: &Facts) -> Option<&E> {
+        let sequence = self.sequence(asked);
+        sequence.index.first_match(facts).map(|place| &sequence.entries[place])
     }
 
-    pub(crate) fn has(&self, is_wanted: impl Fn(&E) -> bool) -> bool {
-        self.entries.iter().any(|(_, entry)| is_wanted(entry))
+    pub(crate) fn asks(&self, asked: Asked) -> bool {
+        !self.sequence(asked).entries.is_empty()
+    }
+
+    fn sequence(&self, asked: Asked) -> &Sequence<E> {
+        match asked {
+            Asked::BeforeAnswer => &self.before,
+            Asked::AfterAnswer => &self.after,
+        }
     }
 }
 
@@ -74,7 +94,7 @@ struct Checked<'a, E> {
     name: &'a str,
     merchant: Option<Xid>,
     conditions: &'a [Condition],
-    is_answered: bool,
+    asked: Asked,
     entry: E,
 }
 
@@ -135,12 +155,12 @@ impl<E> Scoped<E> {
 }
 
 fn check<'a, E>(kind: Kind, position: usize, typed: Typed<'a, E>) -> Result<Checked<'a, E>, TableError> {
-    let Typed { name, merchant_id, conditions, is_answered, entry } = typed;
+    let Typed { name, merchant_id, conditions, asked, entry } = typed;
     let words = || {
         check_name(name)?;
         check_count(conditions.len())?;
         let merchant = merchant_id.map(parse_merchant).transpose()?;
-        Ok(Checked { position, name, merchant, conditions, is_answered, entry: entry? })
+        Ok(Checked { position, name, merchant, conditions, asked, entry: entry? })
     };
     words().map_err(|fault: Fault| fault.at(kind.entry, position, name, None))
 }
@@ -181,15 +201,25 @@ fn check_names<E>(kind: Kind, entries: &[Checked<'_, E>]) -> Result<(), TableErr
 fn compile_scope<'a, E: Clone + 'a>(
     kind: Kind,
     for_all: &Scope<E>,
-    entries: impl Iterator<Item = &'a Checked<'a, E>>,
+    entries: impl Iterator<Item = &'a Checked<'a, E>> + Clone,
 ) -> Result<Scope<E>, TableError> {
-    let mut compiler = Compiler { gauges: for_all.gauges.clone(), reads_tail: for_all.reads_tail, ..Compiler::default() };
-    let mut compiled = Vec::new();
-    for entry in entries {
-        let clause = compiler.clause(entry.conditions, entry.is_answered);
-        let clause = clause.map_err(|(condition, fault)| fault.at(kind.entry, entry.position, entry.name, Some(condition)))?;
-        compiled.push((clause, entry.entry.clone()));
-    }
-    let Compiler { conditions, gauges, reads_tail } = compiler;
-    Ok(Scope { entries: compiled, conditions, gauges, reads_tail })
+    let mut compiler = Compiler { gauges: for_all.gauges.clone(), reads_tail: for_all.reads_tail };
+    let mut sequence = |asked| {
+        let asked = entries.clone().filter(move |entry| entry.asked == asked);
+        let conditions = asked.clone().map(|entry| compile_entry(kind, &mut compiler, entry));
+        let index = Index::of(&conditions.collect::<Result<Vec<_>, _>>()?);
+        Ok(Sequence { index, entries: asked.map(|entry| entry.entry.clone()).collect() })
+    };
+    let (before, after) = (sequence(Asked::BeforeAnswer)?, sequence(Asked::AfterAnswer)?);
+    let Compiler { gauges, reads_tail } = compiler;
+    Ok(Scope { before, after, gauges, reads_tail })
+}
+
+fn compile_entry<E>(kind: Kind, compiler: &mut Compiler, entry: &Checked<'_, E>) -> Result<Vec<Condensed>, TableError> {
+    let conditions = (1..).zip(entry.conditions);
+    let compiled = conditions.map(|(number, condition)| {
+        let condensed = compiler.condition(condition, entry.asked);
+        condensed.map_err(|fault| fault.at(kind.entry, entry.position, entry.name, Some(number)))
+    });
+    compiled.collect()
 }

@@ -1,7 +1,7 @@
 //! The table: rules checked, compiled, and searched in order. The rules for all merchants come first, then the merchant's own.
 
 use super::typed;
-use crate::conditions::{Facts, Fault, Gauge, Kind, Scoped, TableError, Typed};
+use crate::conditions::{Asked, Facts, Fault, Gauge, Kind, Scoped, TableError, Typed};
 use crate::limits::RULES_MAX;
 use protocol::id::Xid;
 
@@ -14,6 +14,15 @@ pub enum Stage {
     Pre,
     /// After the processor's answer: an approval that is denied is reversed.
     Post,
+}
+
+impl Stage {
+    fn asked(self) -> Asked {
+        match self {
+            Stage::Pre => Asked::BeforeAnswer,
+            Stage::Post => Asked::AfterAnswer,
+        }
+    }
 }
 
 /// What a rule decides.
@@ -40,7 +49,7 @@ pub struct Match {
 #[derive(Debug, Default)]
 pub struct Table {
     version: u32,
-    rules: Scoped<(Stage, Match)>,
+    rules: Scoped<Match>,
 }
 
 impl Table {
@@ -51,7 +60,7 @@ impl Table {
             name: &rule.name,
             merchant_id: rule.merchant_id.as_deref(),
             conditions: &rule.conditions,
-            is_answered: rule.stage == "post",
+            asked: if rule.stage == "post" { Asked::AfterAnswer } else { Asked::BeforeAnswer },
             entry: parse_words(position, rule),
         });
         Ok(Table { version, rules: Scoped::compile(KIND, typed.collect())? })
@@ -89,16 +98,15 @@ impl Table {
 
     /// True when there is a rule of this stage that holds for this merchant.
     pub fn asks(&self, stage: Stage, merchant: Xid) -> bool {
-        let is_wanted = |(of, _): &(Stage, Match)| *of == stage;
-        self.rules.for_all.has(is_wanted) || self.rules.own(merchant).is_some_and(|own| own.has(is_wanted))
+        let asked = stage.asked();
+        self.rules.for_all.asks(asked) || self.rules.own(merchant).is_some_and(|own| own.asks(asked))
     }
 
     /// The first rule of a stage that matches a payment. Its velocities, if any are asked for, are in its facts.
     pub fn first_match(&self, stage: Stage, merchant: Xid, facts: &Facts) -> Option<Match> {
-        let is_wanted = |(of, _): &(Stage, Match)| *of == stage;
-        let own = || self.rules.own(merchant)?.first_match(facts, is_wanted);
-        let found = self.rules.for_all.first_match(facts, is_wanted).or_else(own);
-        found.map(|(_, found)| *found)
+        let asked = stage.asked();
+        let own = || self.rules.own(merchant)?.first_match(asked, facts);
+        self.rules.for_all.first_match(asked, facts).or_else(own).copied()
     }
 
     /// The longest window that is counted for any merchant, seconds: how far back recovery must count; 0 when nothing is counted.
@@ -107,17 +115,15 @@ impl Table {
     }
 }
 
-fn parse_words(position: u16, rule: &typed::Rule) -> Result<(Stage, Match), Fault> {
-    let stage = match rule.stage.as_str() {
-        "pre" => Stage::Pre,
-        "post" => Stage::Post,
-        word => return Err(Fault::new("stage", format!("{word:?}"), "pre or post")),
-    };
+fn parse_words(position: u16, rule: &typed::Rule) -> Result<Match, Fault> {
+    if !matches!(rule.stage.as_str(), "pre" | "post") {
+        return Err(Fault::new("stage", format!("{:?}", rule.stage), "pre or post"));
+    }
     let verdict = match rule.then.as_str() {
         "accept" => Verdict::Accept,
         "deny" => Verdict::Deny,
         "flag" => Verdict::Flag,
         word => return Err(Fault::new("then", format!("{word:?}"), "accept, deny or flag")),
     };
-    Ok((stage, Match { position, verdict }))
+    Ok(Match { position, verdict })
 }
