@@ -4,6 +4,7 @@ use super::broken;
 use super::records::{mark, mark_of, parsed, split};
 use api_front::switch::group::Group;
 use protocol::batch::Batch;
+use protocol::digest::StateDigest;
 use protocol::frame::Durable;
 use protocol::id::Xid;
 use protocol::record::{Body, Kind, Record};
@@ -33,6 +34,7 @@ pub(super) struct Intent {
 #[derive(Default)]
 pub(super) struct Journal {
     fold: Fold,
+    digest: StateDigest,
     /// A mark of every durable record, by LSN from 1.
     marks: Vec<u64>,
     versions: BTreeMap<(Xid, u32), u64>,
@@ -40,6 +42,7 @@ pub(super) struct Journal {
     intents: BTreeMap<Name, Intent>,
     reversals: BTreeSet<Name>,
     not_sent: BTreeSet<Name>,
+    newly_not_sent: Vec<Name>,
     /// Trace number and batch number of totals.
     totals: BTreeSet<(u16, u32, u32)>,
     /// The latest use of each key.
@@ -55,6 +58,10 @@ pub(super) struct Journal {
 impl Journal {
     pub(super) fn fold(&self) -> &Fold {
         &self.fold
+    }
+
+    pub(super) fn digest(&self) -> StateDigest {
+        self.digest
     }
 
     pub(super) fn last_lsn(&self) -> u64 {
@@ -79,6 +86,11 @@ impl Journal {
 
     pub(super) fn was_not_sent(&self, name: Name) -> bool {
         self.not_sent.contains(&name)
+    }
+
+    /// Requests that were called not sent since this was last asked.
+    pub(super) fn take_newly_not_sent(&mut self) -> Vec<Name> {
+        std::mem::take(&mut self.newly_not_sent)
     }
 
     pub(super) fn has_totals(&self, processor: u16, stan: u32, number: u32) -> bool {
@@ -145,6 +157,7 @@ impl Journal {
     fn take(&mut self, bytes: &[u8]) {
         let record = parsed(bytes);
         self.marks.push(mark_of(bytes));
+        self.digest = self.digest.plus(persistence::digest::of_record(&record, bytes));
         self.fold.take(&record);
         match record.body {
             Body::Transaction(transaction, tail) => {
@@ -165,16 +178,21 @@ impl Journal {
             Kind::StepIntent => self.take_intent(transaction, Leg::Step),
             Kind::Outcome if transaction.version.get() == 1 => self.take_decline(transaction),
             Kind::Outcome if transaction.original.state() == ExchangeState::NotSent => {
-                self.not_sent.insert((transaction.rrn, transaction.original.stan.get()));
+                self.take_not_sent((transaction.rrn, transaction.original.stan.get()));
             }
             Kind::StepOutcome if transaction.step.state() == ExchangeState::NotSent => {
-                self.not_sent.insert((transaction.rrn, transaction.step.stan.get()));
+                self.take_not_sent((transaction.rrn, transaction.step.stan.get()));
             }
             _ => {}
         }
         if transaction.reversal.state() == ReversalState::Queued {
             self.reversals.insert((transaction.rrn, transaction.reversal.stan.get()));
         }
+    }
+
+    fn take_not_sent(&mut self, name: Name) {
+        self.not_sent.insert(name);
+        self.newly_not_sent.push(name);
     }
 
     fn take_intent(&mut self, transaction: &Transaction, leg: Leg) {

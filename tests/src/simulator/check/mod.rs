@@ -227,6 +227,7 @@ impl Checks {
     /// They are durable.
     pub fn durable(&mut self, durable: Durable) {
         self.journal.durable(durable);
+        self.wire.were_not_sent(&self.journal.take_newly_not_sent());
     }
 
     /// The process is gone, with all that was in memory.

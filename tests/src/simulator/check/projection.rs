@@ -15,8 +15,8 @@ use std::fmt::Debug;
 
 /// Compares everything; the projection has caught up.
 pub(super) async fn compare(journal: &Journal, setup: &Setup, watches: &[Watch], queries: &Queries) {
-    let applied = queries.applied_lsn().await.expect("the SQL home answers");
-    same("applied LSN", applied, journal.last_lsn());
+    let applied = queries.applied_state().await.expect("the SQL home answers");
+    same("state digest", (applied.lsn, applied.digest), (journal.last_lsn(), journal.digest()));
     transactions(journal, queries).await;
     batches(journal.fold(), queries).await;
     let now = watches.iter().map(|watch| watch.model.now()).max().unwrap_or(Micros::NONE);

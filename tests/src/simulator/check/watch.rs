@@ -128,6 +128,7 @@ impl Watch {
             }
             Before::SettleMembers(members) => members.into_iter().for_each(|member| self.settle(member, written)),
             Before::CompleteBatch(batch) => self.model.complete(batch),
+            Before::TakeOver(id) => drop(self.model.take_over(id)),
         }
     }
 
@@ -247,6 +248,7 @@ enum Before {
     CloseBatches(u16),
     SettleMembers(Vec<Xid>),
     CompleteBatch(Xid),
+    TakeOver(Xid),
 }
 
 impl Before {
@@ -265,6 +267,7 @@ impl Before {
                 Before::SettleMembers(members.iter().map(|member| member.transaction().id).collect())
             }
             Return::CompleteBatch { batch } => Before::CompleteBatch(*batch),
+            Return::TakeOver { transaction, .. } => Before::TakeOver(*transaction),
             Return::Drain(_) | Return::Stop => Before::NoInput,
         }
     }

@@ -110,6 +110,13 @@ impl Wire {
         }
     }
 
+    /// These were called not sent: none of them may have reached a host.
+    pub(super) fn were_not_sent(&self, names: &[Name]) {
+        if let Some(name) = names.iter().find(|name| self.reached.contains(*name)) {
+            broken(Invariant::UnknownIsAState, format_args!("{} is called not sent and has reached the host", told(*name)));
+        }
+    }
+
     fn reversal_taken(&mut self, message: &Message<'_>, journal: &Journal) {
         let name = name_of(message);
         if !journal.has_reversal(name) {
