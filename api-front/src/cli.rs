@@ -1,6 +1,7 @@
 //! The command line: words and flags as the documentation has them.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use protocol::id::Xid;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -96,16 +97,35 @@ pub struct Sandbox {
 /// Words of `journal`.
 #[derive(Debug, Subcommand)]
 pub enum Journal {
-    /// Verify every byte, and say what is there.
+    /// Verify every byte, and say what is there: extent, totals, state digest. Exits with 1 when it is damaged.
     Verify {
         /// The journal's folder.
         dir: PathBuf,
     },
     /// One line per record, cards masked.
-    Dump {
-        /// The journal's folder.
-        dir: PathBuf,
-    },
+    Dump(Dump),
+}
+
+/// Flags of `journal dump`; a record must meet them all.
+#[derive(Debug, Args)]
+pub struct Dump {
+    /// The journal's folder.
+    pub dir: PathBuf,
+    /// Only records that name this transaction or batch: itself, its refunds, its members.
+    #[arg(long, value_name = "ID")]
+    pub id: Option<Xid>,
+    /// Only records of the transaction with this retrieval reference number.
+    #[arg(long, value_name = "RRN")]
+    pub rrn: Option<String>,
+    /// Begin with this LSN.
+    #[arg(long, value_name = "LSN")]
+    pub from: Option<u64>,
+    /// End with this LSN.
+    #[arg(long, value_name = "LSN")]
+    pub to: Option<u64>,
+    /// One JSON object per line.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Words of `config`.
@@ -128,7 +148,13 @@ mod tests {
         Cli::command().debug_assert();
         let cli = Cli::try_parse_from(["switchyard", "--data", "/tmp/x", "--http", "127.0.0.1:0", "--no-sandbox"]).unwrap();
         assert!(cli.command.is_none() && cli.serve.no_sandbox);
-        for line in ["serve --insecure --log json", "sandbox --data d", "journal verify d", "journal dump d", "config check f"] {
+        for line in [
+            "serve --insecure --log json",
+            "sandbox --data d",
+            "journal verify d",
+            "journal dump d --from 3 --json",
+            "config check f",
+        ] {
             let words = std::iter::once("switchyard").chain(line.split(' '));
             assert!(Cli::try_parse_from(words).unwrap().command.is_some(), "{line}");
         }

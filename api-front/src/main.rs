@@ -1,7 +1,8 @@
 //! The `switchyard` binary: reads the command line, and starts what it says.
 
-use api_front::cli::{Cli, Command, Config, Journal, Sandbox, Serve};
+use api_front::cli::{Cli, Command, Config, Dump, Journal, Sandbox, Serve};
 use api_front::config::{self, Overrides};
+use api_front::journal_tools::{Filter, ToolError};
 use api_front::{journal_tools, logs, process, start};
 use clap::Parser;
 use std::error::Error;
@@ -31,7 +32,7 @@ fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
         Some(Command::Serve(serve_flags)) => serve(serve_flags),
         Some(Command::Sandbox(flags)) => run_sandbox(&flags),
         Some(Command::Journal(Journal::Verify { dir })) => Ok(journal_tools::print_verified(&dir, &mut io::stdout().lock())?),
-        Some(Command::Journal(Journal::Dump { dir })) => dump(&dir),
+        Some(Command::Journal(Journal::Dump(flags))) => dump(flags),
         Some(Command::Config(Config::Check { file })) => check(&file),
     }
 }
@@ -41,10 +42,15 @@ fn check(file: &std::path::Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn dump(folder: &std::path::Path) -> Result<(), Box<dyn Error>> {
+fn dump(flags: Dump) -> Result<(), Box<dyn Error>> {
+    let Dump { dir, id, rrn, from, to, json } = flags;
     let mut out = io::BufWriter::new(io::stdout().lock());
-    journal_tools::dump(folder, &mut out)?;
-    Ok(out.flush()?)
+    let dumped = journal_tools::dump(&dir, &Filter { id, rrn, from, to }, json, &mut out);
+    match dumped.and_then(|()| Ok(out.flush()?)) {
+        // Whoever reads has seen enough.
+        Err(ToolError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => Ok(other?),
+    }
 }
 
 fn serve(flags: Serve) -> Result<(), Box<dyn Error>> {

@@ -42,6 +42,6 @@ pub use log::{Log, LogOptions};
 pub use os_disk::{OsDisk, OsFile};
 pub use reader::Reader;
 pub use recovery::{Cut, Recovered};
-pub use verify::{Report, archivable, verify};
+pub use verify::{Report, archivable, extent, verify, verify_with};
 pub use watch::{DurableWatch, Space, SpaceGauge};
 pub use writer::{Batch, Journal, Refused, SubmitError, SubmitRefusal, Submitter, WriterOptions};

@@ -24,17 +24,28 @@ pub struct Report {
 
 /// Verifies every byte of the journal in `folder`; nothing of it is changed. While it runs no writer can open the journal.
 pub fn verify(folder: impl AsRef<Path>) -> Result<Report, JournalError> {
-    verify_on(&OsDisk::open_to_read(folder))
+    verify_with(folder, |_, _| {})
 }
 
-/// The same on any disk.
-pub(super) fn verify_on<D: Disk>(disk: &D) -> Result<Report, JournalError> {
+/// The same, and every record with its LSN goes to `visit`, in order. When an error follows, what was seen before it was sound.
+pub fn verify_with(folder: impl AsRef<Path>, mut visit: impl FnMut(u64, &[u8])) -> Result<Report, JournalError> {
+    look(&OsDisk::open_to_read(folder), 0, &mut visit)
+}
+
+/// From where to where the journal in `folder` goes. Only the newest segment is read through, of the others header and seal.
+pub fn extent(folder: impl AsRef<Path>) -> Result<Report, JournalError> {
+    look(&OsDisk::open_to_read(folder), u64::MAX, &mut |_, _| {})
+}
+
+/// Reads what lies behind `after`, or as much of that as is here.
+pub(super) fn look<D: Disk>(disk: &D, after: u64, visit: &mut dyn FnMut(u64, &[u8])) -> Result<Report, JournalError> {
     // A journal that was copied to a read-only place can't be locked, and nobody writes it either.
     let lock = disk.lock();
     let in_use = matches!(lock, Ok(None));
-    let survey = recovery::survey(disk, 0, |_, _| {});
-    let survey = match survey {
-        Err(JournalError::Archived { first_lsn, .. }) => recovery::survey(disk, first_lsn - 1, |_, _| {})?,
+    let survey = match recovery::survey(disk, after, &mut *visit) {
+        // Neither has visited anything.
+        Err(JournalError::Archived { first_lsn, .. }) => recovery::survey(disk, first_lsn - 1, visit)?,
+        Err(JournalError::Behind { last_lsn, .. }) => recovery::survey(disk, last_lsn, visit)?,
         other => other?,
     };
     let prepared = survey.as_ref().map_or(0, |survey| survey.prepared.len() as u32);

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use protocol::frame::{BLOCK_BYTES, RECORD_BYTES_MAX};
 
 use super::{ID, SEGMENT, SimulatedDisk, append, open, options, record, records};
-use crate::journal::verify::verify_on;
+use crate::journal::verify::look;
 use crate::journal::{AppendError, JournalError, Log, LogOptions, Reader};
 
 proptest! {
@@ -41,7 +41,7 @@ proptest! {
         }
         prop_assert_eq!(next, from.max(expected + 1));
         drop(log);
-        prop_assert_eq!(verify_on(&disk).unwrap().found.unwrap().records, expected);
+        prop_assert_eq!(look(&disk, 0, &mut |_, _| {}).unwrap().found.unwrap().records, expected);
     }
 }
 
@@ -93,7 +93,7 @@ fn a_second_writer_is_locked_out() {
     let disk = SimulatedDisk::default();
     let (log, _) = open(&disk).unwrap();
     assert!(matches!(open(&disk), Err(JournalError::Locked)));
-    assert!(verify_on(&disk).unwrap().in_use);
+    assert!(look(&disk, 0, &mut |_, _| {}).unwrap().in_use);
     drop(log);
     open(&disk).unwrap();
 }
@@ -131,7 +131,7 @@ fn archived_segments_are_missed_only_by_those_who_want_them() {
     disk.remove("journal-0000000002.seg").unwrap();
     let Err(JournalError::Archived { wanted: 1, first_lsn }) = open(&disk) else { panic!("opened without its start") };
     assert!(matches!(Reader::on(disk.clone(), first_lsn - 1), Err(JournalError::Archived { .. })));
-    let report = verify_on(&disk).unwrap().found.unwrap();
+    let report = look(&disk, 0, &mut |_, _| {}).unwrap().found.unwrap();
     assert_eq!((report.first_lsn, report.last_lsn, report.records), (first_lsn, 300, 301 - first_lsn));
     let (_, recovered) = Log::open(disk.clone(), LogOptions { replay_after: first_lsn - 1, ..options() }, |_, _| {}).unwrap();
     assert_eq!(recovered.first_lsn, first_lsn);
