@@ -37,6 +37,8 @@ pub const EMAIL_MAX_CHARS: usize = 254;
 pub const WORD_MAX_CHARS: usize = 100;
 /// JSON that travels along as sent, for each field that may.
 pub const TRAVELLING_JSON_MAX_BYTES: usize = 8 * 1024;
+/// Lists and objects inside one another in JSON that travels along or is passed over. Readers of our answers have bounds too.
+pub const PASSED_JSON_DEPTH_MAX: u8 = 32;
 
 /// Transactions or batches that a search gives at most.
 pub const SEARCH_LIMIT_MAX: u32 = 100;

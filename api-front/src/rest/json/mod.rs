@@ -2,6 +2,7 @@
 //!
 //! What a field means is not decided here, only what type it has and how it is called when it is wrong.
 
+mod checked;
 mod read;
 mod write;
 

@@ -2,10 +2,11 @@
 //!
 //! `null` is an absent field, an empty text an unset one, unknown fields are passed over, of a field sent twice the last holds.
 
+use super::checked::{Checked, check};
 use crate::rest::limits::{OBJECT_FIELDS_MAX, TRAVELLING_JSON_MAX_BYTES};
 use crate::rest::problem::Problem;
 use protocol::limits::AMOUNT_MAX_MINOR;
-use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
@@ -206,7 +207,7 @@ impl<'de> Visitor<'de> for NodeVisitor {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Node<'de>, A::Error> {
-        while list.next_element::<IgnoredAny>()?.is_some() {}
+        while list.next_element_seed(Checked::whole())?.is_some() {}
         Ok(Node::List)
     }
 
@@ -216,15 +217,16 @@ impl<'de> Visitor<'de> for NodeVisitor {
             if fields.len() == OBJECT_FIELDS_MAX {
                 return Err(A::Error::custom(format_args!("more than {OBJECT_FIELDS_MAX} fields in one object")));
             }
-            let node = if RAW_FIELDS.contains(&name.as_ref()) { raw_value(&mut map)? } else { map.next_value()? };
+            let node = if RAW_FIELDS.contains(&name.as_ref()) { raw_value(&name, &mut map)? } else { map.next_value()? };
             fields.push((name, node));
         }
         Ok(Node::Object(Object(fields)))
     }
 }
 
-fn raw_value<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Node<'de>, A::Error> {
+fn raw_value<'de, A: MapAccess<'de>>(name: &str, map: &mut A) -> Result<Node<'de>, A::Error> {
     let raw = map.next_value::<&'de RawValue>()?.get();
+    check(raw).map_err(|error| A::Error::custom(format_args!("{name}: {error}")))?;
     Ok(if raw == "null" { Node::Null } else { Node::Raw(raw) })
 }
 
