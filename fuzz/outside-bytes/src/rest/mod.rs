@@ -34,11 +34,11 @@ fn is_path(field: &str) -> bool {
     field.split('.').all(is_name)
 }
 
-/// True when a complaint is about how the JSON was written and not about what it says: how many fields an object repeats, how
-/// many bytes a value that travels along has.
+/// True when a complaint is about how the JSON was written and not about what it says: how many fields an object has or repeats,
+/// how deep it goes, how many bytes a value that travels along has.
 pub(crate) fn is_about_writing(problem: &Problem) -> bool {
     let message = problem.to_string();
-    message.contains("fields in one object") || message.contains("bytes of JSON")
+    message.contains("fields in one object") || message.contains("nested deeper") || message.contains("bytes of JSON")
 }
 
 /// The same document as another writer would write it: no white space, no field twice, escapes only where they must be.
