@@ -72,9 +72,6 @@ pub enum NotMade {
     /// The journal can't be written: whether it holds will be seen after the next start.
     #[error("the switch can't write its journal")]
     JournalFull,
-    /// The history can't be read.
-    #[error("the history can't be read at the moment")]
-    History,
 }
 
 /// A thing's newest text.
@@ -100,20 +97,28 @@ pub struct Changes {
     clock: Clock,
 }
 
+/// All changes so far, in their order.
+pub async fn load_changes(queries: &Queries) -> Result<Vec<StoredChange>, PersistenceError> {
+    let mut changes: Vec<StoredChange> = Vec::new();
+    loop {
+        let after = changes.last().map_or(0, |last| last.version);
+        let page = queries.changes(after, PAGE_CHANGES).await?;
+        if page.is_empty() {
+            return Ok(changes);
+        }
+        changes.extend(page);
+    }
+}
+
 /// Puts a checked change in force. Called with the journal's word that it lasts.
 pub type PutInForce = Box<dyn FnOnce() + Send>;
 
 impl Changes {
-    /// All changes so far. `door` is that of the shard that journals them.
-    pub async fn load(queries: &Queries, door: Door, ids: Arc<Ids>, clock: Clock) -> Result<Changes, PersistenceError> {
+    /// Behind all changes so far, in their order. `door` is that of the shard that journals them.
+    pub fn new(stored: impl IntoIterator<Item = StoredChange>, door: Door, ids: Arc<Ids>, clock: Clock) -> Changes {
         let mut newest = Newest::default();
-        loop {
-            let page = queries.changes(newest.version, PAGE_CHANGES).await?;
-            let Some(last) = page.last() else { break };
-            newest.version = last.version;
-            page.into_iter().for_each(|change| newest.take(change));
-        }
-        Ok(Changes { newest: Mutex::new(newest), door, ids, clock })
+        stored.into_iter().for_each(|change| newest.take(change));
+        Changes { newest: Mutex::new(newest), door, ids, clock }
     }
 
     /// What is in force of a thing.
@@ -171,6 +176,7 @@ impl Newest {
 
     fn take(&mut self, change: StoredChange) {
         let thing = Thing { area: change.area, subject: change.subject };
+        self.version = change.version;
         let text = String::from_utf8_lossy(&change.text).into();
         self.things.insert(thing, InForce { version: change.version, text });
     }
@@ -202,22 +208,23 @@ fn parts(thing: Thing, made: Made, undoes: u32, text: &str) -> Vec<(Change, Vec<
 mod tests {
     use super::*;
     use crate::switch::door::Inside;
-    use persistence::sql::{Database, DatabaseUrl};
     use protocol::calendar::Micros;
     use std::sync::atomic::{AtomicU32, Ordering};
+    use std::thread::JoinHandle;
+
+    type Parts = Vec<(Change, Vec<u8>)>;
 
     const RULES: Thing = Thing::table(Area::Rules);
 
-    async fn changes(folder: &tempfile::TempDir) -> (Changes, Inside) {
-        let database = Database::open(&DatabaseUrl::sqlite_in(folder.path())).await.unwrap();
+    fn changes() -> (Changes, Inside) {
         let clock = Clock::start_after(Micros::NONE);
         let (door, inside) = Door::new(1);
         let ids = Arc::new(Ids::new([1; 5], clock.now()));
-        (Changes::load(&database.queries(), door, ids, clock).await.unwrap(), inside)
+        (Changes::new([], door, ids, clock), inside)
     }
 
     /// A shard that journals whatever it is given.
-    fn journal(inside: Inside) -> std::thread::JoinHandle<Vec<Vec<(Change, Vec<u8>)>>> {
+    fn journal(inside: Inside) -> JoinHandle<Vec<Parts>> {
         std::thread::spawn(move || {
             let mut journaled = Vec::new();
             while let Ok(Return::Configure { parts, reply }) = inside.returns.recv() {
@@ -230,8 +237,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_change_is_in_force_once_it_is_durable_and_a_late_one_is_told_so() {
-        let folder = tempfile::tempdir().unwrap();
-        let (changes, inside) = changes(&folder).await;
+        let (changes, inside) = changes();
         let shard = journal(inside);
         let in_force = Arc::new(AtomicU32::new(0));
         let put = |in_force: &Arc<AtomicU32>| {
@@ -259,8 +265,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_change_that_the_journal_does_not_take_is_not_in_force() {
-        let folder = tempfile::tempdir().unwrap();
-        let (changes, inside) = changes(&folder).await;
+        let (changes, inside) = changes();
         let shard = std::thread::spawn(move || drop(inside.returns.recv()));
         let made = changes.make(RULES, "[]".into(), None, 0, |_| Ok(Box::new(|| panic!("it is not durable")))).await;
         assert_eq!(made, Err(NotMade::JournalFull));

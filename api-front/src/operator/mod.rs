@@ -1,6 +1,59 @@
 //! What an operator changes while the switch runs.
 //!
 //! Lives here: the changes, how each is checked and put in force, and what is in force after a start. Must not live here: HTTP and
-//! JSON of requests (`rest::operator`), what rules and routes mean (switch-core).
+//! JSON of answers (`rest::operator`), what rules and routes mean (switch-core).
 
 pub mod changes;
+mod processors;
+
+pub use processors::{ProcessorState, Steered};
+
+use crate::switch::door::Door;
+use changes::{AS_CONFIGURED, Changes, Made, NotMade};
+use persistence::projection::StoredChange;
+use protocol::change::Area;
+use protocol::id::Xid;
+
+/// The switch, as its operator steers it.
+pub struct Operator {
+    changes: Changes,
+    doors: Vec<Door>,
+    processors: Vec<Steered>,
+}
+
+impl Operator {
+    /// Puts in force again what was in force before the start.
+    pub async fn start(changes: Changes, doors: Vec<Door>, processors: Vec<Steered>) -> Operator {
+        let operator = Operator { changes, doors, processors };
+        operator.restore_processors().await;
+        operator
+    }
+
+    /// The changes.
+    pub fn changes(&self) -> &Changes {
+        &self.changes
+    }
+
+    /// Takes a change back: what was in force of its thing before it is in force again, as a change of its own.
+    /// `changes` are all there were.
+    pub async fn undo(&self, changes: &[StoredChange], id: &Xid) -> Result<Made, NotMade> {
+        let place = changes.iter().position(|change| change.id == *id).ok_or(NotMade::NoSuchChange)?;
+        let (undone, text) = (&changes[place], before(changes, place));
+        match undone.area {
+            Area::Processor => {
+                let processor = self.processor(&undone.subject).ok_or(NotMade::NoSuchChange)?;
+                self.change_processor(processor, text, undone.version).await
+            }
+            // None of these is made yet.
+            Area::Rules | Area::Routes | Area::Merchant => Err(NotMade::NoSuchChange),
+        }
+    }
+}
+
+/// The text that was in force of a change's thing before it.
+fn before(changes: &[StoredChange], place: usize) -> String {
+    let undone = &changes[place];
+    let is_of_it = |change: &&StoredChange| (change.area, change.subject) == (undone.area, undone.subject);
+    let earlier = changes[..place].iter().rev().find(is_of_it);
+    earlier.map_or_else(|| AS_CONFIGURED.to_owned(), |change| String::from_utf8_lossy(&change.text).into_owned())
+}

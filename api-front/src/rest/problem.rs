@@ -31,6 +31,8 @@ pub enum Problem {
     Unauthorized,
     /// The credentials are good but not for this.
     Forbidden(&'static str),
+    /// Something else stands in the way now.
+    Conflict(String),
     /// Not there, or another merchant's: which of the two is not said.
     NotFound,
     /// The path knows other methods; `Allow` lists them.
@@ -72,6 +74,7 @@ impl Problem {
             }
             Problem::Unauthorized => StatusCode::UNAUTHORIZED,
             Problem::Forbidden(_) => StatusCode::FORBIDDEN,
+            Problem::Conflict(_) => StatusCode::CONFLICT,
             Problem::NotFound => StatusCode::NOT_FOUND,
             Problem::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Problem::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
@@ -113,6 +116,7 @@ impl fmt::Display for Problem {
             Problem::Invalid { field, reason } => write!(f, "bad request error: invalid {field}: {reason}"),
             Problem::Unauthorized => f.write_str("unauthorized"),
             Problem::Forbidden(why) => write!(f, "forbidden: {why}"),
+            Problem::Conflict(what) => write!(f, "conflict: {what}"),
             Problem::NotFound | Problem::Refused(Refusal::NotFound) => f.write_str("not found"),
             Problem::MethodNotAllowed => f.write_str("method not allowed: see the Allow header"),
             Problem::BodyTimeout => {

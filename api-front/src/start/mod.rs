@@ -4,6 +4,7 @@
 //! the projection, journal threads, shard threads, links, listeners. Stop is the way back: listeners, what is in flight,
 //! links, shards, journal, projection.
 
+mod digest;
 pub mod error;
 mod participants;
 mod phases;
@@ -18,6 +19,8 @@ use crate::data_folder::DataFolder;
 use crate::limits::{CALLERS_MAX, DRAIN_WAIT, FIRST_SIGN_ON_WAIT, SHARD_QUEUE_COMMANDS};
 use crate::links::{Links, Prepared, Shared};
 use crate::listeners;
+use crate::operator::changes::{Changes, load_changes};
+use crate::operator::{Operator, Steered};
 use crate::sandbox_home::random_bytes;
 use crate::settlement::Settler;
 use crate::settlement::board::Board;
@@ -83,6 +86,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     phases.over(Phase::Enrolment);
     let shards = recovered_shards(&participants, &database, &run).await?;
     phases.over(Phase::Shards);
+    digest::say(&database.queries(), "recovered").await;
     let recorders = Recorders::start(storage, &settings, &data, run.doors.clone())?;
     let (prepared, vitals) = prepare_links(&participants, &recorders, &run);
     let (moved, moves) = mpsc::unbounded_channel();
@@ -103,7 +107,9 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         }
         None => settings.operator_key,
     };
-    let switch = run.into_switch(participants, &recorders, &database, board, vitals, operator_key.as_deref());
+    let operator = operator(&participants, &database, &run, &vitals).await?;
+    let oversight = Oversight { vitals, operator, operator_key_hash: operator_key.as_deref().map(ApiKey::hash_of) };
+    let switch = run.into_switch(participants, &recorders, &database, board, oversight);
     let (http, binary) = (sockets.http_addr, sockets.binary_addr);
     let (stop_listeners, served) = sockets.serve(switch.clone(), settings.limits);
     Ok(Running { http, binary, switch, served, stop_listeners, links, shards, recorders, database, sandbox })
@@ -121,6 +127,7 @@ impl Running {
         self.links.stop().await;
         self.shards.stop().await;
         self.recorders.stop().await;
+        digest::say(&self.database.queries(), "drained").await;
         self.database.close().await;
         if spawn_blocking(move || drop(self.sandbox)).await.is_err() {
             tracing::error!("the sandbox's thread has panicked");
@@ -159,6 +166,13 @@ async fn listen(what: &'static str, addr: SocketAddr) -> Result<(TcpListener, So
     Ok((listener, bound))
 }
 
+/// What an operator sees and steers by.
+struct Oversight {
+    vitals: Vitals,
+    operator: Operator,
+    operator_key_hash: Option<[u8; 32]>,
+}
+
 /// What is drawn and shared once per run.
 struct Run {
     clock: Clock,
@@ -194,8 +208,7 @@ impl Run {
         recorders: &Recorders,
         database: &Database,
         board: Arc<Board>,
-        vitals: Vitals,
-        operator_key: Option<&str>,
+        oversight: Oversight,
     ) -> Switch {
         Switch::new(Rooms {
             clock: self.clock,
@@ -206,13 +219,26 @@ impl Run {
             past: Box::new(recorders.history.clone()),
             sealer: self.sealer,
             stores: database.stores(),
-            operator_key_hash: operator_key.map(ApiKey::hash_of),
+            operator_key_hash: oversight.operator_key_hash,
             processors: participants.processors,
             merchants: MerchantTable::of(participants.merchants),
             board,
-            vitals,
+            vitals: oversight.vitals,
+            operator: oversight.operator,
         })
     }
+}
+
+/// What was changed at run time before this start is in force again before the first payment.
+async fn operator(participants: &Participants, database: &Database, run: &Run, vitals: &Vitals) -> Result<Operator, StartError> {
+    let stored = load_changes(&database.queries()).await?;
+    let changes = Changes::new(stored, run.doors[0].clone(), Arc::clone(&run.ids), run.clock);
+    let terms = processor_terms(&participants.processors, &participants.configured);
+    let steered = participants.processors.iter().filter_map(|processor| {
+        let configured = *terms.iter().find(|terms| terms.index == processor.index)?;
+        Some(Steered { id: processor.id, configured, link: vitals.link(&processor.id).cloned() })
+    });
+    Ok(Operator::start(changes, run.doors.clone(), steered.collect()).await)
 }
 
 /// Shards with everything in them that was under way.

@@ -4,6 +4,7 @@
 //! merchants and processors. Must not live here: HTTP, JSON, sockets, decisions.
 
 use crate::limits::SETTLE_WAIT;
+use crate::operator::Operator;
 use crate::settlement::board::Board;
 use crate::switch::clock::Clock;
 use crate::switch::directory::{Merchant, MerchantTable, ProcessorTable};
@@ -148,6 +149,7 @@ pub(crate) struct Rooms {
     pub(crate) merchants: MerchantTable,
     pub(crate) board: Arc<Board>,
     pub(crate) vitals: Vitals,
+    pub(crate) operator: Operator,
 }
 
 impl Switch {
@@ -163,6 +165,11 @@ impl Switch {
     /// The front's clock.
     pub fn now(&self) -> Micros {
         self.0.clock.now()
+    }
+
+    /// What an operator changes while it runs.
+    pub fn operator(&self) -> &Operator {
+        &self.0.operator
     }
 
     /// All processors that transactions may name.
@@ -300,6 +307,17 @@ impl Switch {
             },
             Told::Refused(refusal) => Answered::Refused(refusal),
             Told::Absent(_) => Answered::Unavailable(Unavailable::History),
+        }
+    }
+
+    /// Ends a queued reversal that an operator has seen to. `None` when there is none.
+    pub async fn take_over_reversal(&self, merchant: Xid, transaction: Xid) -> Result<Option<Version>, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.door(merchant).give(Return::TakeOver { transaction, reply });
+        match answer.await {
+            Ok(Told::Version { version, .. }) => Ok(Some(version)),
+            Ok(Told::Absent(_) | Told::Refused(_) | Told::Stored { .. }) => Ok(None),
+            Err(_) => Err(Unavailable::JournalFull),
         }
     }
 

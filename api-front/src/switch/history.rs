@@ -7,7 +7,7 @@ use crate::switch::version::Version;
 use persistence::PersistenceError;
 use persistence::journal::DurableWatch;
 use persistence::projection::search::{BatchSearch, Found, Search};
-use persistence::projection::{AppliedWatch, Queries, StoredTransaction};
+use persistence::projection::{AppliedWatch, Chapter, Queries, StoredChange, StoredTransaction};
 use protocol::batch::Batch;
 use protocol::id::Xid;
 
@@ -68,6 +68,35 @@ impl Past for History {
         Box::pin(async move {
             self.catch_up().await?;
             self.queries.search_batches(&search).await.map_err(unavailable)
+        })
+    }
+
+    fn merchant_of(&self, id: Xid) -> Reading<'_, Option<Xid>> {
+        Box::pin(async move {
+            self.catch_up().await?;
+            let found = self.queries.transaction_by_id(&id).await.map_err(unavailable)?;
+            Ok(found.map(|stored| stored.transaction().merchant))
+        })
+    }
+
+    fn story(&self, id: Xid) -> Reading<'_, Vec<Chapter>> {
+        Box::pin(async move {
+            self.catch_up().await?;
+            self.queries.story(&id).await.map_err(unavailable)
+        })
+    }
+
+    fn queued_reversals(&self, after: Xid, limit: u32) -> Reading<'_, Vec<StoredTransaction>> {
+        Box::pin(async move {
+            self.catch_up().await?;
+            self.queries.queued_reversals(&after, limit).await.map_err(unavailable)
+        })
+    }
+
+    fn changes(&self, after: u32, limit: u32) -> Reading<'_, Vec<StoredChange>> {
+        Box::pin(async move {
+            self.catch_up().await?;
+            self.queries.changes(after, limit).await.map_err(unavailable)
         })
     }
 }

@@ -3,6 +3,7 @@
 use crate::switch::handle::Unavailable;
 use crate::switch::version::Version;
 use persistence::projection::search::{BatchSearch, Found, Search};
+use persistence::projection::{Chapter, StoredChange, StoredTransaction};
 use protocol::batch::Batch;
 use protocol::id::Xid;
 use std::future::Future;
@@ -21,4 +22,12 @@ pub trait Past: Send + Sync {
     fn search(&self, search: Search) -> Reading<'_, Found>;
     /// A merchant's batches that a search finds, newest first.
     fn search_batches(&self, search: BatchSearch) -> Reading<'_, Vec<Batch>>;
+    /// Whose a transaction is. For operators.
+    fn merchant_of(&self, id: Xid) -> Reading<'_, Option<Xid>>;
+    /// The versions of a transaction, oldest first. For operators.
+    fn story(&self, id: Xid) -> Reading<'_, Vec<Chapter>>;
+    /// Transactions whose reversal waits, by id, so many at most behind `after`. For operators.
+    fn queued_reversals(&self, after: Xid, limit: u32) -> Reading<'_, Vec<StoredTransaction>>;
+    /// Changes of the configuration with a version above `after`, so many at most. For operators.
+    fn changes(&self, after: u32, limit: u32) -> Reading<'_, Vec<StoredChange>>;
 }

@@ -74,6 +74,11 @@ impl Readiness {
 }
 
 impl Vitals {
+    /// A processor's link; none when it is configured no more.
+    pub(crate) fn link(&self, processor: &Xid) -> Option<&LinkHandle> {
+        self.links.iter().find(|link| link.processor == *processor).map(|link| &link.link)
+    }
+
     pub(crate) fn readiness(&self) -> Readiness {
         let links = self.links.iter().map(|LinkVitals { processor, name, link }| LinkReadiness {
             processor: *processor,

@@ -1,0 +1,115 @@
+//! What an operator says of a processor: whether it takes payments.
+
+use super::Operator;
+use super::changes::{AS_CONFIGURED, Made, NotMade, PutInForce, Thing};
+use crate::links::{Control, LinkHandle};
+use crate::switch::door::{Door, Return};
+use protocol::change::Area;
+use protocol::id::Xid;
+use serde::{Deserialize, Serialize};
+use switch_core::input::ProcessorTerms;
+
+/// Whether a processor takes payments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProcessorState {
+    /// It takes what is routed to it.
+    Enabled,
+    /// It takes no new payment; captures, voids, refunds, reversals and settlement of those it has go on.
+    Draining,
+    /// It takes nothing: the link is signed off, and what must reach it waits.
+    Disabled,
+}
+
+impl ProcessorState {
+    /// The word in the APIs.
+    pub const fn word(self) -> &'static str {
+        match self {
+            ProcessorState::Enabled => "enabled",
+            ProcessorState::Draining => "draining",
+            ProcessorState::Disabled => "disabled",
+        }
+    }
+}
+
+/// The text of a processor's change.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Text {
+    state: ProcessorState,
+}
+
+/// A processor as the configuration has it, and its link.
+#[derive(Debug, Clone)]
+pub struct Steered {
+    /// The id in the APIs.
+    pub id: Xid,
+    /// What the configuration file says.
+    pub configured: ProcessorTerms,
+    /// Its link; none when it is configured no more.
+    pub link: Option<LinkHandle>,
+}
+
+impl Steered {
+    fn thing(&self) -> Thing {
+        Thing { area: Area::Processor, subject: self.id }
+    }
+
+    /// What a text says of it.
+    fn state_of(&self, text: &str) -> Result<ProcessorState, String> {
+        if text == AS_CONFIGURED {
+            return Ok(if self.configured.enabled { ProcessorState::Enabled } else { ProcessorState::Draining });
+        }
+        serde_json::from_str::<Text>(text).map(|text| text.state).map_err(|error| error.to_string())
+    }
+
+    fn put(&self, state: ProcessorState, doors: &[Door]) {
+        let terms = ProcessorTerms { enabled: state == ProcessorState::Enabled, ..self.configured };
+        for door in doors {
+            door.give(Return::Processor(terms));
+        }
+        let control = if state == ProcessorState::Disabled { Control::SignOff } else { Control::SignOn };
+        if self.link.as_ref().is_some_and(|link| !link.tell(control)) {
+            tracing::warn!(processor = %self.id, ?control, "the link does not take commands");
+        }
+    }
+}
+
+impl Operator {
+    /// A processor and its link.
+    pub fn processor(&self, id: &Xid) -> Option<&Steered> {
+        self.processors.iter().find(|processor| processor.id == *id)
+    }
+
+    /// Whether a processor takes payments now.
+    pub async fn processor_state(&self, processor: &Steered) -> ProcessorState {
+        let in_force = self.changes.in_force(processor.thing()).await;
+        // A text in force was checked when it was made; a later version's word is not obeyed here either.
+        processor.state_of(&in_force.text).unwrap_or(ProcessorState::Draining)
+    }
+
+    /// Says whether a processor takes payments from now on.
+    pub async fn set_processor_state(&self, processor: &Steered, state: ProcessorState) -> Result<Made, NotMade> {
+        let text = serde_json::to_string(&Text { state }).map_err(|error| NotMade::Invalid(error.to_string()))?;
+        self.change_processor(processor, text, 0).await
+    }
+
+    pub(super) async fn change_processor(&self, processor: &Steered, text: String, undoes: u32) -> Result<Made, NotMade> {
+        let (steered, doors, new) = (processor.clone(), self.doors.clone(), text.clone());
+        let check = move |_| {
+            let state = steered.state_of(&new)?;
+            Ok(Box::new(move || steered.put(state, &doors)) as PutInForce)
+        };
+        self.changes.make(processor.thing(), text, None, undoes, check).await
+    }
+
+    /// After a start: what was said before holds again.
+    pub(super) async fn restore_processors(&self) {
+        for processor in &self.processors {
+            let in_force = self.changes.in_force(processor.thing()).await;
+            if in_force.version > 0 {
+                processor.put(self.processor_state(processor).await, &self.doors);
+            }
+        }
+    }
+}

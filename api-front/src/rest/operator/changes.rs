@@ -1,0 +1,53 @@
+//! The history of changes, and how one is taken back.
+
+use super::{Part, PathId, data, id, id_or_null, list as list_of, moment};
+use crate::operator::changes::Made;
+use crate::rest::Front;
+use crate::rest::problem::Problem;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use persistence::projection::StoredChange;
+use serde_json::{Value, json};
+
+/// `GET /operator/changes?after=<version>&limit=n`: oldest first.
+pub(super) async fn list(
+    State(front): State<Front>,
+    part: Result<Query<Part>, QueryRejection>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    front.permit_operator(&headers)?;
+    let part = Part::of(part)?;
+    let after = part.after.as_deref().unwrap_or("0").parse();
+    let after = after.map_err(|_| Problem::invalid("after", "must be the version of a change, a number"))?;
+    let changes = front.switch.past().changes(after, part.limit()?).await.map_err(Problem::Unavailable)?;
+    Ok(list_of(changes.iter().map(show).collect()))
+}
+
+/// `POST /operator/changes/{id}/undo`
+pub(super) async fn undo(State(front): State<Front>, path: PathId, headers: HeaderMap) -> Result<Response, Problem> {
+    front.permit_operator(&headers)?;
+    let wanted = id(path)?;
+    let changes = front.switch.past().changes(0, u32::MAX).await.map_err(Problem::Unavailable)?;
+    let made = front.switch.operator().undo(&changes, &wanted).await?;
+    Ok(data(show_made(made)))
+}
+
+/// What a caller is told of its change.
+pub(super) fn show_made(made: Made) -> Value {
+    json!({"id": made.id.to_string(), "version": made.version})
+}
+
+fn show(change: &StoredChange) -> Value {
+    let text = serde_json::from_slice(&change.text).unwrap_or(Value::Null);
+    json!({
+        "id": change.id.to_string(),
+        "version": change.version,
+        "at": moment(change.at),
+        "area": change.area.word(),
+        "subject": id_or_null(&change.subject),
+        "undoes": if change.undoes == 0 { Value::Null } else { change.undoes.into() },
+        "value": text,
+    })
+}

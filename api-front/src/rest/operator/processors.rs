@@ -1,0 +1,127 @@
+//! Processors: how each stands, and what it is told.
+
+use super::{PathId, data, list as list_of};
+use crate::links::Control;
+use crate::links::meter::Reading;
+use crate::operator::{ProcessorState, Steered};
+use crate::rest::Front;
+use crate::rest::answer::ok;
+use crate::rest::problem::Problem;
+use crate::rest::view::batches;
+use crate::switch::directory::Processor;
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use serde_json::{Value, json};
+
+/// `GET /operator/processors`
+pub(super) async fn list(State(front): State<Front>, headers: HeaderMap) -> Result<Response, Problem> {
+    front.permit_operator(&headers)?;
+    let mut shown = Vec::new();
+    for processor in front.switch.processors().iter() {
+        shown.push(front.show(processor).await);
+    }
+    Ok(list_of(shown))
+}
+
+/// `GET /operator/processors/{id}`
+pub(super) async fn read(State(front): State<Front>, id: PathId, headers: HeaderMap) -> Result<Response, Problem> {
+    let processor = front.operated(&headers, id)?;
+    Ok(data(front.show(processor).await))
+}
+
+/// `POST /operator/processors/{id}/settle`: closes the processor's open batches and waits for its answer to each.
+pub(super) async fn settle(State(front): State<Front>, id: PathId, headers: HeaderMap) -> Result<Response, Problem> {
+    let index = front.operated(&headers, id)?.index;
+    let settlement = front.switch.settle(index).await.map_err(Problem::Unavailable)?;
+    Ok(ok(batches(&settlement.batches, front.switch.processors())))
+}
+
+/// `POST /operator/processors/{id}/enable`
+pub(super) async fn enable(state: State<Front>, id: PathId, headers: HeaderMap) -> Result<Response, Problem> {
+    set(state, id, headers, ProcessorState::Enabled).await
+}
+
+/// `POST /operator/processors/{id}/drain`
+pub(super) async fn drain(state: State<Front>, id: PathId, headers: HeaderMap) -> Result<Response, Problem> {
+    set(state, id, headers, ProcessorState::Draining).await
+}
+
+/// `POST /operator/processors/{id}/disable`
+pub(super) async fn disable(state: State<Front>, id: PathId, headers: HeaderMap) -> Result<Response, Problem> {
+    set(state, id, headers, ProcessorState::Disabled).await
+}
+
+async fn set(State(front): State<Front>, id: PathId, headers: HeaderMap, state: ProcessorState) -> Result<Response, Problem> {
+    let processor = front.operated(&headers, id)?;
+    let operator = front.switch.operator();
+    let steered = operator.processor(&processor.id).ok_or(Problem::NotFound)?;
+    operator.set_processor_state(steered, state).await?;
+    Ok(data(front.show(processor).await))
+}
+
+/// `POST /operator/processors/{id}/sign-on`
+pub(super) async fn sign_on(state: State<Front>, id: PathId, headers: HeaderMap) -> Result<Response, Problem> {
+    tell(state, id, headers, Control::SignOn).await
+}
+
+/// `POST /operator/processors/{id}/sign-off`: holds until sign-on, enable or the next start.
+pub(super) async fn sign_off(state: State<Front>, id: PathId, headers: HeaderMap) -> Result<Response, Problem> {
+    tell(state, id, headers, Control::SignOff).await
+}
+
+/// `POST /operator/processors/{id}/cut-over`
+pub(super) async fn cut_over(state: State<Front>, id: PathId, headers: HeaderMap) -> Result<Response, Problem> {
+    tell(state, id, headers, Control::CutOver).await
+}
+
+async fn tell(State(front): State<Front>, id: PathId, headers: HeaderMap, control: Control) -> Result<Response, Problem> {
+    let processor = front.operated(&headers, id)?;
+    let link = front.switch.operator().processor(&processor.id).and_then(|steered| steered.link.as_ref());
+    let link = link.ok_or_else(|| Problem::Conflict("this processor is configured no more: it has no link".to_owned()))?;
+    if !link.tell(control) {
+        return Err(Problem::Conflict("the link has not done yet what it was told before".to_owned()));
+    }
+    Ok(data(front.show(processor).await))
+}
+
+impl Front {
+    /// The processor that an operator speaks of, by its id or by its name in the configuration.
+    fn operated(&self, headers: &HeaderMap, id: PathId) -> Result<&Processor, Problem> {
+        self.permit_operator(headers)?;
+        let Path(id) = id.map_err(|_| Problem::NotFound)?;
+        let processors = self.switch.processors();
+        let by_id = id.parse().ok().and_then(|id| processors.by_id(&id));
+        by_id.or_else(|| processors.iter().find(|processor| processor.name == id)).ok_or(Problem::NotFound)
+    }
+
+    async fn show(&self, processor: &Processor) -> Value {
+        let operator = self.switch.operator();
+        let steered = operator.processor(&processor.id);
+        let state = match steered {
+            Some(steered) => operator.processor_state(steered).await,
+            None => ProcessorState::Draining,
+        };
+        let link = steered.and_then(|steered: &Steered| steered.link.as_ref());
+        let reading = link.map(|link| link.meter.read(self.switch.now())).unwrap_or_default();
+        json!({
+            "id": processor.id.to_string(),
+            "name": processor.name,
+            "type": processor.kind.word(),
+            "state": state.word(),
+            "signed_on": link.is_some_and(|link| link.state.is_signed_on()),
+            "last_minute": last_minute(&reading),
+        })
+    }
+}
+
+fn last_minute(Reading { counts, p50_us, p95_us, p99_us, max_us }: &Reading) -> Value {
+    json!({
+        "sent": counts.sent,
+        "approved": counts.approved,
+        "declined": counts.declined,
+        "lost": counts.lost,
+        "not_sent": counts.not_sent,
+        "latency_us": {"p50": p50_us, "p95": p95_us, "p99": p99_us, "max": max_us},
+    })
+}
