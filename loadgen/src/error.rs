@@ -60,6 +60,14 @@ pub enum LoadError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The process that was to be watched is not there.
+    #[error("read CPU and memory of process {process}")]
+    Process {
+        /// Its id.
+        process: u32,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// The generator's own thread, runtime or timer could not be made.
     #[error("start the generator")]
     Start(#[source] std::io::Error),

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use loadgen::overload::{Aim, Overload};
 use loadgen::target::{AMOUNTS_DEFAULT, SandboxFile, Target, loopback};
 use loadgen::{Arrivals, Load, Plan, Report, Show, Verdict};
 
@@ -33,6 +34,59 @@ enum LoadKind {
     /// its true size. Each request has its own idempotency key, RUN-ID-SEQUENCE; cards and amounts are drawn from the seed. The generator runs on
     /// one thread and reports its CPU per request, because it shares the machine with what it measures.
     Rest(Rest),
+    /// Finds the capacity for such sales by a ladder of rates, then offers a multiple of it and shows what is still answered.
+    ///
+    /// The switch should run in a process of its own (give --pid). Exit code 1 when less than --goodput-min of the capacity is answered.
+    Overload(Over),
+}
+
+#[derive(Args)]
+struct Over {
+    #[command(flatten)]
+    place: Place,
+    /// First rung of the ladder, requests per second; each asks for a fifth more.
+    #[arg(long, default_value_t = 500)]
+    from_rate: u32,
+    /// Length of a rung.
+    #[arg(long, default_value = "1s", value_parser = span)]
+    rung: Duration,
+    /// What is offered in the end, in hundredths of the capacity.
+    #[arg(long, default_value_t = 300)]
+    factor_percent: u32,
+    /// For so long.
+    #[arg(long, default_value = "20s", value_parser = span)]
+    duration: Duration,
+    /// Keep-alive connections, each with one request in flight.
+    #[arg(long, default_value_t = 1_024)]
+    connections: usize,
+    /// Process id of the switch: shows its CPU and memory.
+    #[arg(long)]
+    pid: Option<u32>,
+    /// How late the generator itself may be at p99.
+    #[arg(long, default_value = "20ms", value_parser = span)]
+    send_lag_max: Duration,
+    /// Goodput over capacity, of the capacity, percent, below which the exit code is 1.
+    #[arg(long, default_value_t = 90)]
+    goodput_min: u32,
+    /// Seed of arrivals, cards and amounts.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Writes what was found as JSON.
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct Place {
+    /// The switch's DATA/sandbox.json: gives address and API key.
+    #[arg(long, default_value = "data/sandbox.json", conflicts_with_all = ["url", "api_key"])]
+    sandbox: PathBuf,
+    /// Target instead of --sandbox; loopback only.
+    #[arg(long, requires = "api_key")]
+    url: Option<String>,
+    /// API key for --url.
+    #[arg(long, requires = "url")]
+    api_key: Option<String>,
 }
 
 #[derive(Args)]
@@ -73,15 +127,8 @@ struct Rest {
     /// Prefix of this run's idempotency keys (at most 40 visible ASCII). Default: one from the clock; repeat one to replay its keys.
     #[arg(long)]
     run_id: Option<String>,
-    /// The switch's DATA/sandbox.json: gives address and API key.
-    #[arg(long, default_value = "data/sandbox.json", conflicts_with_all = ["url", "api_key"])]
-    sandbox: PathBuf,
-    /// Target instead of --sandbox; loopback only.
-    #[arg(long, requires = "api_key")]
-    url: Option<String>,
-    /// API key for --url.
-    #[arg(long, requires = "url")]
-    api_key: Option<String>,
+    #[command(flatten)]
+    place: Place,
     /// Writes the result and the load's shape as JSON.
     #[arg(long)]
     json: Option<PathBuf>,
@@ -100,15 +147,43 @@ enum Spread {
 }
 
 fn main() -> ExitCode {
-    let LoadKind::Rest(rest) = Cli::parse().load;
-    match measure(&rest) {
-        Ok(report) => exit_code(&report),
-        Err(error) => {
-            // Nobody is left to tell when stderr is closed.
-            let _ = writeln!(std::io::stderr(), "loadgen: {error:#}");
-            ExitCode::FAILURE
-        }
+    let done = match Cli::parse().load {
+        LoadKind::Rest(rest) => measure(&rest).map(|report| exit_code(&report)),
+        LoadKind::Overload(over) => overload(&over),
+    };
+    done.unwrap_or_else(|error| {
+        // Nobody is left to tell when stderr is closed.
+        let _ = writeln!(std::io::stderr(), "loadgen: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn overload(over: &Over) -> Result<ExitCode> {
+    let (address, api_key) = over.place.found()?;
+    let aim = Aim { address, api_key, run_id: fresh_run_id(), seed: over.seed, amounts: AMOUNTS_DEFAULT };
+    let asked = Overload {
+        aim,
+        process: over.pid,
+        rate_per_s_first: over.from_rate,
+        rung: over.rung,
+        factor_percent: over.factor_percent,
+        duration: over.duration,
+        connections: over.connections,
+        send_lag_p99_max: over.send_lag_max,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().build().context("start the runtime")?;
+    // A closed stderr is no reason to end a measurement.
+    let borne = runtime.block_on(asked.run(|rung| drop(std::io::stderr().write_all(rung.as_bytes()))))?;
+    std::io::stdout().write_all(borne.table().as_bytes()).context("print the result")?;
+    if let Some(path) = &over.json {
+        std::fs::write(path, serde_json::to_vec_pretty(&borne)?).with_context(|| format!("write {}", path.display()))?;
     }
+    let enough = borne.goodput_percent() >= over.goodput_min;
+    Ok(match exit_code(&borne.report) {
+        code if code != ExitCode::SUCCESS => code,
+        _ if enough => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    })
 }
 
 fn measure(rest: &Rest) -> Result<Report> {
@@ -135,7 +210,7 @@ fn exit_code(report: &Report) -> ExitCode {
 }
 
 fn plan(rest: &Rest) -> Result<Plan> {
-    let (address, api_key) = place(rest)?;
+    let (address, api_key) = rest.place.found()?;
     let run_id = rest.run_id.clone().unwrap_or_else(fresh_run_id);
     let target = Target::sale(address, &api_key, &run_id, rest.seed, amounts(&rest.amounts)?)?;
     let arrivals = match rest.arrivals {
@@ -156,14 +231,16 @@ fn plan(rest: &Rest) -> Result<Plan> {
     })
 }
 
-fn place(rest: &Rest) -> Result<(SocketAddr, String)> {
-    if let (Some(url), Some(api_key)) = (&rest.url, &rest.api_key) {
-        return Ok((loopback(url)?, api_key.clone()));
+impl Place {
+    fn found(&self) -> Result<(SocketAddr, String)> {
+        if let (Some(url), Some(api_key)) = (&self.url, &self.api_key) {
+            return Ok((loopback(url)?, api_key.clone()));
+        }
+        let path = self.sandbox.display();
+        let sandbox = SandboxFile::read(&self.sandbox)
+            .with_context(|| format!("read {path}: start the switch first, or give --url and --api-key"))?;
+        Ok((loopback(&sandbox.http)?, sandbox.api_key))
     }
-    let path = rest.sandbox.display();
-    let sandbox = SandboxFile::read(&rest.sandbox)
-        .with_context(|| format!("read {path}: start the switch first, or give --url and --api-key"))?;
-    Ok((loopback(&sandbox.http)?, sandbox.api_key))
 }
 
 /// Two runs never share a key: the clock in ns, and the process, in hexadecimal.
