@@ -111,13 +111,20 @@ pub enum JournalError {
     },
     /// The wanted records are in segments that were archived.
     #[error(
-        "journal: LSN {wanted} is wanted, but the oldest segment here begins with {first_lsn}; put the archived segments back"
+        "journal: LSN {wanted} is wanted, but the oldest segment here begins with {first_lsn}; put the archived segments back into the \
+         journal's folder, or give the switch a database that has everything before {first_lsn}"
     )]
     Archived {
         /// First LSN wanted.
         wanted: u64,
         /// First LSN present.
         first_lsn: u64,
+    },
+    /// The archive has another file under a segment's name.
+    #[error("journal: the archive has another {name} already; nothing was moved: give this journal an archive of its own")]
+    ArchiveOccupied {
+        /// The file.
+        name: String,
     },
     /// The journal ends before a point that was already durable once.
     #[error(

@@ -12,6 +12,7 @@
 //! sync ends the process, for a retried sync may report success over lost data. A damaged frame that a whole one follows
 //! was acknowledged once, so recovery refuses instead of cutting.
 
+mod archive;
 mod block;
 mod chain;
 mod disk;
@@ -36,12 +37,13 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use archive::{Archivist, Retired};
 pub use disk::{Access, Disk, DiskFile};
 pub use error::{AppendError, DiskFault, Found, JournalError};
 pub use log::{Log, LogOptions};
 pub use os_disk::{OsDisk, OsFile};
 pub use reader::Reader;
 pub use recovery::{Cut, Recovered};
-pub use verify::{Report, archivable, extent, verify, verify_with};
+pub use verify::{Report, extent, verify, verify_with};
 pub use watch::{DurableWatch, Space, SpaceGauge};
 pub use writer::{Batch, Journal, Refused, SubmitError, SubmitRefusal, Submitter, WriterOptions};

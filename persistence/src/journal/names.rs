@@ -17,6 +17,11 @@ pub(super) fn unfinished(number: u32) -> String {
     format!("{}.tmp", segment(number))
 }
 
+/// The name under which a segment is copied to an archive, before it takes its place by a rename.
+pub(super) fn unfinished_copy(name: &str) -> String {
+    format!("{name}.part")
+}
+
 /// The number in a segment's name; `None` for every other file.
 pub(super) fn number(name: &str) -> Option<u32> {
     let digits = name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?;

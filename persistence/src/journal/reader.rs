@@ -45,27 +45,27 @@ impl Reader<OsDisk> {
     }
 }
 
+/// The segment that record `from_lsn` is in, or will be in. They are looked at from the newest back: the oldest may be
+/// leaving for the archive meanwhile.
+fn segment_with<D: Disk>(disk: &D, from_lsn: u64) -> Result<Started<D>, JournalError> {
+    let mut first_lsn = 0;
+    for number in recovery::numbers(disk)?.into_iter().rev() {
+        let mut segment = Segment::open(disk, number, READ_BYTES)?;
+        // One without a header is waiting or being begun. If it is damaged, reading on into it says so.
+        let Ok(header) = segment.header(number)? else { continue };
+        first_lsn = header.first_lsn.get();
+        if first_lsn <= from_lsn {
+            return Ok((segment, header));
+        }
+    }
+    Err(JournalError::Archived { wanted: from_lsn, first_lsn })
+}
+
 impl<D: Disk> Reader<D> {
     /// The same on any disk.
     pub fn on(disk: D, from_lsn: u64) -> Result<Self, JournalError> {
         let from_lsn = from_lsn.max(1);
-        let numbers = recovery::numbers(&disk)?;
-        let mut chosen = None;
-        for number in numbers {
-            let mut segment = Segment::open(&disk, number, READ_BYTES)?;
-            match segment.header(number)? {
-                Ok(header) if header.first_lsn.get() <= from_lsn || chosen.is_none() => chosen = Some((segment, header)),
-                Ok(_) | Err(SegmentFault::Blank) => break,
-                Err(fault) => return Err(JournalError::SegmentHeader { name: segment.name, fault }),
-            }
-        }
-        let Some((segment, header)) = chosen else {
-            return Err(JournalError::Archived { wanted: from_lsn, first_lsn: 0 });
-        };
-        let first_lsn = header.first_lsn.get();
-        if first_lsn > from_lsn {
-            return Err(JournalError::Archived { wanted: from_lsn, first_lsn });
-        }
+        let (segment, header) = segment_with(&disk, from_lsn)?;
         let at = Position::start_of(&header);
         Ok(Self { disk, journal_id: header.journal_id(), header, segment, at, rest: None, from_lsn })
     }

@@ -1,5 +1,6 @@
 //! The journal against a disk that lies within its rights: one file for each kind of trouble.
 
+mod archive;
 mod crash;
 mod damage;
 mod full_disk;

@@ -1,15 +1,11 @@
-//! Looking at a journal without changing it: for `switchyard journal verify`, and for archiving.
+//! Looking at a journal without changing it: for `switchyard journal verify`.
 
-use std::path::{Path, PathBuf};
-
-use protocol::frame::BLOCK_BYTES;
+use std::path::Path;
 
 use super::disk::Disk;
 use super::error::JournalError;
-use super::names;
 use super::os_disk::OsDisk;
 use super::recovery::{self, Recovered};
-use super::walk::Segment;
 
 /// What verifying found. Damage that opening would refuse is an error instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,25 +46,4 @@ pub(super) fn look<D: Disk>(disk: &D, after: u64, visit: &mut dyn FnMut(u64, &[u
     };
     let prepared = survey.as_ref().map_or(0, |survey| survey.prepared.len() as u32);
     Ok(Report { found: survey.map(|survey| survey.recovered), prepared, in_use })
-}
-
-/// Files of sealed segments that hold only records with an LSN below `lsn`, oldest first. Whoever moves them away starts with
-/// the first and keeps the order: a gap in the row refuses to open.
-pub fn archivable(folder: impl AsRef<Path>, lsn: u64) -> Result<Vec<PathBuf>, JournalError> {
-    let disk = OsDisk::open_to_read(&folder);
-    let mut files = Vec::new();
-    for number in recovery::numbers(&disk)? {
-        let mut segment = Segment::open(&disk, number, BLOCK_BYTES)?;
-        let Ok(header) = segment.header(number)? else {
-            // The newest segment begun stays: it names the journal and the LSN to go on with.
-            files.pop();
-            return Ok(files);
-        };
-        match segment.seal(&header)? {
-            Ok(seal) if seal.first_lsn.get() <= lsn => files.push(folder.as_ref().join(names::segment(number))),
-            Ok(_) | Err(_) => return Ok(files),
-        }
-    }
-    files.pop();
-    Ok(files)
 }

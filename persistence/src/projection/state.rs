@@ -42,6 +42,28 @@ impl Queries {
     }
 }
 
+/// Where the LSN is kept that [`Queries::secure_applied_lsn`] has secured.
+const SECURED: &str =
+    "INSERT INTO meta (key, value) VALUES ('applied_lsn_secured', $1) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+
+impl Queries {
+    /// The applied LSN, from which no power cut takes the tables back any more: their own commits are not synced, but the one
+    /// made here is, and a synced commit takes all before it along. Up to this LSN the journal is not needed for a start.
+    pub async fn secure_applied_lsn(&self) -> Result<u64, PersistenceError> {
+        const OPERATION: &str = "secure the applied LSN";
+        let fault = || PersistenceError::sql(OPERATION);
+        let begun = self.database.pool.begin_with(self.database.dialect.begin_write()).await;
+        let mut transaction = begun.map_err(fault())?;
+        let select = sqlx::query("SELECT applied_lsn FROM projection WHERE one = 1");
+        let row = select.fetch_optional(&mut *transaction).await.map_err(fault())?;
+        let Some(row) = row else { return Ok(0) };
+        let lsn = unsigned(Fields::of(&row, "projection").integer("applied_lsn")?);
+        sqlx::query(SECURED).bind(lsn.to_string()).execute(&mut *transaction).await.map_err(fault())?;
+        transaction.commit().await.map_err(fault())?;
+        Ok(lsn)
+    }
+}
+
 pub(super) fn read_digest(fields: &Fields<'_>) -> Result<StateDigest, PersistenceError> {
     let fault = |_| PersistenceError::StoredRow { table: "projection", fault: "the digest is not 32 hexadecimal digits" };
     fields.text("digest")?.parse().map_err(fault)

@@ -1,9 +1,9 @@
 //! The real file system: direct and cached, locked, and really full.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::{SEGMENT, records};
-use crate::journal::{AppendError, JournalError, Log, LogOptions, OsDisk, Reader, Space, archivable, verify};
+use crate::journal::{AppendError, Archivist, JournalError, Log, LogOptions, OsDisk, Reader, Space, verify};
 
 fn options() -> LogOptions {
     LogOptions { segment_bytes: SEGMENT, segments_ahead: 1, free_bytes_min: 0, ..LogOptions::default() }
@@ -46,21 +46,28 @@ fn two_openings_of_one_folder_exclude_each_other() {
 }
 
 #[test]
-fn archivable_segments_can_be_moved_away() {
-    let folder = tempfile::tempdir().unwrap();
+fn segments_move_to_the_archive_on_a_real_disk_and_come_back() {
+    let (folder, archive) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (mut log, _) = Log::open(OsDisk::open(folder.path()).unwrap(), options(), |_, _| {}).unwrap();
     fill(&mut log, 60).unwrap();
     drop(log);
-    let files = archivable(folder.path(), 200).unwrap();
-    assert!(files.len() >= 2, "{files:?}");
-    files.iter().for_each(|file| std::fs::remove_file(file).unwrap());
-    assert!(Log::open(OsDisk::open(folder.path()).unwrap(), LogOptions { replay_after: 199, ..options() }, |_, _| {}).is_ok());
-    assert!(archivable(folder.path(), u64::MAX).unwrap().len() < 10);
-    let left: Vec<PathBuf> = archivable(folder.path(), u64::MAX).unwrap();
-    left.iter().for_each(|file| std::fs::remove_file(file).unwrap());
-    let (_, recovered) =
-        Log::open(OsDisk::open(folder.path()).unwrap(), LogOptions { replay_after: 299, ..options() }, |_, _| {}).unwrap();
-    assert_eq!(recovered.last_lsn, 300, "the segment in use was given away");
+    let archivist = Archivist::open(folder.path(), Some(archive.path())).unwrap();
+    let mut retired = Vec::new();
+    while let Some(segment) = archivist.retire_one(200, 0).unwrap() {
+        retired.push(segment);
+    }
+    assert!(retired.len() >= 2 && retired.iter().all(|segment| segment.last_lsn <= 200), "{retired:?}");
+    let open = |replay_after| {
+        let options = LogOptions { replay_after, ..options() };
+        Log::open(OsDisk::open(folder.path()).unwrap(), options, |_, _| {}).map(|(_, recovered)| recovered)
+    };
+    assert_eq!(open(200).unwrap().last_lsn, 300);
+    let missing = open(0).unwrap_err().to_string();
+    assert!(missing.contains("LSN 1 is wanted") && missing.contains("put the archived segments back"), "{missing}");
+    for segment in &retired {
+        std::fs::copy(archive.path().join(&segment.name), folder.path().join(&segment.name)).unwrap();
+    }
+    assert_eq!(open(0).unwrap().records, 300);
 }
 
 #[test]

@@ -55,3 +55,17 @@ async fn a_database_from_before_the_digest_says_from_where_it_counts() {
         assert!(state.to_string().ends_with("as of LSN 110, counted from LSN 61"), "{state}");
     }
 }
+
+#[tokio::test]
+async fn the_applied_lsn_is_secured_as_it_stands_and_leaves_the_tables_alone() {
+    for home in homes("secured").await {
+        let tape = sales(20);
+        let queries = Database::open(&home.url).await.unwrap().queries();
+        assert_eq!(queries.secure_applied_lsn().await.unwrap(), 0, "nothing was ever applied");
+        let once = apply_all(&home.url, &tape).await;
+        for _ in 0..2 {
+            assert_eq!(queries.secure_applied_lsn().await.unwrap(), tape.last_lsn());
+        }
+        assert_eq!(dump_all(&Database::open(&home.url).await.unwrap()).await, once);
+    }
+}
