@@ -42,6 +42,8 @@ pub struct Options {
     pub log: Option<&'static str>,
     /// Shard threads; 0 for the default.
     pub shards: u16,
+    /// Lines of the configuration's `[limits]`.
+    pub limits: &'static str,
     /// Free bytes of the disk below which new requests are refused; none for 16 MiB.
     pub free_bytes_min: Option<u64>,
     /// The SQL home; none for SQLite in the data folder.
@@ -61,7 +63,8 @@ impl Options {
         let keys = format!("api_key = \"{}\"\npub_key = \"{}\"\nduplicate_window_s = {window}\n", keys::API, keys::PUBLIC);
         let other = format!("[[merchant]]\nname = \"other\"\napi_key = \"{}\"\nduplicate_window_s = 0\n", keys::OTHER);
         let free_bytes_min = self.free_bytes_min.unwrap_or(16 << 20);
-        let journal = format!("[journal]\nsegment_bytes = 8388608\nfree_bytes_min = {free_bytes_min}\n");
+        let limits = format!("[limits]\n{}\n", self.limits);
+        let journal = format!("{limits}[journal]\nsegment_bytes = 8388608\nfree_bytes_min = {free_bytes_min}\n");
         let operator = format!("operator_key = \"{}\"\n", keys::OPERATOR);
         let shards = if self.shards == 0 { String::new() } else { format!("shards = {}\n", self.shards) };
         match self.host {
@@ -179,6 +182,11 @@ impl Switch {
     /// `SIGCONT`
     pub fn resume(&self) {
         self.running.as_ref().expect("it runs").signal(Signal::CONT);
+    }
+
+    /// Its process id.
+    pub fn process(&self) -> u32 {
+        self.running.as_ref().expect("it runs").id()
     }
 
     /// Where REST is.
