@@ -73,6 +73,10 @@ pub const DRAIN_WAIT: Duration = Duration::from_secs(10);
 pub const SIGN_OFF_WAIT: Duration = Duration::from_secs(2);
 /// How long a start waits for its links' first sign-on before it says that it is ready.
 pub const FIRST_SIGN_ON_WAIT: Duration = Duration::from_secs(2);
+/// How often it is looked whether a segment may leave the journal's folder.
+pub const ARCHIVE_EVERY: Duration = Duration::from_secs(2);
+/// How long that rests after a failure.
+pub const ARCHIVE_RETRY: Duration = Duration::from_secs(30);
 /// How often a start that can't reach the database says so.
 pub const DATABASE_RETRY: Duration = Duration::from_secs(3);
 

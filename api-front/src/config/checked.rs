@@ -3,6 +3,7 @@
 use super::Overrides;
 use super::error::ConfigError;
 use super::limits::LimitSettings;
+use super::retention::RetentionSettings;
 use super::typed::{Typed, TypedCompat, TypedJournal, TypedMerchant, TypedProcessor, TypedSandbox};
 use crate::switch::directory::{Compat, ProcessorKind};
 use persistence::journal::LogOptions;
@@ -42,6 +43,8 @@ pub struct Settings {
     pub limits: LimitSettings,
     /// The journal's segments.
     pub journal: JournalSettings,
+    /// What becomes of its old segments; `None` keeps all.
+    pub retention: Option<RetentionSettings>,
     /// Key of the operator's calls, where there is no sandbox to draw one.
     pub operator_key: Option<String>,
     /// The sandbox in this process; `None` with `--no-sandbox`.
@@ -137,6 +140,7 @@ impl Settings {
         let shards = in_bound("shards", typed.shards.unwrap_or_else(half_of_the_cores), 1..=SHARDS_MAX)?;
         let limits = LimitSettings::check(&typed.limits)?;
         let journal = JournalSettings::check(&typed.journal)?;
+        let retention = RetentionSettings::check(&typed.journal)?;
         let operator_key = typed.operator_key.map(|key| secret("operator_key", key)).transpose()?;
         let sandbox = SandboxSettings::check(typed.sandbox)?;
         let sandbox = (!overrides.no_sandbox).then_some(sandbox);
@@ -144,7 +148,20 @@ impl Settings {
         let own = if sandbox.is_some() { &SANDBOX_HOSTS[..] } else { &[] };
         let names: Vec<&str> = own.iter().copied().chain(processors.iter().map(|processor| processor.name.as_str())).collect();
         let merchants = check_merchants(typed.merchant, &names)?;
-        Ok(Settings { data, http, binary, database, shards, limits, journal, operator_key, sandbox, processors, merchants })
+        Ok(Settings {
+            data,
+            http,
+            binary,
+            database,
+            shards,
+            limits,
+            journal,
+            retention,
+            operator_key,
+            sandbox,
+            processors,
+            merchants,
+        })
     }
 }
 

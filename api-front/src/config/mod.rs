@@ -6,6 +6,7 @@
 pub mod checked;
 pub mod error;
 pub mod limits;
+pub mod retention;
 pub mod typed;
 
 #[cfg(test)]
@@ -16,6 +17,7 @@ pub use checked::{
 };
 pub use error::ConfigError;
 pub use limits::LimitSettings;
+pub use retention::RetentionSettings;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

@@ -20,6 +20,16 @@ fn an_empty_file_is_the_documented_default() {
 }
 
 #[test]
+fn segments_leave_only_where_it_is_asked_for() {
+    let retention = |text: &str| check(text).unwrap().retention;
+    assert_eq!(retention("[journal]\nsegments_ahead = 1"), None);
+    let removed = RetentionSettings { keep_segments: 0, archive: None };
+    assert_eq!(retention("[journal]\nkeep_segments = 0"), Some(removed));
+    let moved = RetentionSettings { keep_segments: 4, archive: Some("/archive".into()) };
+    assert_eq!(retention("[journal]\narchive = '/archive'"), Some(moved));
+}
+
+#[test]
 fn flags_win_over_the_file() {
     let overrides = Overrides {
         data: Some("/elsewhere".into()),
@@ -63,6 +73,8 @@ fn errors_name_key_value_and_bound() {
         ("shards = 0".to_owned(), "shards = 0: must be between 1 and 64"),
         ("[limits]\nin_flight_max = 7".to_owned(), "limits.in_flight_max = 7: must be between 8 and 16384"),
         ("[limits]\nhead_timeout_ms = 99".to_owned(), "limits.head_timeout_ms = 99: must be between 100 and 600000"),
+        ("[journal]\nkeep_segments = 1000001".to_owned(), "journal.keep_segments = 1000001: must be between 0 and 1000000"),
+        ("[journal]\narchive = ''".to_owned(), "journal.archive = \"\": must be a folder"),
         ("http = 'nonsense'".to_owned(), "http = nonsense: must be an address and a port"),
         ("[sandbox]\nduplicate_window_s = 90000".to_owned(), "sandbox.duplicate_window_s = 90000: must be between 0 and 86400"),
         ("[sandbox]\ncompat = 'new'".to_owned(), "sandbox.compat = new: must be document, live or arrays"),

@@ -47,6 +47,12 @@ pub struct TypedJournal {
     pub segments_ahead: Option<u32>,
     /// Free space, bytes, below which new payments are refused. Default 256 MiB.
     pub free_bytes_min: Option<u64>,
+    /// Sealed segments that stay although the database holds their records; older ones leave the folder. Default: 4 with an
+    /// `archive`, all without one.
+    pub keep_segments: Option<u32>,
+    /// Folder into which they are moved, each journal's into one of its own. Without it `keep_segments` removes them: a lost
+    /// database can then not be built anew from the journal.
+    pub archive: Option<PathBuf>,
 }
 
 /// `[sandbox]`: fixes what the first start would draw.

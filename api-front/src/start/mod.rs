@@ -4,6 +4,7 @@
 //! the projection, journal threads, shard threads, links, listeners. Stop is the way back: listeners, what is in flight,
 //! links, shards, journal, projection.
 
+mod archiving;
 mod digest;
 pub mod error;
 mod participants;

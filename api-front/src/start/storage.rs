@@ -1,5 +1,6 @@
 //! Opening what lasts: the SQL home, the journal behind its lock, and the projection brought up to the journal's end.
 
+use super::archiving::{Archived, Archiving};
 use super::error::StartError;
 use super::phases::{Phase, Phases};
 use crate::config::{JournalSettings, Settings};
@@ -54,6 +55,7 @@ pub(super) struct Recorders {
     pub(super) journal: Journal<Group>,
     pub(super) follower: Follower,
     pub(super) history: History,
+    archiving: Archiving,
 }
 
 impl Recorders {
@@ -70,13 +72,17 @@ impl Recorders {
         let options = FollowerOptions::new(settings.database.clone(), recovered.journal_id);
         let follower = Follower::start(options, feed).map_err(StartError::Thread)?;
         let history = History::new(database.queries(), journal.watch(), follower.applied());
-        Ok(Recorders { journal, follower, history })
+        let (folder, journal_id) = (data.journal(), recovered.journal_id);
+        let archived = Archived { folder, journal_id, applied: follower.applied(), queries: database.queries() };
+        let archiving = Archiving::start(settings.retention.as_ref(), archived)?;
+        Ok(Recorders { journal, follower, history, archiving })
     }
 
     /// Writes what was submitted, then takes it into the SQL home: what does not get there in time is taken in by the next
     /// start.
     pub(super) async fn stop(self) {
-        let Recorders { journal, follower, .. } = self;
+        let Recorders { journal, follower, archiving, history: _ } = self;
+        archiving.stop().await;
         let stopped = spawn_blocking(move || {
             journal.stop();
             follower.stop();
