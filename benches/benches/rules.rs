@@ -100,7 +100,8 @@ fn bench(criterion: &mut Criterion) {
                 let mut facts = Facts::of(&sale);
                 facts.read_tail(Tail::trusted(&tail));
                 assert!(velocity.make_room(1, Micros(sale.created_at.get())), "50,000 cards have room");
-                velocity.count(&sale, table.gauges(sale.merchant), &mut facts);
+                velocity.foresee(&sale, table.gauges(sale.merchant), &mut facts);
+                velocity.count(&sale, table.gauges(sale.merchant), &facts);
                 table.first_match(Stage::Pre, sale.merchant, &facts)
             });
         });

@@ -37,6 +37,8 @@ impl Xid {
     pub const CARD_RESPONSE: u32 = 1;
     /// Sibling of the settlement batch that a transaction opens.
     pub const BATCH: u32 = 2;
+    /// Sibling of the settlement batch that a transaction opens at another processor, when the first could not be reached.
+    pub const BATCH_OF_FAIL_OVER: u32 = 3;
 
     /// Puts an id together. `counter` is taken modulo 2^24.
     pub fn from_parts(seconds: u32, process: [u8; 5], counter: u32) -> Xid {

@@ -89,7 +89,8 @@ fn a_payment_is_counted_judged_and_routed_without_an_allocation() {
         let mut facts = Facts::of(&payment);
         facts.read_tail(Tail::trusted(&tail));
         assert!(counters.make_room(2, now), "payment {number}");
-        counters.count(&payment, rules.gauges(MERCHANT), &mut facts);
+        counters.foresee(&payment, rules.gauges(MERCHANT), &mut facts);
+        counters.count(&payment, rules.gauges(MERCHANT), &facts);
         assert_eq!(rules.first_match(Stage::Pre, MERCHANT, &facts), None);
         let standing = |_| if health.lets_through(now) { Standing::Ready } else { panic!("it is well") };
         let (processor, _) = routes.first_match(MERCHANT, &facts).unwrap().choose(payment.id, &Choice::none(), standing);

@@ -114,20 +114,30 @@ impl Velocity {
         self.free.len() + (self.counters_max - self.counters.len()) >= needed
     }
 
-    /// Counts a payment, at the moment at which it came in, once however often it is asked for, and notes in its facts what each
-    /// gauge counts with it. A subject that the payment does not name is not counted, and its count stays absent.
-    ///
-    /// # Panics
-    /// When there is no room: callers make it before they change anything.
-    pub fn count(&mut self, transaction: &Transaction, gauges: &[Gauge], facts: &mut Facts) {
+    /// Notes in a payment's facts what each gauge will count once the payment is counted. A subject that the payment does not name
+    /// is not counted, and its count stays absent.
+    pub fn foresee(&self, transaction: &Transaction, gauges: &[Gauge], facts: &mut Facts) {
         let at = Micros(transaction.created_at.get());
         for (place, gauge) in gauges.iter().enumerate() {
             let count = facts.subject(gauge.per).map(|subject| {
-                let counter = self.counter_of(key(transaction.merchant, *gauge, subject), *gauge);
-                counter.count(transaction.id, at);
-                counter.sum(at)
+                let found = self.find(key(transaction.merchant, *gauge, subject));
+                found.map_or(0, |found| self.counters[found as usize].sum(at)) + 1
             });
             facts.set_count(place, count);
+        }
+    }
+
+    /// Counts a payment, at the moment at which it came in, once however often it is asked for in a row.
+    ///
+    /// # Panics
+    /// When there is no room: callers make it before they change anything.
+    pub fn count(&mut self, transaction: &Transaction, gauges: &[Gauge], facts: &Facts) {
+        let at = Micros(transaction.created_at.get());
+        for gauge in gauges {
+            if let Some(subject) = facts.subject(gauge.per) {
+                let counter = self.counter_of(key(transaction.merchant, *gauge, subject), *gauge);
+                counter.count(transaction.id, at);
+            }
         }
     }
 

@@ -6,7 +6,7 @@
 
 use super::table::{Candidate, Route};
 use crate::limits::{ROUTE_ATTEMPTS_MAX, ROUTE_PROCESSORS_MAX};
-use protocol::choice::{Choice, SKIPS_NAMED_MAX, Skip};
+use protocol::choice::{Choice, SKIPS_NAMED_MAX};
 use protocol::id::{Xid, mix};
 use protocol::words::{Basis, SkipReason};
 
@@ -23,13 +23,28 @@ pub enum Standing {
 }
 
 impl Route {
-    /// The processor that takes a payment, and the choice as the payment's record explains it. `before` is the choice of the attempt
-    /// before, where there was one; it names what the payment was offered to. `None` when nothing of the route is left; the choice
-    /// then says why.
-    pub fn choose(&self, id: Xid, before: &Choice, standing: impl Fn(u16) -> Standing) -> (Option<u16>, Choice) {
+    /// The processor that takes a payment, and the choice as the payment's record explains it. `asked` is the choice so far: which
+    /// rules spoke. No processor when none of the route can take it; the choice then says why.
+    pub fn choose(&self, id: Xid, asked: &Choice, standing: impl Fn(u16) -> Standing) -> (Option<u16>, Choice) {
+        self.search(id, Search::after(asked), standing)
+    }
+
+    /// The same once more, when the processor that was chosen before provably got nothing.
+    pub fn choose_next(
+        &self,
+        id: Xid,
+        before: &Choice,
+        not_sent_to: u16,
+        standing: impl Fn(u16) -> Standing,
+    ) -> (Option<u16>, Choice) {
         let mut search = Search::after(before);
+        search.note_tried(not_sent_to);
+        self.search(id, search, standing)
+    }
+
+    fn search(&self, id: Xid, mut search: Search, standing: impl Fn(u16) -> Standing) -> (Option<u16>, Choice) {
         search.choice.route = self.position().into();
-        if search.tried_count() >= ROUTE_ATTEMPTS_MAX {
+        if search.tried_count == ROUTE_ATTEMPTS_MAX {
             return (None, search.choice);
         }
         let drawn = draws(&self.to, id).map(|processor| (processor, Basis::Weight));
@@ -50,24 +65,26 @@ impl Route {
 struct Search {
     choice: Choice,
     tried: [u16; ROUTE_ATTEMPTS_MAX],
+    tried_count: usize,
     least_bad: Option<u16>,
 }
 
 impl Search {
-    /// Keeps of an earlier choice what the payment was offered to, and the rules' part.
+    /// Keeps of an earlier choice the rules' part, and what the payment was offered to.
     fn after(before: &Choice) -> Search {
         let kept = Choice { rules_version: before.rules_version, pre_rule: before.pre_rule, ..Choice::none() };
-        let mut search = Search { choice: kept, tried: [0; ROUTE_ATTEMPTS_MAX], least_bad: None };
-        let not_sent = |skip: &Skip| skip.reason == Some(SkipReason::NotSent);
-        for (place, skip) in search.tried.iter_mut().zip(before.skips().filter(not_sent)) {
-            *place = skip.processor;
-            search.choice.note_skip(skip.processor, SkipReason::NotSent);
-        }
+        let mut search = Search { choice: kept, tried: [0; ROUTE_ATTEMPTS_MAX], tried_count: 0, least_bad: None };
+        let tried = before.skips().filter(|skip| skip.reason == Some(SkipReason::NotSent));
+        tried.for_each(|skip| search.note_tried(skip.processor));
         search
     }
 
-    fn tried_count(&self) -> usize {
-        self.tried.iter().filter(|processor| **processor != 0).count()
+    fn note_tried(&mut self, processor: u16) {
+        if let Some(place) = self.tried.get_mut(self.tried_count) {
+            *place = processor;
+            self.tried_count += 1;
+        }
+        self.choice.note_skip(processor, SkipReason::NotSent);
     }
 
     fn takes(&mut self, processor: u16, standing: &impl Fn(u16) -> Standing) -> bool {

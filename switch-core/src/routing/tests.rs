@@ -159,13 +159,17 @@ fn what_a_payment_was_offered_to_gets_it_no_second_time() {
     let table = compile(&[route("all", &[("1", 1), ("2", 1), ("3", 1)], &["4"])]);
     let facts = Facts::of(&sale(1, OURS, Brand::Visa));
     let route = table.first_match(OURS, &facts).unwrap();
-    let (mut choice, mut offered) = (Choice { rules_version: 7.into(), pre_rule: 2.into(), ..Choice::none() }, Vec::new());
-    while let (Some(processor), mut next) = route.choose(payment(5), &choice, all_but(2, SkipReason::Off)) {
-        assert_eq!((next.rules_version.get(), next.pre_rule.get(), next.route.get()), (7, 2, 1));
-        offered.push(processor);
-        next.note_skip(processor, SkipReason::NotSent);
-        choice = next;
+    let asked = Choice { rules_version: 7.into(), pre_rule: 2.into(), ..Choice::none() };
+    let standing = all_but(2, SkipReason::Off);
+    let (mut processor, mut choice) = route.choose(payment(5), &asked, &standing);
+    let mut offered = Vec::new();
+    while let Some(taken) = processor {
+        assert_eq!((choice.rules_version.get(), choice.pre_rule.get(), choice.route.get()), (7, 2, 1));
+        offered.push(taken);
+        (processor, choice) = route.choose_next(payment(5), &choice, taken, &standing);
     }
+    let not_sent = choice.skips().filter(|skip| skip.reason == Some(SkipReason::NotSent));
+    assert_eq!(not_sent.map(|skip| skip.processor).collect::<Vec<_>>(), offered);
     offered.sort_unstable();
     assert_eq!(offered, [1, 3, 4], "three attempts, each to another that takes traffic");
 }

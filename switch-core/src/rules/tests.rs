@@ -235,7 +235,8 @@ fn the_fourth_payment_of_a_card_in_a_minute_is_denied() {
         let transaction = payment.transaction(at_s as u32);
         let mut facts = payment.facts(at_s as u32);
         assert!(counters.make_room(1, Micros(transaction.created_at.get())));
-        counters.count(&transaction, table.gauges(OURS), &mut facts);
+        counters.foresee(&transaction, table.gauges(OURS), &mut facts);
+        counters.count(&transaction, table.gauges(OURS), &facts);
         table.first_match(Stage::Pre, OURS, &facts).is_some()
     });
     assert_eq!(denied, [false, false, false, true, false]);
@@ -470,7 +471,8 @@ proptest! {
             let transaction = payment.transaction(past.len() as u32);
             let mut facts = payment.facts(past.len() as u32);
             prop_assert!(counters.make_room(3, Micros(transaction.created_at.get())));
-            counters.count(&transaction, table.gauges(payment.merchant), &mut facts);
+            counters.foresee(&transaction, table.gauges(payment.merchant), &mut facts);
+            counters.count(&transaction, table.gauges(payment.merchant), &facts);
             for (stage, word) in [(Stage::Pre, "pre"), (Stage::Post, "post")] {
                 let found = table.first_match(stage, payment.merchant, &facts);
                 let said = found.map(|found| (found.position, match found.verdict {
