@@ -71,12 +71,12 @@ impl Model {
         let sale = self.target(command)?;
         let is_debit = matches!(sale.verb, Verb::Sale | Verb::Authorize);
         if !is_debit || !matches!(sale.status, Status::Settled | Status::PartiallyRefunded) {
-            return Err(Refusal::IllegalStep { status: sale.status });
+            return Err(Refusal::IllegalStep { verb: sale.verb, status: sale.status });
         }
-        let max = sale.settled - sale.refunded - sale.refund_pending;
+        let (status, max) = (sale.status, sale.settled - sale.refunded - sale.refund_pending);
         let amount = if command.has(flag::AMOUNT_GIVEN) { command.amount.get() } else { max };
         if amount > max || max == 0 {
-            return Err(Refusal::AmountTooLarge { max });
+            return Err(Refusal::AmountTooLarge { status, max });
         }
         if amount == 0 { Err(Refusal::AmountZero) } else { Ok(Begun::Refund(amount)) }
     }
@@ -84,15 +84,15 @@ impl Model {
     fn expect_capture(&self, command: &Command) -> Result<Begun, Refusal> {
         let payment = self.target(command)?;
         if payment.flight.as_ref().is_some_and(|flight| flight.step.is_some()) {
-            return Err(Refusal::StepInFlight);
+            return Err(Refusal::StepInFlight { status: payment.status });
         }
         if payment.status != Status::Authorized || payment.verb != Verb::Authorize {
-            return Err(Refusal::IllegalStep { status: payment.status });
+            return Err(Refusal::IllegalStep { verb: payment.verb, status: payment.status });
         }
         let max = payment.authorized;
         match if command.has(flag::AMOUNT_GIVEN) { command.amount.get() } else { max } {
             0 => Err(Refusal::AmountZero),
-            amount if amount > max => Err(Refusal::AmountTooLarge { max }),
+            amount if amount > max => Err(Refusal::AmountTooLarge { status: payment.status, max }),
             amount => Ok(Begun::Capture(amount)),
         }
     }
@@ -100,7 +100,7 @@ impl Model {
     fn expect_void(&self, command: &Command) -> Result<Begun, Refusal> {
         let payment = self.target(command)?;
         if payment.flight.as_ref().is_some_and(|flight| flight.step.is_some()) {
-            return Err(Refusal::StepInFlight);
+            return Err(Refusal::StepInFlight { status: payment.status });
         }
         let batch = payment.batch.and_then(|id| self.batches.get(&id));
         let may_leave = batch.is_some_and(|batch| matches!(batch.state, BatchState::Open | BatchState::Rejected));
@@ -108,7 +108,7 @@ impl Model {
             Status::Authorized => Ok(Begun::Void),
             Status::PendingSettlement if may_leave => Ok(Begun::Void),
             Status::PendingSettlement => Err(Refusal::BatchClosing),
-            status => Err(Refusal::IllegalStep { status }),
+            status => Err(Refusal::IllegalStep { verb: payment.verb, status }),
         }
     }
 
@@ -126,7 +126,7 @@ impl Model {
         };
         if command.has_key() {
             let until = self.now.plus_s(command.key_window_s.get());
-            self.keys.insert(command.key_hash, KeyUse { request: command.request_hash, verb, operation, until });
+            self.remember_key(command.key_hash, KeyUse { request: command.request_hash, verb, operation, until });
         }
         operation
     }

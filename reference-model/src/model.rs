@@ -189,6 +189,8 @@ pub struct Model {
     /// What holds for merchants and processors.
     pub terms: Terms,
     pub(crate) keys: BTreeMap<[u8; 16], KeyUse>,
+    /// When they are looked at, soonest first.
+    pub(crate) key_ends: BTreeSet<(Micros, [u8; 16])>,
     pub(crate) recent: BTreeMap<Likeness, Recent>,
     pub(crate) numbers: BTreeMap<(Xid, u16), u32>,
     pub(crate) now: Micros,
@@ -239,20 +241,23 @@ impl Model {
 
     /// What ends first. A key is remembered before its request is sent, and so goes first where both end together.
     fn next_due(&self) -> Option<Due> {
-        let key = self.keys.iter().map(|(hash, key)| (tick_of(key.until), Due::Key(*hash))).min_by_key(|(tick, _)| *tick);
+        let key = self.key_ends.first().map(|(until, hash)| (tick_of(*until), Due::Key(*hash)));
         let flight = self.flying.first().map(|(deadline, id)| (tick_of(*deadline), Due::Deadline(*id)));
         let first = key.into_iter().chain(flight).min_by_key(|(tick, _)| *tick);
         first.filter(|(tick, _)| *tick <= self.now.0.div_euclid(TICK_MICROS)).map(|(_, due)| due)
     }
 
+    pub(crate) fn remember_key(&mut self, hash: [u8; 16], key: KeyUse) {
+        self.key_ends.insert((key.until, hash));
+        self.keys.insert(hash, key);
+    }
+
     /// A window shorter than the processor's time-out must not let the same key through twice.
     fn key_window_is_over(&mut self, hash: [u8; 16]) {
-        let now = self.now;
-        let Some(key) = self.keys.get_mut(&hash) else { return };
-        if self.answers.contains_key(&key.operation) {
-            self.keys.remove(&hash);
-        } else {
-            key.until = now.plus_s(KEY_GRACE_S);
+        let Some(key) = self.keys.remove(&hash) else { return };
+        self.key_ends.remove(&(key.until, hash));
+        if !self.answers.contains_key(&key.operation) {
+            self.remember_key(hash, KeyUse { until: self.now.plus_s(KEY_GRACE_S), ..key });
         }
     }
 

@@ -82,7 +82,7 @@ impl Model {
         for (hash, used) in fold.keys().filter(|(_, used)| used.expires_at > self.now) {
             if self.payments.contains_key(&used.operation.transaction) {
                 let (request, verb, operation) = (used.request, used.verb, used.operation);
-                self.keys.insert(*hash, KeyUse { request, verb, operation, until: used.expires_at });
+                self.remember_key(*hash, KeyUse { request, verb, operation, until: used.expires_at });
             }
         }
     }

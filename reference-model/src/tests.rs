@@ -69,7 +69,7 @@ fn refunds_that_are_not_decided_count() {
     let sale = settled_sale(&mut model, 1, 1_000);
     begin(&mut model, &on(sale, command(Verb::Refund, 2, 600)));
     let too_much = model.expect(&on(sale, command(Verb::Refund, 3, 401)));
-    assert_eq!(too_much, Expect::Refused(Refusal::AmountTooLarge { max: 400 }));
+    assert_eq!(too_much, Expect::Refused(Refusal::AmountTooLarge { status: Status::Settled, max: 400 }));
     assert_eq!(model.expect(&on(sale, command(Verb::Refund, 3, 400))), Expect::Begins(Begun::Refund(400)));
 }
 
@@ -89,9 +89,9 @@ fn only_what_is_authorized_can_be_captured() {
     let mut model = model();
     let held = decided(&mut model, &command(Verb::Authorize, 1, 500), Leg::Original, Verdict::Approved);
     let capture = |amount| on(held, command(Verb::Capture, 2, amount));
-    assert_eq!(model.expect(&capture(501)), Expect::Refused(Refusal::AmountTooLarge { max: 500 }));
+    assert_eq!(model.expect(&capture(501)), Expect::Refused(Refusal::AmountTooLarge { status: Status::Authorized, max: 500 }));
     begin(&mut model, &capture(500));
-    assert_eq!(model.expect(&on(held, command(Verb::Void, 3, 0))), Expect::Refused(Refusal::StepInFlight));
+    assert_eq!(model.expect(&on(held, command(Verb::Void, 3, 0))), Expect::Refused(Refusal::StepInFlight { status: Status::Authorized }));
 }
 
 #[test]
