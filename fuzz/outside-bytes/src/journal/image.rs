@@ -77,7 +77,8 @@ fn write_journal(disk: &SimulatedDisk, script: &mut Script<'_>) -> Vec<Group> {
 fn record(script: &mut Script<'_>) -> Vec<u8> {
     let units = 1 + (script.word() >> 8) % RECORD_UNITS_MAX;
     let bytes = units as usize * RECORD_ALIGN_BYTES;
-    let mut record = vec![script.byte(); bytes];
+    // No block of a record is all zeros, so that the blocks that change are those that count.
+    let mut record = vec![script.byte() | 1; bytes];
     record[..4].copy_from_slice(&(bytes as u32).to_le_bytes());
     record
 }
@@ -102,11 +103,16 @@ fn changed(before: &BTreeMap<String, Vec<u8>>, after: &BTreeMap<String, Vec<u8>>
 }
 
 /// One run of bytes that is no longer what was written.
-#[derive(Debug)]
 struct Damage {
     name: String,
     from: usize,
     bytes: Vec<u8>,
+}
+
+impl core::fmt::Debug for Damage {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{}: {} bytes from {}", self.name, self.bytes.len(), self.from)
+    }
 }
 
 impl Damage {
