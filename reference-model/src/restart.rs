@@ -79,7 +79,8 @@ impl Model {
     }
 
     fn take_back_keys(&mut self, fold: &Fold) {
-        for (hash, used) in fold.keys().filter(|(_, used)| used.expires_at > self.now) {
+        let now = self.now;
+        for (hash, used) in fold.keys().filter(|(_, used)| used.expires_at > now) {
             if self.payments.contains_key(&used.operation.transaction) {
                 let (request, verb, operation) = (used.request, used.verb, used.operation);
                 self.remember_key(*hash, KeyUse { request, verb, operation, until: used.expires_at });

@@ -91,7 +91,10 @@ fn only_what_is_authorized_can_be_captured() {
     let capture = |amount| on(held, command(Verb::Capture, 2, amount));
     assert_eq!(model.expect(&capture(501)), Expect::Refused(Refusal::AmountTooLarge { status: Status::Authorized, max: 500 }));
     begin(&mut model, &capture(500));
-    assert_eq!(model.expect(&on(held, command(Verb::Void, 3, 0))), Expect::Refused(Refusal::StepInFlight { status: Status::Authorized }));
+    assert_eq!(
+        model.expect(&on(held, command(Verb::Void, 3, 0))),
+        Expect::Refused(Refusal::StepInFlight { status: Status::Authorized })
+    );
 }
 
 #[test]
