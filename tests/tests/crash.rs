@@ -14,6 +14,8 @@ use tests::switch::keys;
 use tests::{HostProcess, Options, Switch};
 
 const CYCLES: u32 = 12;
+/// Of those that come one behind the other, each before the switch has found its pace again.
+const QUICK_CYCLES: u32 = 160;
 const WORKERS: usize = 6;
 /// Reversals of a dead link are repeated after 100 ms, then doubled up to 1 s.
 const DRAINED: Duration = Duration::from_secs(20);
@@ -105,6 +107,47 @@ fn nothing_is_lost_or_done_twice_over_kills_of_the_switch_at_any_moment() {
     assert_all_answered(&answers);
     let retried = answers.iter().filter(|answer| answer.tries > 0).count();
     assert!(retried >= CYCLES as usize, "only {retried} of {} requests met a kill", answers.len());
+    let books = reconcile(&switch.journal(), host.control, DRAINED);
+    assert_one_transaction_per_key(&books, &answers);
+    assert_answers_last(&switch.client(), &answers);
+    switch.terminate();
+}
+
+/// Every fifth kill strikes a second time, into the recovery; every tenth strikes the host as well; now and then the switch stands
+/// still before it dies, so that what its clients and its host do meanwhile is the last that they did.
+#[test]
+fn two_hundred_kills_in_quick_succession_leave_no_difference() {
+    let mut dice = Dice::announced("two_hundred_kills");
+    let mut host = HostProcess::start();
+    let mut switch = Switch::start(Options::with_host(host.addr));
+    let load = Load::start(&switch.client(), 2, &mut dice);
+    let mut kills = 0;
+    for cycle in 0..QUICK_CYCLES {
+        std::thread::sleep(Duration::from_millis(dice.between(5, 120)));
+        if cycle % 7 == 6 {
+            switch.pause();
+            std::thread::sleep(Duration::from_millis(dice.between(1, 50)));
+        }
+        switch.kill9();
+        if cycle % 10 == 9 {
+            host.kill9();
+            host.start_again();
+            kills += 1;
+        }
+        if cycle % 5 == 4 {
+            switch.start_and_kill9(Duration::from_millis(dice.between(1, 200)));
+            kills += 1;
+        }
+        kills += 1;
+        switch.start_again();
+        load.moved(switch.http());
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    let answers = load.stop();
+    assert_all_answered(&answers);
+    let met = answers.iter().filter(|answer| answer.tries > 0).count();
+    println!("{kills} kills, {} requests, {met} of them met one", answers.len());
+    assert!(kills >= 200 && met >= QUICK_CYCLES as usize / 2, "{kills} kills, {met} requests met one");
     let books = reconcile(&switch.journal(), host.control, DRAINED);
     assert_one_transaction_per_key(&books, &answers);
     assert_answers_last(&switch.client(), &answers);
