@@ -22,6 +22,8 @@ use tracing::log::LevelFilter;
 
 pub(crate) use bulk::{BulkStatement, BulkWriter};
 pub(crate) use row::{Fields, id_or_null, signed, text_or_null, time_or_null, unsigned};
+#[cfg(test)]
+pub(crate) use schema::digest_step;
 pub use url::DatabaseUrl;
 
 use crate::error::PersistenceError;

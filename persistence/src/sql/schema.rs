@@ -117,3 +117,9 @@ fn in_words_of(dialect: Dialect, statement: &str) -> String {
     };
     statement.replace("{int}", int).replace("{blob}", blob).replace("{keyed}", keyed)
 }
+
+/// The statements that [`DIGEST`] runs, for a test that puts the table back to before them.
+#[cfg(test)]
+pub(crate) fn digest_step(dialect: Dialect) -> Vec<String> {
+    DIGEST.iter().map(|statement| in_words_of(dialect, statement)).collect()
+}

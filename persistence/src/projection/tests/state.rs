@@ -4,6 +4,7 @@ use protocol::record::Record;
 
 use super::*;
 use crate::digest;
+use crate::sql::digest_step;
 
 fn digest_of(tape: &Tape, lsns: RangeInclusive<usize>) -> StateDigest {
     let records = tape.records[*lsns.start() - 1..*lsns.end()].iter();
@@ -40,12 +41,9 @@ async fn a_database_from_before_the_digest_says_from_where_it_counts() {
         projection.catch_up(&mut tape.from(1), 60).await.unwrap();
         projection.close().await.unwrap();
         let database = Database::open(&home.url).await.unwrap();
-        for statement in [
-            "ALTER TABLE projection DROP COLUMN digest",
-            "ALTER TABLE projection DROP COLUMN digest_from",
-            "UPDATE schema_version SET version = 3",
-        ] {
-            sqlx::query(statement).execute(&database.pool).await.unwrap();
+        let before = ["ALTER TABLE projection DROP COLUMN digest", "ALTER TABLE projection DROP COLUMN digest_from"];
+        for statement in before.map(str::to_owned).into_iter().chain(digest_step(home.url.dialect())) {
+            sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&database.pool).await.unwrap();
         }
         database.close().await;
         let mut projection = Projection::open(&home.url, JOURNAL, tape.last_lsn()).await.unwrap();
