@@ -4,3 +4,5 @@ pub mod authorization;
 pub mod history;
 pub mod payments;
 pub mod records;
+pub mod recovery;
+pub mod server;

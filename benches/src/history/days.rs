@@ -58,6 +58,7 @@ pub(super) struct Days {
     plans: VecDeque<(Verb, Xid, Xid)>,
     /// Members of the batches that are not settled, by batch.
     members: HashMap<Xid, Vec<(Xid, Xid)>>,
+    settled: Vec<(Xid, Xid)>,
     transactions: u64,
 }
 
@@ -77,7 +78,7 @@ impl Days {
             let (duplicate_window_s, card_processor) = (plan.duplicate_window_s, index);
             shard.accept(now, Input::Merchant(MerchantTerms { id, active: true, duplicate_window_s, card_processor }));
         }
-        Days { cast, log, shard, now, plans: VecDeque::new(), members: HashMap::new(), transactions: 0 }
+        Days { cast, log, shard, now, plans: VecDeque::new(), members: HashMap::new(), settled: Vec::new(), transactions: 0 }
     }
 
     /// Lives them all.
@@ -99,7 +100,8 @@ impl Days {
         self.now = self.now.max(ends_at);
         self.leave_open(plan.open)?;
         let open = u64::from(self.shard.in_flight() + self.shard.reversals_queued());
-        Ok(Made { transactions: self.transactions, open, last_lsn: self.log.last_lsn(), ended_at: self.now })
+        let (last_lsn, ended_at) = (self.log.last_lsn(), self.now);
+        Ok(Made { transactions: self.transactions, open, last_lsn, ended_at, settled: self.settled })
     }
 
     /// Clients come one behind the other, with what they had planned first.
@@ -157,7 +159,7 @@ impl Days {
                 Status::Authorized if chance < 90 => self.plans.push_back((Verb::Void, merchant, id)),
                 Status::PendingSettlement => {
                     self.members.entry(batch).or_default().push((id, merchant));
-                    if chance == 99 {
+                    if is_voided(id) {
                         self.plans.push_back((Verb::Void, merchant, id));
                     }
                 }
@@ -187,8 +189,10 @@ impl Days {
         }
         for (transaction, merchant) in self.members.remove(&batch.id).unwrap_or_default() {
             self.shard.accept(self.now, Input::SettleMember { transaction });
-            if mix(!transaction.hash64()) % 100 < 3 {
-                self.plans.push_back((Verb::Refund, merchant, transaction));
+            match mix(!transaction.hash64()) % 100 {
+                0..3 => self.plans.push_back((Verb::Refund, merchant, transaction)),
+                3 if !is_voided(transaction) => self.settled.push((merchant, transaction)),
+                _ => {}
             }
         }
         self.shard.accept(self.now, Input::CompleteBatch { batch: batch.id });
@@ -209,6 +213,11 @@ impl Days {
         }
         Ok(())
     }
+}
+
+/// One sale in a hundred.
+fn is_voided(sale: Xid) -> bool {
+    mix(sale.hash64()) % 100 == 99
 }
 
 fn rushes_of(mut commands: u32) -> impl Iterator<Item = u32> {

@@ -20,6 +20,7 @@ use persistence::projection::Projection;
 use persistence::sealing::Sealer;
 use persistence::sql::{Database, DatabaseUrl};
 use protocol::calendar::Micros;
+use protocol::id::Xid;
 
 use cast::Cast;
 use days::Days;
@@ -42,7 +43,7 @@ pub struct Plan {
 }
 
 /// The past that was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Made {
     /// Transactions of all kinds, the open ones among them.
     pub transactions: u64,
@@ -52,6 +53,8 @@ pub struct Made {
     pub last_lsn: u64,
     /// The moment of the newest record.
     pub ended_at: Micros,
+    /// Some of the sales that are settled and not refunded: merchant and id, from all days.
+    pub settled: Vec<(Xid, Xid)>,
 }
 
 /// Makes the past in a switch's data folder and SQL home.
@@ -75,6 +78,21 @@ pub fn write(data: &Path, url: &DatabaseUrl, plan: &Plan) -> anyhow::Result<Made
         projection.close().await
     })?;
     Ok(made)
+}
+
+/// The account of a merchant that the switch knows by name.
+///
+/// # Errors
+/// When it knows none, or its SQL home can't be read.
+pub fn merchant_named(url: &DatabaseUrl, name: &str) -> anyhow::Result<Xid> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let database = Database::open(url).await?;
+        let merchants = database.stores().merchants().await?;
+        database.close().await;
+        let found = merchants.into_iter().find(|merchant| merchant.name == name);
+        Ok(found.with_context(|| format!("a merchant that is called {name}"))?.id)
+    })
 }
 
 async fn cast_of(url: &DatabaseUrl, sealer: Sealer) -> anyhow::Result<Cast> {
