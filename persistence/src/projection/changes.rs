@@ -68,12 +68,12 @@ pub struct IdempotencyKey {
 
 impl IdempotencyKey {
     /// Names this use of the key: the next use can only begin after it has expired.
-    fn usage(&self) -> (Micros, [u8; 16]) {
+    pub(super) fn usage(&self) -> (Micros, [u8; 16]) {
         (self.expires_at, self.hash)
     }
 
     /// The use after a later record of it. The first answer stands: an answer once given never changes (I2).
-    fn then(self, later: IdempotencyKey) -> IdempotencyKey {
+    pub(super) fn then(self, later: IdempotencyKey) -> IdempotencyKey {
         if self.answer_version == 0 { later } else { self }
     }
 }
@@ -154,7 +154,7 @@ impl Changes {
 }
 
 /// The key that a version belongs to, if its operation came with one.
-fn key_of(record: &Record<'_>, transaction: &Transaction) -> Option<IdempotencyKey> {
+pub(super) fn key_of(record: &Record<'_>, transaction: &Transaction) -> Option<IdempotencyKey> {
     let verb = operation_verb(record.kind, transaction)?;
     let key = &transaction.key;
     key.is_some().then(|| IdempotencyKey {

@@ -1,7 +1,7 @@
 //! Changes of the configuration, read back: what is in force, and who made it so.
 
 use protocol::calendar::Micros;
-use protocol::change::Area;
+use protocol::change::{Area, Change};
 use protocol::id::Xid;
 use sqlx::any::AnyRow;
 
@@ -60,4 +60,17 @@ fn take_part(changes: &mut Vec<StoredChange>, row: &AnyRow) -> Result<(), Persis
     let (id, subject) = (fields.id("id")?, fields.id("subject")?);
     changes.push(StoredChange { version, id, at: fields.time("at")?, area, subject, undoes: fields.narrow("undoes")?, text });
     Ok(())
+}
+
+/// Lays a part of a change, as its record has it, behind the parts before it.
+pub(super) fn join_part(changes: &mut Vec<StoredChange>, at: Micros, part: &Change, text: &[u8]) {
+    let version = part.version.get();
+    if let Some(last) = changes.last_mut().filter(|last| last.version == version) {
+        last.text.extend_from_slice(text);
+        return;
+    }
+    // The record was checked when it was read: its area is one of ours.
+    let Some(area) = Area::from_number(part.area) else { return };
+    let (id, subject, undoes, text) = (part.id, part.subject, part.undoes.get(), text.to_vec());
+    changes.push(StoredChange { version, id, at, area, subject, undoes, text });
 }

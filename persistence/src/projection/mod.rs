@@ -9,6 +9,7 @@
 mod applied;
 mod changes;
 mod configuration;
+mod fold;
 mod follower;
 mod operations;
 mod queries;
@@ -29,6 +30,7 @@ use sqlx::{AnyConnection, Connection};
 pub use applied::AppliedWatch;
 pub use changes::IdempotencyKey;
 pub use configuration::StoredChange;
+pub use fold::Fold;
 pub use follower::{Follower, FollowerOptions, State};
 pub use operations::Chapter;
 pub use queries::{Queries, StoredTransaction};

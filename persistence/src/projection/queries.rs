@@ -6,7 +6,7 @@ use protocol::id::Xid;
 use protocol::tail::Tail;
 use protocol::transaction::Transaction;
 use sqlx::any::AnyRow;
-use zerocopy::FromBytes;
+use zerocopy::{FromBytes, IntoBytes};
 
 use crate::error::PersistenceError;
 use crate::sql::{Database, Fields, unsigned};
@@ -28,6 +28,11 @@ impl StoredTransaction {
             Some(_) => Ok(stored),
             None => Err(PersistenceError::StoredRow { table, fault: "the body is not a transaction" }),
         }
+    }
+
+    /// A version as its record has it.
+    pub(super) fn of(lsn: u64, transaction: &Transaction, tail: Tail<'_>) -> StoredTransaction {
+        StoredTransaction { lsn, body: [transaction.as_bytes(), tail.bytes()].concat() }
     }
 
     /// The fixed part.

@@ -26,7 +26,7 @@ pub struct RecoveryScope {
 }
 
 /// One thing that a restart needs.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RecoveryItem {
     /// A transaction with something under way.
     Open(StoredTransaction),
@@ -59,11 +59,20 @@ const OPERATION: &str = "read what recovery needs";
 
 /// Totals of the members of one batch that are captured and not settled.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct MemberTotals {
+pub(super) struct MemberTotals {
     capture_count: u32,
     credit_count: u32,
     captured: u64,
     credited: u64,
+}
+
+impl MemberTotals {
+    pub(super) fn add(&mut self, pays_out: bool, members: u32, amount: u64) {
+        let (count, money) =
+            if pays_out { (&mut self.credit_count, &mut self.credited) } else { (&mut self.capture_count, &mut self.captured) };
+        *count += members;
+        *money += amount;
+    }
 }
 
 impl Queries {
@@ -170,17 +179,21 @@ async fn batches(snapshot: &mut AnyConnection, take: &mut impl FnMut(RecoveryIte
     let totals = member_totals(snapshot).await?;
     let rows = sqlx::query(UNFINISHED_BATCHES).fetch_all(&mut *snapshot).await.map_err(PersistenceError::sql(OPERATION))?;
     for row in &rows {
-        let mut batch = read_batch(row)?;
-        let members = totals.get(&batch.id).copied().unwrap_or_default();
-        if !totals_are_final(&batch) {
-            fill_in(&mut batch, members);
-        } else if batch.state() == BatchState::Accepted {
-            // Journaled once, before the first member was settled: what is not captured any more is settled.
-            batch.settled_count = batch.member_count().saturating_sub(members.capture_count + members.credit_count).into();
-        }
-        take(RecoveryItem::Batch(batch));
+        let batch = read_batch(row)?;
+        take(RecoveryItem::Batch(with_members(batch, totals.get(&batch.id).copied().unwrap_or_default())));
     }
     Ok(())
+}
+
+/// A batch as a shard wants it back: see [`RecoveryItem::Batch`].
+pub(super) fn with_members(mut batch: Batch, members: MemberTotals) -> Batch {
+    if !totals_are_final(&batch) {
+        fill_in(&mut batch, members);
+    } else if batch.state() == BatchState::Accepted {
+        // Journaled once, before the first member was settled: what is not captured any more is settled.
+        batch.settled_count = batch.member_count().saturating_sub(members.capture_count + members.credit_count).into();
+    }
+    batch
 }
 
 /// Once the totals message has its trace number, its repeats must say the same: the journaled totals stand. A rejected batch
@@ -213,14 +226,7 @@ async fn member_totals(snapshot: &mut AnyConnection) -> Result<HashMap<Xid, Memb
         let fault = PersistenceError::StoredRow { table: "transactions", fault: "the verb is unknown" };
         let verb = Verb::from_number(fields.narrow("verb")?).ok_or(fault)?;
         let (members, amount) = (fields.narrow::<u32>("members")?, unsigned(fields.integer("amount")?));
-        let sum = totals.entry(fields.id("batch")?).or_default();
-        let (count, money) = if verb.pays_out() {
-            (&mut sum.credit_count, &mut sum.credited)
-        } else {
-            (&mut sum.capture_count, &mut sum.captured)
-        };
-        *count += members;
-        *money += amount;
+        totals.entry(fields.id("batch")?).or_default().add(verb.pays_out(), members, amount);
     }
     Ok(totals)
 }

@@ -116,7 +116,7 @@ fn bind_configuration(part: &ConfigurationPart, out: &mut AnyArguments) -> Resul
 
 /// What a transaction adds to the totals of its batch, minor units; `None` when it does not count: not (yet) captured,
 /// settled already, or undecided. A shard that recovers adds the undecided ones by itself, from the open transactions.
-fn batch_share(transaction: &Transaction) -> Option<u64> {
+pub(super) fn batch_share(transaction: &Transaction) -> Option<u64> {
     let undecided = transaction.original.state() == ExchangeState::InFlight
         || transaction.step.state() == ExchangeState::InFlight
         || transaction.reversal.state() == ReversalState::Queued;

@@ -10,19 +10,19 @@ use super::*;
 
 /// One record of a random tape.
 #[derive(Debug, Clone)]
-struct Step {
-    transaction: u32,
-    kind: Kind,
-    status: Status,
-    amount: u64,
-    key: u8,
-    expires_at: i64,
-    answers: bool,
+pub(super) struct Step {
+    pub(super) transaction: u32,
+    pub(super) kind: Kind,
+    pub(super) status: Status,
+    pub(super) amount: u64,
+    pub(super) key: u8,
+    pub(super) expires_at: i64,
+    pub(super) answers: bool,
     /// A SQL transaction ends behind this record.
     commit: bool,
 }
 
-fn step() -> impl Strategy<Value = Step> {
+pub(super) fn step() -> impl Strategy<Value = Step> {
     let kinds = prop::sample::select(vec![
         Kind::Intent,
         Kind::Outcome,
