@@ -46,6 +46,8 @@ pub struct Options {
     pub limits: &'static str,
     /// Free bytes of the disk below which new requests are refused; none for 16 MiB.
     pub free_bytes_min: Option<u64>,
+    /// Further lines of the configuration's `[journal]`.
+    pub journal: String,
     /// The SQL home; none for SQLite in the data folder.
     pub database: Option<String>,
     /// Where the data is; none takes a folder that goes with the test.
@@ -64,7 +66,7 @@ impl Options {
         let other = format!("[[merchant]]\nname = \"other\"\napi_key = \"{}\"\nduplicate_window_s = 0\n", keys::OTHER);
         let free_bytes_min = self.free_bytes_min.unwrap_or(16 << 20);
         let limits = format!("[limits]\n{}\n", self.limits);
-        let journal = format!("{limits}[journal]\nsegment_bytes = 8388608\nfree_bytes_min = {free_bytes_min}\n");
+        let journal = format!("{limits}[journal]\nsegment_bytes = 8388608\nfree_bytes_min = {free_bytes_min}\n{}", self.journal);
         let operator = format!("operator_key = \"{}\"\n", keys::OPERATOR);
         let shards = if self.shards == 0 { String::new() } else { format!("shards = {}\n", self.shards) };
         match self.host {

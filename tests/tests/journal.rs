@@ -1,6 +1,6 @@
 //! What an operator meets: a torn tail, a damaged disk, a full one, a lost database, a folder that another switch holds.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use tests::books::{Books, reconcile};
 use tests::client::{id, text};
 use tests::dice::Dice;
 use tests::folder::Folder;
-use tests::payment::{VISA, payment};
+use tests::payment::{VISA, payment, with};
 use tests::{HostProcess, Options, Switch};
 
 const BLOCK_BYTES: u64 = 4096;
@@ -92,29 +92,148 @@ fn a_flipped_byte_in_the_middle_refuses_to_start_and_says_where() {
     }
 }
 
+/// `switchyard journal …`: whether it succeeded, and what it said.
+fn tool(words: &[&str], folder: &Path) -> (bool, String) {
+    let (word, flags) = words.split_first().expect("a word");
+    let run = Command::new(tests::binary::switchyard()).args(["journal", word]).arg(folder).args(flags).output();
+    let run = run.expect("the tool runs");
+    (run.status.success(), String::from_utf8_lossy(&[run.stdout, run.stderr].concat()).into_owned())
+}
+
 #[test]
 fn the_journal_tools_say_what_is_there_and_what_is_broken() {
     let mut switch = Switch::sandboxed();
-    let sale = switch.client().sale(8_300, VISA);
-    let tool = |word: &str| {
-        let run = Command::new(tests::binary::switchyard()).args(["journal", word]).arg(switch.journal()).output();
-        let run = run.expect("the tool runs");
-        (run.status.success(), String::from_utf8_lossy(&[run.stdout, run.stderr].concat()).into_owned())
-    };
-    let (sound, said) = tool("verify");
+    let (sale, _) = (switch.client().sale(8_300, VISA), switch.client().sale(8_301, VISA));
+    let (sound, said) = tool(&["verify"], &switch.journal());
     assert!(sound && said.contains("in use"), "while the switch runs: {said}");
-    let (sound, dumped) = tool("dump");
+    let (sound, dumped) = tool(&["dump"], &switch.journal());
     assert!(sound && dumped.contains(id(&sale)), "{dumped}");
     assert!(dumped.contains("******") && !dumped.contains(VISA), "cards are masked: {dumped}");
+    let (sound, dumped) = tool(&["dump", "--id", id(&sale), "--json"], &switch.journal());
+    let lines: Vec<Value> = dumped.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect();
+    assert!(sound && lines.len() == 2, "intent and outcome: {dumped}");
+    assert_eq!((&lines[0]["kind"], &lines[1]["transaction"]["amount"]), (&json!("intent"), &json!(8_300)));
+    let rrn = lines[0]["transaction"]["rrn"].as_str().expect("a retrieval reference number");
+    assert_eq!(tool(&["dump", "--rrn", rrn, "--json"], &switch.journal()).1, dumped);
     switch.terminate();
-    let tool = |word: &str| {
-        Command::new(tests::binary::switchyard()).args(["journal", word]).arg(switch.journal()).output().expect("it runs")
-    };
-    assert!(tool("verify").status.success());
+    let (sound, said) = tool(&["verify"], &switch.journal());
+    let totals = "sale pending_settlement 2 16601".split(' ').collect::<Vec<_>>();
+    let row = |line: &str| line.split_whitespace().filter(|word| *word != "USD").take(4).eq(totals.iter().copied());
+    assert!(sound && said.lines().any(row), "{said}");
     flip(&segment(&switch), BLOCK_BYTES + 100);
-    let broken = tool("verify");
-    assert!(!broken.status.success());
-    assert!(String::from_utf8_lossy(&broken.stderr).contains("journal-0000000001"), "{broken:?}");
+    let (sound, said) = tool(&["verify"], &switch.journal());
+    assert!(!sound && said.contains("journal-0000000001"), "{said}");
+}
+
+/// What the log says of the state digest at this moment of its latest run.
+fn logged_digest(switch: &Switch, moment: &str) -> String {
+    let said = format!("{moment}: state digest ");
+    let log = switch.log();
+    let line = log.lines().rfind(|line| line.contains(&said)).unwrap_or_else(|| panic!("no {said:?} in {log}"));
+    line.split(&said).nth(1).expect("it was found").to_owned()
+}
+
+#[test]
+fn the_state_digest_is_one_in_the_journal_the_database_and_from_run_to_run() {
+    let mut switch = Switch::sandboxed();
+    let client = switch.client();
+    for number in 0..20 {
+        client.sale(8_310 + number, VISA);
+    }
+    switch.operator().settle();
+    switch.terminate();
+    let drained = logged_digest(&switch, "drained");
+    let verified = |switch: &Switch| -> String {
+        let (_, said) = tool(&["verify"], &switch.journal());
+        let line = said.lines().find(|line| line.starts_with("digest")).unwrap_or_else(|| panic!("no digest in {said}"));
+        line.trim_start_matches("digest").trim().replace("of LSN 1..=", "as of LSN ")
+    };
+    assert_eq!(verified(&switch), drained);
+    assert_eq!(verified(&switch), drained, "a digest of the same journal is the same");
+    switch.start_again();
+    assert_eq!(logged_digest(&switch, "recovered"), drained);
+    switch.client().sale(8_350, VISA);
+    switch.kill9();
+    let killed = verified(&switch);
+    assert_ne!(killed, drained);
+    switch.start_again();
+    assert_eq!(logged_digest(&switch, "recovered"), killed);
+}
+
+/// Names of the segments in a folder, ascending.
+fn segments(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).expect("a folder can be listed").filter_map(Result::ok);
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let mut names: Vec<String> = names.filter(|name| name.ends_with(".seg")).collect();
+    names.sort();
+    names
+}
+
+/// Sales whose records are large, from several clients at once.
+fn large_sales(switch: &Switch, count: u64) {
+    let note = "n".repeat(8_000);
+    std::thread::scope(|scope| {
+        for worker in 0..4 {
+            let (client, note) = (switch.client(), &note);
+            scope.spawn(move || {
+                for number in 0..count / 4 {
+                    let body = payment("sale", 10_000 + worker * 1_000 + number, VISA);
+                    client.pay(&with(body, &json!({"custom_fields": {"note": note}, "line_items": [note]}))).data();
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn old_segments_leave_for_the_archive_and_can_come_back() {
+    let archive = Folder::new();
+    let journal = format!("segments_ahead = 1\nkeep_segments = 0\narchive = \"{}\"\n", archive.path().display());
+    let mut switch = Switch::start(Options { journal, ..Options::default() });
+    let first = switch.client().sale(8_950, VISA);
+    while segments(&switch.journal()).iter().all(|name| name.as_str() < "journal-0000000003.seg") {
+        large_sales(&switch, 80);
+    }
+    // The second is in use, and there is one ahead: the folder does not grow with the load.
+    tests::eventually(Duration::from_secs(20), || {
+        let left = segments(&switch.journal());
+        if left.first().is_some_and(|first| first.as_str() > "journal-0000000001.seg") {
+            Ok(())
+        } else {
+            Err(format!("{left:?}"))
+        }
+    });
+    assert!(segments(&switch.journal()).len() <= 3);
+    switch.kill9();
+    switch.start_again();
+    assert_eq!(switch.client().get(id(&first)), first, "what has left the journal is still known");
+    switch.operator().settle();
+    switch.client().refund(id(&first), 950).data();
+    let last = switch.client().sale(8_951, VISA);
+    switch.terminate();
+    let of_this_journal = fs::read_dir(archive.path()).expect("the archive is there").next().expect("a folder for the journal");
+    let archived = of_this_journal.expect("an entry").path();
+    let (sound, said) = tool(&["verify"], &switch.journal());
+    assert!(sound && said.contains("\narchived  LSN 1..="), "{said}");
+    let (sound, said) = tool(&["dump", "--id", id(&first)], &archived);
+    assert!(sound && said.contains(" outcome: "), "{said}");
+
+    // The database is lost, and the journal alone does not reach back.
+    for name in ["switchyard.db", "switchyard.db-wal", "switchyard.db-shm"] {
+        let _ = fs::remove_file(switch.data().join(name));
+    }
+    let ended = switch.try_start_again().expect_err("it starts on a part of its past");
+    assert!(!ended.status.success());
+    let said = ended.stderr.lines().last().unwrap_or("");
+    assert!(said.contains("LSN 1 is wanted") && said.contains("put the archived segments back"), "{said}");
+    for name in segments(&archived) {
+        fs::copy(archived.join(&name), switch.journal().join(&name)).expect("a segment can be put back");
+    }
+    switch.reconfigure(|options| options.journal = String::new());
+    switch.start_again();
+    assert_eq!(switch.client().get(id(&last)), last);
+    assert_eq!(text(&switch.client().get(id(&first)), "status"), "partially_refunded");
+    reconcile(&switch.journal(), switch.control(), DRAINED);
 }
 
 #[test]
