@@ -86,6 +86,11 @@ impl Connection {
         self.stream.write_all(bytes)
     }
 
+    /// Sends one request and does not wait for its answer.
+    pub fn ask(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> io::Result<()> {
+        self.send(&rendered(method, path, headers, body))
+    }
+
     /// One request, with a body of a said length.
     pub fn request(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> io::Result<Response> {
         self.send(&rendered(method, path, headers, body))?;

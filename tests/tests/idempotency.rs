@@ -1,9 +1,8 @@
 //! One effect per key (I4): the first answer again, byte for byte, whatever happened in between.
 
 use serde_json::{Value, json};
-use std::sync::{Arc, Barrier};
 use tests::client::{id, rrn, text};
-use tests::http::Response;
+use tests::http::{Connection, Response};
 use tests::payment::{VISA, amount, payment, with};
 use tests::switch::{keys, shared};
 use tests::{HostProcess, Options, Switch};
@@ -110,31 +109,80 @@ fn steps_replay_as_well_and_have_one_effect() {
     assert_eq!(status, 422);
 }
 
+/// The host keeps the first waiting until all of a wave are in; the waves behind it are replays.
 #[test]
-fn two_hundred_at_once_under_one_key_are_one_payment_and_one_answer() {
-    const CALLERS: usize = 200;
-    let switch = shared();
-    switch.control().ledger();
-    let (client, start) = (switch.client(), Arc::new(Barrier::new(CALLERS)));
-    let body = payment("sale", 35_001, VISA);
-    let answers: Vec<Response> = std::thread::scope(|scope| {
-        let callers: Vec<_> = (0..CALLERS)
-            .map(|_| {
-                let (client, body, start) = (&client, &body, start.clone());
-                scope.spawn(move || {
-                    start.wait();
-                    client.pay_once("all-at-once", body)
-                })
-            })
-            .collect();
-        callers.into_iter().map(|caller| caller.join().expect("a caller is answered")).collect()
-    });
-    let first = &answers[0];
+fn ten_thousand_under_one_key_are_one_payment_and_one_answer() {
+    const CALLERS: usize = 1_000;
+    const WAVES: usize = 10;
+    let host = HostProcess::start();
+    let switch = Switch::start(Options { timeout_ms: 20_000, ..Options::with_host(host.addr) });
+    host.control.faults(&json!({"delay_ms": [3_000, 3_000]}));
+    let (client, body) = (switch.client(), payment("sale", 35_001, VISA).to_string());
+    let headers =
+        [("Authorization", client.key.as_str()), ("Content-Type", "application/json"), ("Idempotency-Key", "all-at-once")];
+    let open = |_| Connection::open(client.address).expect("the switch listens");
+    let mut callers: Vec<Connection> = (0..CALLERS).map(open).collect();
+    let (mut answers, mut refused) = (Vec::with_capacity(CALLERS * WAVES), 0);
+    for _ in 0..WAVES {
+        for caller in &mut callers {
+            caller.ask("POST", "/api/transaction", &headers, body.as_bytes()).expect("a request is taken");
+        }
+        for caller in &mut callers {
+            let mut answer = caller.receive(false).expect("a caller is answered");
+            // At its limit the switch refuses, and a client asks again: under the same key.
+            while answer.status == 503 {
+                refused += 1;
+                answer = caller.request("POST", "/api/transaction", &headers, body.as_bytes()).expect("a caller is answered");
+            }
+            answers.push(answer);
+        }
+    }
+    println!("{refused} of them were refused first");
+    let first: &Response = &answers[0];
     answers.iter().for_each(|answer| assert_eq!((answer.status, answer.text()), (200, first.text())));
     let originals = answers.iter().filter(|answer| answer.header("idempotent-replayed").is_none()).count();
-    assert_eq!(originals, 1, "one of them was the first");
-    let charged = switch.control().ledger().iter().filter(|entry| entry.amount == 35_001).count();
-    assert_eq!(charged, 1);
+    assert_eq!((answers.len(), originals), (10_000, 1), "one of them was the first");
+    assert_eq!(host.control.ledger().len(), 1, "one charge");
+}
+
+#[test]
+fn a_request_that_comes_while_the_first_runs_waits_for_its_answer_and_another_one_is_told_so_at_once() {
+    let host = HostProcess::start();
+    let switch = Switch::start(Options { timeout_ms: 20_000, ..Options::with_host(host.addr) });
+    let client = switch.client();
+    let (held, sale) = (client.authorize(3801, VISA), client.sale(3802, VISA));
+    host.control.faults(&json!({"delay_ms": [1_500, 1_500]}));
+    let sent = |path: String, body: Value| {
+        let mut connection = Connection::open(client.address).expect("the switch listens");
+        let headers =
+            [("Authorization", client.key.as_str()), ("Content-Type", "application/json"), ("Idempotency-Key", path.as_str())];
+        connection.ask("POST", &path, &headers, body.to_string().as_bytes()).expect("a request is taken");
+        connection
+    };
+    let steps = [
+        ("/api/transaction".to_owned(), payment("sale", 3803, VISA), payment("sale", 3804, VISA)),
+        (format!("/api/transaction/{}/capture", id(&held)), json!({"amount": 3000}), json!({"amount": 2999})),
+        (format!("/api/transaction/{}/void", id(&sale)), json!({}), json!({"idempotency_time": 77})),
+    ];
+    for (path, body, other) in steps {
+        let rows = host.control.ledger().len();
+        let mut first = sent(path.clone(), body.clone());
+        let arrived = tests::until(std::time::Duration::from_secs(10), || (host.control.ledger().len() > rows).then_some(()));
+        arrived.expect("the first is under way");
+        let asked = std::time::Instant::now();
+        if other["idempotency_time"].is_null() {
+            let (status, _) = sent(path.clone(), other).receive(false).expect("another request is answered").refusal();
+            assert_eq!(status, 422, "{path}");
+            assert!(asked.elapsed() < std::time::Duration::from_millis(1_000), "a refusal waits for nobody");
+        }
+        let second = sent(path.clone(), body).receive(false).expect("the second is answered");
+        let first = first.receive(false).expect("the first is answered");
+        assert_replay(&first, &second);
+        assert_eq!(first.status, 200, "{path}: {}", first.text());
+    }
+    let ledger = host.control.ledger();
+    let count = |kind: &str| ledger.iter().filter(|entry| entry.kind == kind).count();
+    assert_eq!((count("sale"), count("capture"), count("void")), (2, 1, 1), "{ledger:?}");
 }
 
 #[test]
