@@ -178,32 +178,34 @@ fn refused(number: u32, fault: SegmentFault) -> JournalError {
 }
 
 /// A segment without a header: pre-written and waiting, or torn while its header was written. The latter is possible only
-/// next in line behind a sealed segment (or at the very start); no frame may be behind it, for nobody was told of anything
-/// in a segment without a header.
+/// next in line behind a sealed segment (or at the very start). Nothing may be behind it either way: nobody was told of
+/// anything in a segment without a header, so bytes there mean that the header is lost.
 fn unbegun<D: Disk>(
     disk: &D,
     number: u32,
-    follows: bool,
+    is_next: bool,
     last: Option<&Begun>,
     fault: SegmentFault,
 ) -> Result<Option<Cut>, JournalError> {
-    let first_lsn = match last {
+    let begins_with = match last {
         None => Some(1),
         Some(last) => last.seal.ok().map(|seal| seal.first_lsn.get()),
     };
-    let blank = fault == SegmentFault::Blank;
-    match first_lsn.filter(|_| follows) {
-        Some(_) if !zeros_behind_header(disk, number)? => Err(refused(number, fault)),
-        None if !blank => Err(refused(number, fault)),
-        Some(lsn) if !blank => {
-            Ok(Some(Cut { name: names::segment(number), offset: 0, bytes: BLOCK, lsn, found: fault.to_string() }))
-        }
-        Some(_) | None => Ok(None),
+    let torn = begins_with.filter(|_| is_next && fault != SegmentFault::Blank);
+    let may_wait = fault == SegmentFault::Blank || torn.is_some();
+    if !may_wait || !zeros_behind_header(disk, number, is_next)? {
+        return Err(refused(number, fault));
     }
+    Ok(torn.map(|lsn| Cut { name: names::segment(number), offset: 0, bytes: BLOCK, lsn, found: fault.to_string() }))
 }
 
-/// Whether a segment was never written behind its header block.
-fn zeros_behind_header<D: Disk>(disk: &D, number: u32) -> Result<bool, JournalError> {
+/// Whether a segment was never written behind its header block. Of a segment that is not next in line the first frame's block
+/// says enough: it can only be written when all before it are.
+fn zeros_behind_header<D: Disk>(disk: &D, number: u32, is_next: bool) -> Result<bool, JournalError> {
+    if !is_next {
+        let mut file = Segment::open(disk, number, BLOCK_BYTES)?;
+        return Ok(file.bytes(BLOCK, BLOCK_BYTES)?.iter().all(|byte| *byte == 0));
+    }
     let mut file = Segment::open(disk, number, READ_BYTES)?;
     Ok(last_written_block(&mut file, BLOCK)?.is_none())
 }

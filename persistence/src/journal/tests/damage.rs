@@ -247,6 +247,32 @@ fn a_lost_header_before_frames_refuses() {
 }
 
 #[test]
+fn frames_behind_a_lost_seal_and_a_lost_header_refuse() {
+    let third = "journal-0000000003.seg";
+    // One extent of zeros from the end of a segment into the next, which are neighbours on the disk.
+    let disk = three_segments();
+    disk.with_file(SECOND, |bytes| bytes[19 * BLOCK_BYTES..].fill(0));
+    disk.with_file(third, |bytes| bytes[..BLOCK_BYTES].fill(0));
+    let refused = open(&disk).map(|_| ()).unwrap_err();
+    assert!(matches!(&refused, JournalError::SegmentHeader { name, .. } if name == third), "{refused}");
+    for frames_lost in [0, 2, 10] {
+        let disk = three_segments();
+        disk.with_file(FIRST, |bytes| bytes[19 * BLOCK_BYTES..].fill(0));
+        disk.with_file(SECOND, |bytes| bytes[..(1 + frames_lost) * BLOCK_BYTES].fill(0));
+        disk.remove(third).unwrap();
+        assert!(matches!(open(&disk), Err(JournalError::SegmentHeader { name, .. }) if name == SECOND));
+    }
+    let disk = three_segments();
+    disk.with_file(FIRST, |bytes| bytes.fill(0));
+    disk.with_file(SECOND, |bytes| bytes[..BLOCK_BYTES].fill(0));
+    disk.remove(third).unwrap();
+    assert!(
+        matches!(open(&disk), Err(JournalError::SegmentHeader { name, .. }) if name == SECOND),
+        "no new journal over an old one"
+    );
+}
+
+#[test]
 fn rot_in_an_old_segment_waits_for_a_full_check() {
     let disk = three_segments();
     disk.with_file(FIRST, |bytes| bytes[BLOCK_BYTES + 200] ^= 1);
