@@ -3,6 +3,7 @@
 
 // The counter is the test's, not the core's.
 #![allow(clippy::disallowed_types)]
+#![allow(clippy::print_stdout, reason = "the figure itself is worth seeing")]
 
 mod support;
 
