@@ -8,8 +8,11 @@ pub const GATE_PLACES: u32 = 4096;
 pub const GATE_PLACES_MAX: u32 = 16_384;
 /// The gate's places are given out in so many parts: one is kept for captures, voids and refunds, one for other merchants.
 pub const GATE_PARTS: u32 = 8;
-/// How long commands may stand in front of one shard, without a moment in which none did, before it takes no more, milliseconds.
-pub const SHARD_QUEUE_STANDING_MAX_MS: u32 = 100;
+/// How long more than [`SHARD_QUEUE_SHORT_COMMANDS`] may stand in front of one shard, without a moment in which they did not,
+/// before it takes no more, milliseconds. Longer than a disk's hiccup.
+pub const SHARD_QUEUE_STANDING_MAX_MS: u32 = 500;
+/// A queue of so many is none: it is gone in a turn.
+pub const SHARD_QUEUE_SHORT_COMMANDS: usize = 64;
 /// Commands that wait in front of one shard; past it the caller is refused at once.
 pub const SHARD_QUEUE_COMMANDS: usize = 16_384;
 /// Inputs that a shard takes before it looks at what it has to say.
@@ -30,9 +33,9 @@ pub const LINK_READ_BYTES: usize = 64 * 1024;
 pub const SETTLE_CHUNK_MEMBERS: u32 = 256;
 /// Connections that the REST listener serves at once, unless configured.
 pub const HTTP_CONNECTIONS: u32 = 10_000;
-/// Refusals that are answered in a second, unless configured: about an eighth of a core's work. Whoever asks on after that is
-/// read later.
-pub const HTTP_REFUSALS_PER_S: u32 = 10_000;
+/// Refusals that are answered in a second for each core, unless configured: a twentieth of its work, for a core says about
+/// 50,000. Whoever asks on after that is read later.
+pub const HTTP_REFUSALS_PER_CORE_S: u32 = 2_500;
 /// Refusals saved up while there are none, milliseconds' worth.
 pub const HTTP_REFUSALS_BURST_MS: u32 = 100;
 /// How long a connection that was refused may rest, milliseconds: what `Retry-After` asks for.
@@ -84,6 +87,7 @@ const _: () = assert!(LINK_TURN_REQUESTS <= LINK_QUEUE_REQUESTS);
 const _: () = assert!(SHARD_TURN_INPUTS <= SHARD_QUEUE_COMMANDS);
 // What the gate lets in finds room in every queue and table behind it; a link has as much again for reversals.
 const _: () = assert!(GATE_PLACES <= GATE_PLACES_MAX);
+const _: () = assert!(SHARD_QUEUE_SHORT_COMMANDS < SHARD_TURN_INPUTS);
 const _: () = assert!(GATE_PLACES_MAX as usize <= SHARD_QUEUE_COMMANDS);
 const _: () = assert!(2 * GATE_PLACES_MAX as usize <= LINK_QUEUE_REQUESTS);
 const _: () = assert!(GATE_PLACES_MAX <= CALLERS_MAX);

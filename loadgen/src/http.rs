@@ -180,4 +180,23 @@ mod tests {
         assert_eq!(fault(b"HTTP/1.1 200 OK\r\ncontent-length: 9999999999\r\n\r\n"), Some(Fault::TooLong));
         assert_eq!(fault(b"HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n"), Some(Fault::NoLength));
     }
+
+    #[test]
+    fn whatever_comes_a_head_is_waited_for_refused_or_within_bounds() {
+        let whole = b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\nConnection: close\r\n\r\n{}";
+        let mut draw = 0x9e37_79b9_u64;
+        for _ in 0..20_000 {
+            let mut bytes = whole.to_vec();
+            for _ in 0..3 {
+                draw = draw.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+                let at = (draw >> 40) as usize % bytes.len();
+                bytes[at] = (draw >> 32) as u8;
+            }
+            let Ok(Some(head)) = parse_head(&bytes) else { continue };
+            assert!(head.head_bytes <= bytes.len() && head.head_bytes + head.body_bytes <= ANSWER_BYTES_MAX);
+            for cut in 0..head.head_bytes {
+                assert!(!matches!(parse_head(&bytes[..cut]), Ok(Some(_))), "a head that is not whole was taken for one");
+            }
+        }
+    }
 }

@@ -182,7 +182,13 @@ fn a_payment_whose_client_went_away_keeps_its_place_until_it_is_decided() {
     host.control.faults(&json!({ "delay_ms": [1_500, 1_500] }));
     drop(begun(&switch, keys::API, 6));
     let client = switch.client();
-    assert_eq!(client.pay(&payment("sale", 8_100, VISA)).status, 503, "six are under way, though nobody waits for them");
+    // Long enough for the switch to notice that the connections are gone, and short of the host's answers.
+    let gone = Instant::now();
+    while gone.elapsed() < Duration::from_millis(700) {
+        let refused = client.pay(&payment("sale", 8_100, VISA));
+        assert_eq!(refused.status, 503, "six are under way, though nobody waits for them");
+        std::thread::sleep(Duration::from_millis(20));
+    }
     let let_in = || Some(client.pay(&payment("sale", 8_200, VISA))).filter(|answer| answer.status == 200);
     let answer = until(Duration::from_secs(5), let_in).expect("their places come back");
     assert_eq!(answer.data()["response_code"], 100);

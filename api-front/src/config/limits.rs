@@ -3,7 +3,8 @@
 use super::checked::in_bound;
 use super::error::ConfigError;
 use crate::limits::{
-    GATE_PARTS, GATE_PLACES, GATE_PLACES_MAX, HTTP_BODY_TIMEOUT_MS, HTTP_CONNECTIONS, HTTP_HEAD_TIMEOUT_MS, HTTP_REFUSALS_PER_S,
+    GATE_PARTS, GATE_PLACES, GATE_PLACES_MAX, HTTP_BODY_TIMEOUT_MS, HTTP_CONNECTIONS, HTTP_HEAD_TIMEOUT_MS,
+    HTTP_REFUSALS_PER_CORE_S,
 };
 use serde::Deserialize;
 use std::ops::RangeInclusive;
@@ -22,7 +23,8 @@ pub struct TypedLimits {
     pub in_flight_max: Option<u32>,
     /// REST connections at a time; past it a connection is answered with 503 and closed. Default 10,000.
     pub connections_max: Option<u32>,
-    /// Refusals answered in a second; a connection that asks on after more is read again later, up to a second. Default 10,000.
+    /// Refusals answered in a second; a connection that asks on after more is read again later, up to a second. Default 2,500 for
+    /// each core.
     pub refusals_per_s_max: Option<u32>,
     /// How long a client may take to send a request's head, and to leave a connection unused, milliseconds. Default 30,000.
     pub head_timeout_ms: Option<u32>,
@@ -52,7 +54,7 @@ impl LimitSettings {
         };
         let places = typed.in_flight_max.unwrap_or(GATE_PLACES);
         let connections = typed.connections_max.unwrap_or(HTTP_CONNECTIONS);
-        let refusals = typed.refusals_per_s_max.unwrap_or(HTTP_REFUSALS_PER_S);
+        let refusals = typed.refusals_per_s_max.unwrap_or_else(refusals_of_all_cores);
         Ok(LimitSettings {
             in_flight_max: in_bound("limits.in_flight_max", places, GATE_PARTS..=GATE_PLACES_MAX)?,
             connections_max: in_bound("limits.connections_max", connections, CONNECTIONS_BOUND)?,
@@ -61,4 +63,9 @@ impl LimitSettings {
             body_timeout: patience("limits.body_timeout_ms", typed.body_timeout_ms, HTTP_BODY_TIMEOUT_MS)?,
         })
     }
+}
+
+fn refusals_of_all_cores() -> u32 {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    u32::try_from(cores).unwrap_or(1).saturating_mul(HTTP_REFUSALS_PER_CORE_S).min(*REFUSALS_BOUND_PER_S.end())
 }

@@ -5,7 +5,7 @@
 //! can never crowd it out. That one needs no bound of its own: what it holds is bounded by what the shard has let out,
 //! which is [`crate::limits::SHARD_GROUPS_MAX`] groups, a link's queue and trace numbers, and one chunk per batch.
 
-use crate::limits::SHARD_QUEUE_STANDING_MAX_MS;
+use crate::limits::{SHARD_QUEUE_SHORT_COMMANDS, SHARD_QUEUE_STANDING_MAX_MS};
 use crate::switch::version::Version;
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use switch_core::input::{Answer, MerchantTerms, ProcessorTerms, Sent};
 use switch_core::output::Effects;
+use switch_core::{routing, rules};
 use tokio::sync::oneshot;
 
 /// One command on its way to a shard.
@@ -116,6 +117,10 @@ pub enum Return {
     Merchant(MerchantTerms),
     /// A processor's terms have changed.
     Processor(ProcessorTerms),
+    /// The table of rules that holds from here on.
+    Rules(Arc<rules::Table>),
+    /// The table of routes that holds from here on.
+    Routes(Arc<routing::Table>),
     /// Close a processor's batches.
     CloseBatches {
         /// Index of the processor.
@@ -148,8 +153,8 @@ pub enum Return {
 pub struct Door {
     commands: Sender<CommandMessage>,
     returns: Sender<Return>,
-    /// When nobody was last seen to wait.
-    empty_at: Arc<AtomicI64>,
+    /// When few were last seen to wait.
+    short_at: Arc<AtomicI64>,
 }
 
 /// The shard's end of its door.
@@ -166,20 +171,20 @@ impl Door {
     pub fn new(commands_max: usize) -> (Door, Inside) {
         let (commands, commands_inside) = bounded(commands_max);
         let (returns, returns_inside) = unbounded();
-        let empty_at = Arc::new(AtomicI64::new(0));
-        (Door { commands, returns, empty_at }, Inside { commands: commands_inside, returns: returns_inside })
+        let short_at = Arc::new(AtomicI64::new(0));
+        (Door { commands, returns, short_at }, Inside { commands: commands_inside, returns: returns_inside })
     }
 
     /// True when commands have stood here for too long: the shard, or the journal behind it, takes fewer than come. A long queue
-    /// that moves is none; one that never empties makes everybody wait for nothing, so that new commands are better refused
-    /// until it has. Whoever asks looks whether it is empty, so the answer is never older than the last request.
+    /// that moves is none; one that never gets short makes everybody wait for nothing, so that new commands are better refused
+    /// until it has. Whoever asks looks how long it is, so the answer is never older than the last request.
     pub fn is_standing(&self, now: Micros) -> bool {
-        if self.commands.is_empty() {
-            self.empty_at.store(now.0, Ordering::Relaxed);
+        if self.commands.len() <= SHARD_QUEUE_SHORT_COMMANDS {
+            self.short_at.store(now.0, Ordering::Relaxed);
             return false;
         }
-        let empty_at = Micros(self.empty_at.load(Ordering::Relaxed));
-        empty_at.plus_ms(SHARD_QUEUE_STANDING_MAX_MS) < now
+        let short_at = Micros(self.short_at.load(Ordering::Relaxed));
+        short_at.plus_ms(SHARD_QUEUE_STANDING_MAX_MS) < now
     }
 
     /// Hands a command over. False when the queue is full or the shard has stopped: nothing was done.

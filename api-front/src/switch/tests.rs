@@ -1,6 +1,6 @@
 //! A shard's thread with a real journal and a link that the test plays.
 
-use crate::limits::SHARD_QUEUE_STANDING_MAX_MS;
+use crate::limits::{SHARD_QUEUE_SHORT_COMMANDS, SHARD_QUEUE_STANDING_MAX_MS};
 use crate::links::order::{Order, Outboxes};
 use crate::switch::clock::Clock;
 use crate::switch::desk::Around;
@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use switch_core::input::{Answer, MerchantTerms, ProcessorTerms, Sent, Verdict};
+use switch_core::input::{Answer, MerchantTerms, OwnProcessors, ProcessorState, ProcessorTerms, Sent, Verdict};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
@@ -48,10 +48,15 @@ impl Fixture {
         let options = LogOptions { segment_bytes: 1 << 20, segments_ahead: 1, free_bytes_min: 0, ..LogOptions::default() };
         let (log, _) = Log::open(OsDisk::open(folder.path()).unwrap(), options, |_, _| {}).unwrap();
         let clock = Clock::start_after(Micros::NONE);
-        let terms = MerchantTerms { id: merchant(), active: true, duplicate_window_s: 0, card_processor: PROCESSOR };
+        let terms = MerchantTerms {
+            id: merchant(),
+            active: true,
+            duplicate_window_s: 0,
+            processors: OwnProcessors::for_cards(PROCESSOR),
+        };
         let processor = ProcessorTerms {
             index: PROCESSOR,
-            enabled: true,
+            state: ProcessorState::Enabled,
             timeout_ms: 60_000,
             reversal_retry_ms: 100,
             reversal_retry_max_ms: 1_000,
@@ -182,20 +187,26 @@ fn a_full_queue_refuses_at_once_and_returns_still_come_in() {
 }
 
 #[test]
-fn a_queue_that_stands_takes_no_more_until_it_was_empty_and_one_that_moves_does() {
-    let (door, inside) = Door::new(4);
-    let message =
-        || CommandMessage { command: Command::new(Verb::Sale), tail: Bytes::new(), hydration: None, reply: oneshot::channel().0 };
+fn a_queue_that_stands_takes_no_more_until_it_was_short_and_one_that_moves_does() {
+    const LONG: usize = SHARD_QUEUE_SHORT_COMMANDS + 1;
+    let (door, inside) = Door::new(2 * LONG);
+    let enter = |count: usize| {
+        for _ in 0..count {
+            let (command, reply) = (Command::new(Verb::Sale), oneshot::channel().0);
+            assert!(door.try_command(CommandMessage { command, tail: Bytes::new(), hydration: None, reply }));
+        }
+    };
     let start = Micros(1_000_000_000);
     let after_ms = |ms: u32| start.plus_ms(ms);
-    assert!(!door.is_standing(start));
-    assert!(door.try_command(message()) && door.try_command(message()));
+    enter(SHARD_QUEUE_SHORT_COMMANDS);
+    assert!(!door.is_standing(start), "a short queue is none");
+    enter(2);
     assert!(!door.is_standing(after_ms(SHARD_QUEUE_STANDING_MAX_MS)), "not for too long yet");
     assert!(door.is_standing(after_ms(SHARD_QUEUE_STANDING_MAX_MS + 1)));
     assert!(inside.commands.try_recv().is_ok());
-    assert!(door.is_standing(after_ms(SHARD_QUEUE_STANDING_MAX_MS + 2)), "one still stands");
+    assert!(door.is_standing(after_ms(SHARD_QUEUE_STANDING_MAX_MS + 2)), "one too many still stands");
     assert!(inside.commands.try_recv().is_ok());
     assert!(!door.is_standing(after_ms(SHARD_QUEUE_STANDING_MAX_MS + 3)));
-    assert!(door.try_command(message()));
+    enter(1);
     assert!(!door.is_standing(after_ms(2 * SHARD_QUEUE_STANDING_MAX_MS)), "what came since stands only since then");
 }
