@@ -5,7 +5,10 @@ use std::path::Path;
 use super::disk::Disk;
 use super::error::JournalError;
 use super::os_disk::OsDisk;
-use super::recovery::{self, Recovered};
+use super::recovery::{self, Recovered, Survey};
+
+/// How often a journal that is being written is looked at before its damage counts as damage.
+const TRIES_IN_USE: u32 = 5;
 
 /// What verifying found. Damage that opening would refuse is an error instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,12 +41,36 @@ pub(super) fn look<D: Disk>(disk: &D, after: u64, visit: &mut dyn FnMut(u64, &[u
     // A journal that was copied to a read-only place can't be locked, and nobody writes it either.
     let lock = disk.lock();
     let in_use = matches!(lock, Ok(None));
-    let survey = match recovery::survey(disk, after, &mut *visit) {
-        // Neither has visited anything.
-        Err(JournalError::Archived { first_lsn, .. }) => recovery::survey(disk, first_lsn - 1, visit)?,
-        Err(JournalError::Behind { last_lsn, .. }) => recovery::survey(disk, last_lsn, visit)?,
-        other => other?,
-    };
+    let survey = survey(disk, after, visit, if in_use { TRIES_IN_USE } else { 1 })?;
     let prepared = survey.as_ref().map_or(0, |survey| survey.prepared.len() as u32);
     Ok(Report { found: survey.map(|survey| survey.recovered), prepared, in_use })
+}
+
+/// Beside a writer a segment may be begun, or leave for the archive, between two looks at it: what seems damaged then is sound at
+/// the next try. Each record is visited once.
+fn survey<D: Disk>(
+    disk: &D,
+    mut after: u64,
+    visit: &mut dyn FnMut(u64, &[u8]),
+    mut tries: u32,
+) -> Result<Option<Survey>, JournalError> {
+    let mut visited = 0;
+    loop {
+        let result = recovery::survey(disk, after, |lsn, record| {
+            if lsn > visited {
+                visited = lsn;
+                visit(lsn, record);
+            }
+        });
+        tries -= 1;
+        match result {
+            // Both before anything was visited, unless it was in an earlier try.
+            Err(JournalError::Archived { first_lsn, .. }) if first_lsn > after.saturating_add(1) => {
+                (after, tries) = (first_lsn - 1, tries + 1)
+            }
+            Err(JournalError::Behind { last_lsn, .. }) if last_lsn < after => (after, tries) = (last_lsn, tries + 1),
+            Err(_) if tries > 0 => {}
+            other => return other,
+        }
+    }
 }

@@ -114,17 +114,19 @@ impl Database {
     /// Connects and brings the tables up to date; a SQLite file is made when it is not there.
     pub async fn open(url: &DatabaseUrl) -> Result<Database, PersistenceError> {
         let dialect = url.dialect();
-        let pool = AnyPoolOptions::new()
-            .max_connections(POOL_CONNECTIONS_MAX)
-            .acquire_timeout(Duration::from_millis(CONNECT_TIMEOUT_MS))
-            .after_connect(move |connection, _| Box::pin(apply_settings(connection, dialect, Purpose::Stores)))
-            .connect_with(options(url)?)
-            .await
-            .map_err(PersistenceError::sql("connect to the database"))?;
+        let pool = pool_options(dialect).connect_with(options(url)?).await;
+        let pool = pool.map_err(PersistenceError::sql("connect to the database"))?;
         let mut connection = pool.acquire().await.map_err(PersistenceError::sql("connect to the database"))?;
         schema::migrate(&mut connection, dialect).await?;
         drop(connection);
         Ok(Database { pool, dialect })
+    }
+
+    /// Connects when it is first used: for a database that is away. Whoever writes to it, the follower, brings its tables up to
+    /// date; until then reads fail.
+    pub fn later(url: &DatabaseUrl) -> Result<Database, PersistenceError> {
+        let dialect = url.dialect();
+        Ok(Database { pool: pool_options(dialect).connect_lazy_with(options(url)?), dialect })
     }
 
     /// Reads of what the projection holds.
@@ -141,6 +143,13 @@ impl Database {
     pub async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+fn pool_options(dialect: Dialect) -> AnyPoolOptions {
+    AnyPoolOptions::new()
+        .max_connections(POOL_CONNECTIONS_MAX)
+        .acquire_timeout(Duration::from_millis(CONNECT_TIMEOUT_MS))
+        .after_connect(move |connection, _| Box::pin(apply_settings(connection, dialect, Purpose::Stores)))
 }
 
 /// One connection of its own, tables up to date.

@@ -39,6 +39,11 @@ impl DatabaseUrl {
         DatabaseUrl { dialect: Dialect::Sqlite, address: format!("sqlite://{}", percent_encoded(&path)) }
     }
 
+    /// True for a server, which can be away; a file is as near as the journal.
+    pub fn is_server(&self) -> bool {
+        self.dialect() == Dialect::Postgres
+    }
+
     pub(crate) fn dialect(&self) -> Dialect {
         self.dialect
     }

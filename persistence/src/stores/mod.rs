@@ -28,6 +28,20 @@ impl Stores {
         Stores { database }
     }
 
+    /// Writes all merchants, keys and processors into other stores, which have none yet.
+    pub async fn copy_into(&self, empty: &Stores) -> Result<(), PersistenceError> {
+        for processor in self.processors().await? {
+            empty.put_processor(&processor).await?;
+        }
+        for merchant in self.merchants().await? {
+            empty.put_merchant(&merchant).await?;
+        }
+        for key in self.all_api_keys().await? {
+            empty.put_api_key(&key).await?;
+        }
+        Ok(())
+    }
+
     /// Keeps a small fact of the installation under a name, in place of what was there.
     pub async fn put_meta(&self, key: &str, value: &str) -> Result<(), PersistenceError> {
         let upsert = "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value";

@@ -43,6 +43,23 @@ async fn api_keys_are_found_by_hash_and_gone_when_removed() {
     }
 }
 
+#[tokio::test]
+async fn a_copy_holds_what_its_original_holds() {
+    for (home, other) in homes("a_copy_holds").await.into_iter().zip(homes("a_copy_is").await) {
+        let stores = Database::open(&home.url).await.unwrap().stores();
+        let copy = Database::open(&other.url).await.unwrap().stores();
+        stores.put_merchant(&Merchant { id: id(1), name: "shop".into(), settings: "{}".into(), active: true }).await.unwrap();
+        let hash = ApiKey::hash_of("api_secret");
+        let key = ApiKey { id: id(3), hash, kind: KeyKind::Api, merchant: id(1), name: "till".into(), created_at: Micros(5) };
+        stores.put_api_key(&key).await.unwrap();
+        let card = Processor { index: 4, id: id(7), name: "card".into(), kind: "tsys".into() };
+        assert!(stores.put_processor(&card).await.unwrap());
+        stores.copy_into(&copy).await.unwrap();
+        assert_eq!(copy.merchants().await.unwrap(), stores.merchants().await.unwrap());
+        assert_eq!((copy.all_api_keys().await.unwrap(), copy.processors().await.unwrap()), (vec![key], vec![card]));
+    }
+}
+
 #[test]
 fn a_key_is_hashed_as_fips_180_4_says() {
     let hash = ApiKey::hash_of("abc");

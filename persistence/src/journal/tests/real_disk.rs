@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{SEGMENT, records};
-use crate::journal::{AppendError, Archivist, JournalError, Log, LogOptions, OsDisk, Reader, Space, verify};
+use crate::journal::{AppendError, Archivist, JournalError, Log, LogOptions, OsDisk, Reader, Space, verify, verify_with};
 
 fn options() -> LogOptions {
     LogOptions { segment_bytes: SEGMENT, segments_ahead: 1, free_bytes_min: 0, ..LogOptions::default() }
@@ -68,6 +68,33 @@ fn segments_move_to_the_archive_on_a_real_disk_and_come_back() {
         std::fs::copy(archive.path().join(&segment.name), folder.path().join(&segment.name)).unwrap();
     }
     assert_eq!(open(0).unwrap().records, 300);
+}
+
+#[test]
+fn a_journal_that_is_written_and_archived_meanwhile_verifies_at_any_moment() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut log, _) = Log::open(OsDisk::open(folder.path()).unwrap(), options(), |_, _| {}).unwrap();
+    let archivist = Archivist::open(folder.path(), None).unwrap();
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(move || {
+            for _ in 0..60 {
+                fill(&mut log, 10).unwrap();
+                archivist.retire_one(log.last_lsn() - 200.min(log.last_lsn()), 2).unwrap();
+            }
+        });
+        let mut rounds = 0;
+        while !writer.is_finished() || rounds == 0 {
+            let mut visited = 0;
+            let report = verify_with(folder.path(), |lsn, _| {
+                assert!(visited == 0 || lsn == visited + 1, "LSN {lsn} after {visited}");
+                visited = lsn;
+            });
+            let found = report.unwrap().found.unwrap();
+            assert!(visited <= found.last_lsn);
+            rounds += 1;
+        }
+    });
+    assert_eq!(verify(folder.path()).unwrap().found.unwrap().last_lsn, 3_000);
 }
 
 #[test]
