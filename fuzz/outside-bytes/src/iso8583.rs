@@ -3,9 +3,7 @@
 use protocol::iso8583::{
     DIALECTS, Encoder, FRAME_HEADER_BYTES, FRAME_MAX_BYTES, FrameError, Frames, Message, Secondary, VALUE_MAX_BYTES,
 };
-
-/// Shortest card number that a description must shorten.
-const PAN_MIN_DIGITS: usize = 13;
+use protocol::secret::PAN_MIN_DIGITS;
 
 /// Any bytes as a message of a dialect, which the first byte chooses. What is read says the same when written again; a
 /// description never holds the whole card number; a complaint points into the message.

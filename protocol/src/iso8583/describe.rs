@@ -7,9 +7,11 @@ use super::VALUE_MAX_BYTES;
 use super::mti::{MessageClass, MessageFunction, Mti};
 use super::parse::{Message, Value};
 use super::spec::{Class, Secrecy};
+use crate::secret::PAN_MIN_DIGITS;
 
-/// Shortest run of digits that may be a card number. Source: ISO/IEC 7812-1, and the shortest ranges in use.
-const PAN_MIN_DIGITS: usize = 13;
+/// Shortest run of digits that free text may not show. Twelve are a card number in some ranges, and a retrieval reference number
+/// every day.
+const SUSPICIOUS_DIGITS: usize = 13;
 
 impl fmt::Display for Message<'_> {
     /// One line for the message type, one for each field.
@@ -71,6 +73,7 @@ fn show(value: &Value<'_>, pan: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Resul
     match (value.field().secrecy, value.field().class) {
         (Secrecy::Pan, _) => show_pan(units, f),
         (Secrecy::Hidden, _) => show_length(units, f),
+        (Secrecy::Open, Class::B) if spells(units, pan) => show_length(units, f),
         (Secrecy::Open, Class::B) => units.iter().try_for_each(|byte| write!(f, "{byte:02x}")),
         (Secrecy::Open, class) if may_hold_pan(class, units, pan) => show_length(units, f),
         (Secrecy::Open, _) => write!(f, "{}", units.escape_ascii()),
@@ -85,7 +88,7 @@ fn show_pan(digits: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let (Some(first), Some(last)) = (digits.first_chunk::<6>(), digits.last_chunk::<4>()) else {
         return show_length(digits, f);
     };
-    if digits.len() < PAN_MIN_DIGITS {
+    if digits.len() < SUSPICIOUS_DIGITS {
         return show_length(digits, f);
     }
     write!(f, "{}{:*<stars$}{}", first.escape_ascii(), "", last.escape_ascii(), stars = digits.len() - 10)
@@ -93,9 +96,20 @@ fn show_pan(digits: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
 
 /// Whether a field that may be shown carries this message's card number, or free text with a run of digits as long as one.
 fn may_hold_pan(class: Class, units: &[u8], pan: &[u8]) -> bool {
-    let holds_this_pan = pan.len() >= PAN_MIN_DIGITS && units.windows(pan.len()).any(|part| part == pan);
+    let holds_this_pan = is_pan(pan) && units.windows(pan.len()).any(|part| part == pan);
     let is_free_text = matches!(class, Class::A | Class::An | Class::Ans | Class::Z);
-    holds_this_pan || is_free_text && longest_run(units) >= PAN_MIN_DIGITS
+    holds_this_pan || is_free_text && longest_run(units) >= SUSPICIOUS_DIGITS
+}
+
+/// Whether bytes in hex show this message's card number: chip data carries it in BCD, at any nibble.
+fn spells(bytes: &[u8], pan: &[u8]) -> bool {
+    let nibbles = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    let starts = (2 * bytes.len() + 1).saturating_sub(pan.len());
+    is_pan(pan) && (0..starts).any(|start| nibbles.clone().skip(start).zip(pan).all(|(nibble, digit)| nibble | 0x30 == *digit))
+}
+
+fn is_pan(digits: &[u8]) -> bool {
+    digits.len() >= PAN_MIN_DIGITS
 }
 
 fn longest_run(units: &[u8]) -> usize {

@@ -3,7 +3,7 @@
 use super::content::{belongs, belongs_in, copy_belonging, exists, first_stranger};
 use super::spec::{Calendar, Class, Length, Pad};
 use super::wire::{from_ebcdic, to_ebcdic};
-use super::{BCD_1987, DIALECTS, ISO_1987, TSYS};
+use super::{BCD_1987, DIALECTS, Encoder, ISO_1987, Message, Mti, TSYS};
 
 const CLASSES: [Class; 6] = [Class::N, Class::A, Class::An, Class::Ans, Class::Z, Class::Xn];
 
@@ -117,4 +117,17 @@ fn our_wire_pads_the_acceptor_fields_and_carries_emv_as_bytes() {
     assert!([41, 42, 43].iter().all(|number| row(*number).pad == Pad::Right(b' ')));
     assert_eq!((row(55).class, row(55).length), (Class::B, Length::Lll(255)));
     assert_eq!(BCD_1987.field(41).map(|field| field.pad), Some(Pad::None));
+}
+
+/// DE64 is bytes and not secret, so it is shown in hex: digits of the card number in BCD, at an odd nibble here, would show.
+#[test]
+fn bytes_that_spell_the_card_number_in_hex_are_not_shown() {
+    for (pan, mac) in [("4000000000002", [0x04, 0, 0, 0, 0, 0, 0x02, 0xff]), ("400000000002", [0x40, 0, 0, 0, 0, 0x02, 0, 0])] {
+        let mut frame = Vec::new();
+        let mut sale = Encoder::begin(&TSYS, Mti::FINANCIAL_REQUEST, &mut frame).expect("begins");
+        sale.text(2, pan).and_then(|e| e.bytes(64, &mac)).expect("fits");
+        sale.finish().expect("ends");
+        let shown = Message::parse(&TSYS, &frame).expect("it is sound").to_string();
+        assert!(!shown.contains(pan) && shown.ends_with("[8 hidden]"), "{shown}");
+    }
 }
