@@ -141,3 +141,107 @@ fn the_operators_doors_are_closed_to_everybody_else() {
     let (status, said) = switch.operator().call("GET", "/operator/changes?limit=9999", &[], b"").refusal();
     assert_eq!((status, said.contains("limit")), (400, true));
 }
+
+/// Puts a table and gives what is answered.
+fn put(operator: &Client, table: &str, version: Option<&str>, body: &Value) -> tests::http::Response {
+    let headers: Vec<(&str, &str)> = version.map(|version| ("If-Match", version)).into_iter().collect();
+    operator.call("PUT", &format!("/operator/{table}"), &headers, body.to_string().as_bytes())
+}
+
+#[test]
+fn a_rule_denies_from_the_next_payment_on_names_itself_and_holds_after_a_kill() {
+    let mut switch = Switch::sandboxed();
+    let rules = json!({"rules": [
+        {"name": "no small change", "stage": "pre", "merchant_id": null, "if": [{"field": "amount", "op": "<", "value": 500}], "then": "deny"},
+        {"name": "third time", "stage": "pre", "merchant_id": null,
+         "if": [{"field": "velocity", "per": "card", "window_s": 3600, "op": ">", "value": 2}], "then": "deny"},
+    ]});
+    let made = put(&switch.operator(), "rules", Some("0"), &rules);
+    assert_eq!((made.data()["version"].as_u64(), made.header("etag")), (Some(1), Some("\"1\"")));
+    for restart in [false, true] {
+        if restart {
+            switch.kill9();
+            switch.start_again();
+        }
+        let client = switch.client();
+        let denied = client.sale(499, VISA);
+        assert_eq!((text(&denied, "status"), denied["response_code"].as_u64()), ("declined", Some(310)), "{denied}");
+        let shown = switch.operator().call("GET", "/operator/rules", &[], b"").data();
+        assert_eq!((&shown["version"], &shown["rules"][0]["name"]), (&json!(1), &json!("no small change")));
+    }
+    assert!(switch.control().ledger().is_empty(), "nothing of it was sent");
+    let client = switch.client();
+    let card = tests::payment::APPROVED[0];
+    let codes: Vec<u64> = (0..3).map(|more| client.sale(1_000 + more, card)["response_code"].as_u64().expect("a code")).collect();
+    assert_eq!(codes, [100, 100, 310], "the third payment of a card in an hour");
+    let story =
+        switch.operator().call("GET", &format!("/operator/transactions/{}/story", id(&client.sale(499, VISA))), &[], b"").data();
+    assert_eq!(text(&story["decided_by"], "rule"), "no small change");
+}
+
+#[test]
+fn routes_split_by_weight_pass_a_dead_host_over_and_are_guarded_against_two_operators() {
+    let switch = Switch::sandboxed();
+    let (client, operator) = (switch.client(), switch.operator());
+    let file = switch.sandbox_json();
+    let ids = ["card", "card_2"].map(|name| file["processors"][name]["id"].as_str().expect("its id").to_owned());
+    let route = |one: u32, two: u32| {
+        json!({"routes": [{"name": "both", "merchant_id": null, "if": [],
+        "to": [{"processor_id": ids[0], "weight": one}, {"processor_id": ids[1], "weight": two}], "fail_over": []}]})
+    };
+    put(&operator, "routing", None, &route(1, 1)).data();
+    let at = |sales: u64| {
+        let names = (0..sales).map(|more| text(&client.sale(20_000 + more, VISA), "processor_name").to_owned());
+        let names: Vec<String> = names.collect();
+        (names.iter().filter(|name| *name == "card").count(), names.len())
+    };
+    let (first, all) = at(60);
+    assert!((12..=48).contains(&first) && all == 60, "{first} of {all} at one of two with equal weights");
+    let late = put(&operator, "routing", Some("0"), &route(1, 0));
+    let (status, said) = late.refusal();
+    assert_eq!((status, said.contains("present version is 1")), (409, true), "{said}");
+    put(&operator, "routing", Some("\"1\""), &route(1, 0)).data();
+    assert_eq!(at(10), (10, 10));
+    operator.call("POST", "/operator/processors/card/sign-off", &[], b"");
+    let gone = until(Duration::from_secs(10), || (processor(&operator)["signed_on"] == false).then_some(()));
+    gone.expect("the link signs off");
+    put(
+        &operator,
+        "routing",
+        None,
+        &json!({"routes": [{"name": "first", "if": [], "to": [{"processor_id": ids[0], "weight": 1}],
+        "fail_over": [ids[1]]}]}),
+    )
+    .data();
+    let over = client.sale(31_000, VISA);
+    assert_eq!((text(&over, "processor_name"), over["response_code"].as_u64()), ("card_2", Some(100)), "{over}");
+    let changes = changes(&operator);
+    let last = changes.last().expect("a change");
+    operator.call("POST", &format!("/operator/changes/{}/undo", id(last)), &[], b"").data();
+    let shown = operator.call("GET", "/operator/routing", &[], b"").data();
+    assert_eq!(shown["routes"][0]["name"], "both");
+}
+
+#[test]
+fn a_table_that_is_wrong_is_refused_whole_and_the_place_is_named() {
+    let switch = Switch::sandboxed();
+    let operator = switch.operator();
+    let rule = |field: &str, op: &str, then: &str| {
+        json!({"rules": [{"name": "one", "stage": "pre", "if": [], "then": "flag"},
+            {"name": "two", "stage": "pre", "if": [{"field": field, "op": op, "value": 5}], "then": then}]})
+    };
+    for (table, body, named) in [
+        ("rules", json!({}), "rules"),
+        ("rules", json!({"rules": [{"name": "x", "stage": "pre", "then": "deny", "when": []}]}), "rules[0]"),
+        ("rules", rule("amonut", "<", "deny"), "rule 2"),
+        ("rules", rule("amount", "~", "deny"), "condition 1"),
+        ("rules", rule("amount", "<", "reject"), "then"),
+        ("routing", json!({"routes": [{"name": "x", "to": [{"processor_id": "nobody", "weight": 1}]}]}), "route 1"),
+        ("routing", json!({"routes": [{"name": "x", "to": []}]}), "route 1"),
+    ] {
+        let (status, said) = put(&operator, table, None, &body).refusal();
+        assert_eq!((status, said.contains(named)), (400, true), "{body}: {said}");
+    }
+    assert_eq!(changes(&operator).len(), 0);
+    assert_eq!(put(&operator, "rules", Some("first"), &json!({"rules": []})).status, 400);
+}

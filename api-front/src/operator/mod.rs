@@ -5,8 +5,10 @@
 
 pub mod changes;
 mod processors;
+mod tables;
 
-pub use processors::{ProcessorState, Steered};
+pub use processors::{Steered, word_of};
+pub use tables::{Compiled, TableKind};
 
 use crate::switch::door::Door;
 use changes::{AS_CONFIGURED, Changes, Made, NotMade};
@@ -26,6 +28,7 @@ impl Operator {
     pub async fn start(changes: Changes, doors: Vec<Door>, processors: Vec<Steered>) -> Operator {
         let operator = Operator { changes, doors, processors };
         operator.restore_processors().await;
+        operator.restore_tables().await;
         operator
     }
 
@@ -44,8 +47,10 @@ impl Operator {
                 let processor = self.processor(&undone.subject).ok_or(NotMade::NoSuchChange)?;
                 self.change_processor(processor, text, undone.version).await
             }
-            // None of these is made yet.
-            Area::Rules | Area::Routes | Area::Merchant => Err(NotMade::NoSuchChange),
+            Area::Rules => self.change_table(TableKind::Rules, text, None, undone.version).await,
+            Area::Routes => self.change_table(TableKind::Routes, text, None, undone.version).await,
+            // Merchants are not changed at run time.
+            Area::Merchant => Err(NotMade::NoSuchChange),
         }
     }
 }

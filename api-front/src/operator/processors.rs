@@ -2,41 +2,33 @@
 
 use super::Operator;
 use super::changes::{AS_CONFIGURED, Made, NotMade, PutInForce, Thing};
-use crate::links::{Control, LinkHandle};
+use crate::links::LinkHandle;
 use crate::switch::door::{Door, Return};
 use protocol::change::Area;
 use protocol::id::Xid;
 use serde::{Deserialize, Serialize};
-use switch_core::input::ProcessorTerms;
+use switch_core::input::{ProcessorState, ProcessorTerms};
 
-/// Whether a processor takes payments.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ProcessorState {
-    /// It takes what is routed to it.
-    Enabled,
-    /// It takes no new payment; captures, voids, refunds, reversals and settlement of those it has go on.
-    Draining,
-    /// It takes nothing: the link is signed off, and what must reach it waits.
-    Disabled,
+/// The word for a state in the APIs and in a change's text.
+pub const fn word_of(state: ProcessorState) -> &'static str {
+    match state {
+        ProcessorState::Enabled => "enabled",
+        ProcessorState::Draining => "draining",
+        ProcessorState::Disabled => "disabled",
+    }
 }
 
-impl ProcessorState {
-    /// The word in the APIs.
-    pub const fn word(self) -> &'static str {
-        match self {
-            ProcessorState::Enabled => "enabled",
-            ProcessorState::Draining => "draining",
-            ProcessorState::Disabled => "disabled",
-        }
-    }
+fn state_of(word: &str) -> Option<ProcessorState> {
+    [ProcessorState::Enabled, ProcessorState::Draining, ProcessorState::Disabled]
+        .into_iter()
+        .find(|state| word_of(*state) == word)
 }
 
 /// The text of a processor's change.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Text {
-    state: ProcessorState,
+    state: String,
 }
 
 /// A processor as the configuration has it, and its link.
@@ -58,19 +50,16 @@ impl Steered {
     /// What a text says of it.
     fn state_of(&self, text: &str) -> Result<ProcessorState, String> {
         if text == AS_CONFIGURED {
-            return Ok(if self.configured.enabled { ProcessorState::Enabled } else { ProcessorState::Draining });
+            return Ok(self.configured.state);
         }
-        serde_json::from_str::<Text>(text).map(|text| text.state).map_err(|error| error.to_string())
+        let text: Text = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        state_of(&text.state).ok_or_else(|| format!("state: must be enabled, draining or disabled, got {:?}", text.state))
     }
 
     fn put(&self, state: ProcessorState, doors: &[Door]) {
-        let terms = ProcessorTerms { enabled: state == ProcessorState::Enabled, ..self.configured };
+        let terms = ProcessorTerms { state, ..self.configured };
         for door in doors {
             door.give(Return::Processor(terms));
-        }
-        let control = if state == ProcessorState::Disabled { Control::SignOff } else { Control::SignOn };
-        if self.link.as_ref().is_some_and(|link| !link.tell(control)) {
-            tracing::warn!(processor = %self.id, ?control, "the link does not take commands");
         }
     }
 }
@@ -90,7 +79,8 @@ impl Operator {
 
     /// Says whether a processor takes payments from now on.
     pub async fn set_processor_state(&self, processor: &Steered, state: ProcessorState) -> Result<Made, NotMade> {
-        let text = serde_json::to_string(&Text { state }).map_err(|error| NotMade::Invalid(error.to_string()))?;
+        let text = serde_json::to_string(&Text { state: word_of(state).to_owned() })
+            .map_err(|error| NotMade::Invalid(error.to_string()))?;
         self.change_processor(processor, text, 0).await
     }
 

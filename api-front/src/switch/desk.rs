@@ -171,6 +171,8 @@ impl Desk {
             Return::Configure { parts, reply } => self.configure(now, &parts, reply),
             Return::Merchant(terms) => self.accept(now, Input::Merchant(terms)),
             Return::Processor(terms) => self.accept(now, Input::Processor(terms)),
+            Return::Rules(table) => self.accept(now, Input::Rules(table)),
+            Return::Routes(table) => self.accept(now, Input::Routes(table)),
             Return::CloseBatches { processor, reply } => self.close_batches(now, processor, reply),
             Return::SettleMembers { members, read_at, reply } => self.settle_members(now, &members, read_at, reply),
             Return::CompleteBatch { batch } => self.accept(now, Input::CompleteBatch { batch }),

@@ -4,6 +4,7 @@ mod changes;
 mod processors;
 mod reversals;
 mod story;
+mod tables;
 
 use super::Front;
 use super::answer::ok;
@@ -41,6 +42,8 @@ pub(super) fn routes() -> Router<Front> {
         .route("/operator/processors/{id}/sign-on", post(processors::sign_on))
         .route("/operator/processors/{id}/sign-off", post(processors::sign_off))
         .route("/operator/processors/{id}/cut-over", post(processors::cut_over))
+        .route("/operator/rules", get(tables::rules).put(tables::put_rules))
+        .route("/operator/routing", get(tables::routes).put(tables::put_routes))
         .route("/operator/changes", get(changes::list))
         .route("/operator/changes/{id}/undo", post(changes::undo))
         .route("/operator/transactions/{id}/story", get(story::read))

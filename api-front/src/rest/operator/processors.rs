@@ -3,7 +3,7 @@
 use super::{PathId, data, list as list_of};
 use crate::links::Control;
 use crate::links::meter::Reading;
-use crate::operator::{ProcessorState, Steered};
+use crate::operator::{Steered, word_of};
 use crate::rest::Front;
 use crate::rest::answer::ok;
 use crate::rest::problem::Problem;
@@ -13,6 +13,7 @@ use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde_json::{Value, json};
+use switch_core::input::ProcessorState;
 
 /// `GET /operator/processors`
 pub(super) async fn list(State(front): State<Front>, headers: HeaderMap) -> Result<Response, Problem> {
@@ -108,7 +109,7 @@ impl Front {
             "id": processor.id.to_string(),
             "name": processor.name,
             "type": processor.kind.word(),
-            "state": state.word(),
+            "state": word_of(state),
             "signed_on": link.is_some_and(|link| link.state.is_signed_on()),
             "last_minute": last_minute(&reading),
         })

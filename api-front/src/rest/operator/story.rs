@@ -9,6 +9,7 @@ use axum::response::Response;
 use persistence::projection::Chapter;
 use protocol::calendar::Micros;
 use protocol::exchange::Exchange;
+use protocol::tail::{Tail, tag};
 use protocol::transaction::Transaction;
 use serde_json::{Value, json};
 
@@ -16,7 +17,7 @@ use serde_json::{Value, json};
 pub(super) async fn read(State(front): State<Front>, path: PathId, headers: HeaderMap) -> Result<Response, Problem> {
     front.permit_operator(&headers)?;
     let chapters = front.switch.past().story(id(path)?).await.map_err(Problem::Unavailable)?;
-    let newest = chapters.last().ok_or(Problem::NotFound)?.stored.transaction();
+    let (newest, newest_tail) = chapters.last().ok_or(Problem::NotFound)?.stored.parts();
     let processor = front.switch.processors().by_index(newest.processor.get());
     let requests = [("original", &newest.original), ("step", &newest.step)];
     let requests = requests.into_iter().filter(|(_, exchange)| exchange.stan.get() != 0);
@@ -34,7 +35,30 @@ pub(super) async fn read(State(front): State<Front>, path: PathId, headers: Head
         "versions": chapters.iter().map(show_version).collect::<Vec<_>>(),
         "requests": requests.map(|(leg, exchange)| show_request(leg, exchange)).collect::<Vec<_>>(),
         "reversal": show_reversal(newest),
+        "decided_by": front.decided_by(newest, newest_tail),
     })))
+}
+
+impl Front {
+    /// Why it went to its processor, and which rule spoke of it.
+    fn decided_by(&self, transaction: &Transaction, tail: Tail<'_>) -> Value {
+        let choice = &transaction.choice;
+        let name = |index: u16| self.switch.processors().by_index(index).map(|processor| processor.name.clone());
+        let skips = choice
+            .skips()
+            .map(|skip| json!({"processor": name(skip.processor), "reason": skip.reason.map(|reason| reason.word())}));
+        let place = |place: u16| (place != 0).then_some(place);
+        json!({
+            "basis": choice.basis().word(),
+            "routes_version": choice.routes_version.get(),
+            "route": place(choice.route.get()),
+            "passed_over": skips.collect::<Vec<_>>(),
+            "rules_version": choice.rules_version.get(),
+            "pre_rule": place(choice.pre_rule.get()),
+            "post_rule": place(choice.post_rule.get()),
+            "rule": tail.text(tag::RULE_NAME),
+        })
+    }
 }
 
 fn show_version(Chapter { kind, stored }: &Chapter) -> Value {

@@ -268,6 +268,8 @@ impl Before {
             }
             Return::CompleteBatch { batch } => Before::CompleteBatch(*batch),
             Return::TakeOver { transaction, .. } => Before::TakeOver(*transaction),
+            // The model has no tables: the world gives none.
+            Return::Rules(_) | Return::Routes(_) => panic!("the model knows no rules and no routes"),
             Return::Drain(_) | Return::Stop => Before::NoInput,
         }
     }

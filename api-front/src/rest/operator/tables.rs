@@ -1,0 +1,72 @@
+//! Rules and routes: read with their version, put whole, guarded by `If-Match`.
+
+use super::changes::show_made;
+use super::data;
+use crate::operator::TableKind;
+use crate::rest::problem::Problem;
+use crate::rest::{Front, body};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::Response;
+use serde_json::{Value, json};
+
+/// `GET /operator/rules`
+pub(super) async fn rules(state: State<Front>, headers: HeaderMap) -> Result<Response, Problem> {
+    read(state, &headers, TableKind::Rules).await
+}
+
+/// `GET /operator/routing`
+pub(super) async fn routes(state: State<Front>, headers: HeaderMap) -> Result<Response, Problem> {
+    read(state, &headers, TableKind::Routes).await
+}
+
+/// `PUT /operator/rules`
+pub(super) async fn put_rules(state: State<Front>, request: Request) -> Result<Response, Problem> {
+    put(state, request, TableKind::Rules).await
+}
+
+/// `PUT /operator/routing`
+pub(super) async fn put_routes(state: State<Front>, request: Request) -> Result<Response, Problem> {
+    put(state, request, TableKind::Routes).await
+}
+
+async fn read(State(front): State<Front>, headers: &HeaderMap, kind: TableKind) -> Result<Response, Problem> {
+    front.permit_operator(headers)?;
+    let in_force = front.switch.operator().table(kind).await;
+    let mut table: Value = serde_json::from_str(&in_force.text).unwrap_or_else(|_| json!({}));
+    table["version"] = in_force.version.into();
+    Ok(tagged(data(table), in_force.version))
+}
+
+async fn put(State(front): State<Front>, request: Request, kind: TableKind) -> Result<Response, Problem> {
+    let (parts, sent) = request.into_parts();
+    front.permit_operator(&parts.headers)?;
+    let text = body::read(&parts.headers, sent, |bytes| {
+        let text = std::str::from_utf8(bytes).map_err(|error| Problem::NotUtf8 { at: error.valid_up_to() })?;
+        Ok(text.to_owned())
+    });
+    let (text, expected) = (text.await?, expected(&parts.headers)?);
+    let made = front.switch.operator().put_table(kind, &text, expected).await?;
+    Ok(tagged(data(show_made(made)), made.version))
+}
+
+/// The version that `If-Match` names, with or without quotes; none for `*` or without the header.
+fn expected(headers: &HeaderMap) -> Result<Option<u32>, Problem> {
+    let Some(value) = headers.get(header::IF_MATCH) else { return Ok(None) };
+    match value.to_str().map(|value| value.trim().trim_matches('"')) {
+        Ok("*") => Ok(None),
+        Ok(version) => version.parse().map(Some).map_err(|_| wrong_version()),
+        Err(_) => Err(wrong_version()),
+    }
+}
+
+fn wrong_version() -> Problem {
+    Problem::invalid("If-Match", "must be the version of the table, a number, or *")
+}
+
+fn tagged(mut response: Response, version: u32) -> Response {
+    if let Ok(tag) = HeaderValue::try_from(format!("\"{version}\"")) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    response
+}
