@@ -27,6 +27,7 @@ pub fn verify(folder: impl AsRef<Path>) -> Result<Report, JournalError> {
 }
 
 /// The same, and every record with its LSN goes to `visit`, in order. When an error follows, what was seen before it was sound.
+/// [`JournalError::Archived`] then says that a segment has left meanwhile: begin anew.
 pub fn verify_with(folder: impl AsRef<Path>, mut visit: impl FnMut(u64, &[u8])) -> Result<Report, JournalError> {
     look(&OsDisk::open_to_read(folder), 0, &mut visit)
 }
@@ -64,10 +65,8 @@ fn survey<D: Disk>(
         });
         tries -= 1;
         match result {
-            // Both before anything was visited, unless it was in an earlier try.
-            Err(JournalError::Archived { first_lsn, .. }) if first_lsn > after.saturating_add(1) => {
-                (after, tries) = (first_lsn - 1, tries + 1)
-            }
+            Err(JournalError::Archived { first_lsn, .. }) if visited == 0 => (after, tries) = (first_lsn - 1, tries + 1),
+            Err(error @ JournalError::Archived { .. }) => return Err(error),
             Err(JournalError::Behind { last_lsn, .. }) if last_lsn < after => (after, tries) = (last_lsn, tries + 1),
             Err(_) if tries > 0 => {}
             other => return other,
