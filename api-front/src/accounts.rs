@@ -12,7 +12,7 @@ use protocol::calendar::Micros;
 use protocol::id::Xid;
 use serde::{Deserialize, Serialize};
 use switch_core::connectors::tsys::Acceptor;
-use switch_core::input::{MerchantTerms, ProcessorTerms};
+use switch_core::input::{MerchantTerms, OwnProcessors, ProcessorState, ProcessorTerms};
 
 /// Name under which keys from the configuration are stored: those that it no longer names are removed.
 const CONFIGURED_KEY: &str = "configuration";
@@ -64,7 +64,8 @@ pub fn processor_terms(table: &ProcessorTable, configured: &[ProcessorSettings])
         let settings = configured.iter().find(|settings| settings.name == processor.name);
         ProcessorTerms {
             index: processor.index,
-            enabled: settings.is_some_and(|settings| settings.enabled),
+        let is_enabled = settings.is_some_and(|settings| settings.enabled);
+            state: if is_enabled { ProcessorState::Enabled } else { ProcessorState::Draining },
             timeout_ms: settings.map_or(30_000, |settings| settings.timeout_ms),
             reversal_retry_ms: settings.map_or(60_000, |settings| settings.reversal_retry_ms),
             reversal_retry_max_ms: settings.map_or(3_600_000, |settings| settings.reversal_retry_max_ms),
@@ -184,6 +185,6 @@ pub fn merchant_terms(merchant: &Merchant) -> MerchantTerms {
         id: merchant.id,
         active: merchant.active,
         duplicate_window_s: merchant.duplicate_window_s,
-        card_processor: merchant.card_processor,
+        processors: OwnProcessors::for_cards(merchant.card_processor),
     }
 }

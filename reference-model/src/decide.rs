@@ -7,6 +7,7 @@ use protocol::id::Xid;
 use protocol::refusal::Refusal;
 use protocol::response_code::ResponseCode;
 use protocol::words::{ExchangeState, Status, Verb};
+use switch_core::input::ProcessorState;
 
 /// What a command should come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +56,8 @@ impl Model {
     }
 
     fn expect_payment(&self, command: &Command, verb: Verb) -> Result<Begun, Refusal> {
-        let takes_traffic = self.terms.processors.get(&self.route(command)).is_some_and(|terms| terms.enabled);
+        let takes_traffic =
+            self.terms.processors.get(&self.route(command)).is_some_and(|terms| terms.state == ProcessorState::Enabled);
         if !takes_traffic {
             return Err(Refusal::ProcessorNotAvailable);
         }
@@ -206,7 +208,7 @@ impl Model {
 
     /// The processor that is named, else the merchant's own.
     fn route(&self, command: &Command) -> u16 {
-        let own = self.terms.merchants.get(&command.merchant).map_or(0, |terms| terms.card_processor);
+        let own = self.terms.merchants.get(&command.merchant).map_or(0, |terms| terms.processors.card);
         if command.processor.get() == 0 { own } else { command.processor.get() }
     }
 

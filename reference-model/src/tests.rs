@@ -9,16 +9,22 @@ use protocol::refusal::Refusal;
 use protocol::response_code::ResponseCode;
 use protocol::transaction::Transaction;
 use protocol::words::{ExchangeState, ReversalReason, ReversalState, Status, Verb};
-use switch_core::input::{Leg, MerchantTerms, ProcessorTerms, Sent, Verdict};
+use switch_core::input::{Leg, MerchantTerms, OwnProcessors, ProcessorState, ProcessorTerms, Sent, Verdict};
 
 const SHOP: Xid = Xid([1; 12]);
 const NOW: Micros = Micros(1_795_000_000_000_000);
 const TIMEOUT_MS: u32 = 2_000;
 
 fn terms() -> Terms {
-    let merchant = MerchantTerms { id: SHOP, active: true, duplicate_window_s: 60, card_processor: 1 };
+    let merchant = MerchantTerms { id: SHOP, active: true, duplicate_window_s: 60, processors: OwnProcessors::for_cards(1) };
     let (reversal_retry_ms, reversal_retry_max_ms) = (500, 8_000);
-    let processor = ProcessorTerms { index: 1, enabled: true, timeout_ms: TIMEOUT_MS, reversal_retry_ms, reversal_retry_max_ms };
+    let processor = ProcessorTerms {
+        index: 1,
+        state: ProcessorState::Enabled,
+        timeout_ms: TIMEOUT_MS,
+        reversal_retry_ms,
+        reversal_retry_max_ms,
+    };
     Terms::of(&[merchant], &[processor])
 }
 

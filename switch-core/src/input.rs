@@ -1,5 +1,6 @@
 //! All that a shard can be told. Time and ids come in here; the shard has no other sense of the world.
 
+use crate::{routing, rules};
 use protocol::batch::Batch;
 use protocol::calendar::Micros;
 use protocol::change::Change;
@@ -8,7 +9,8 @@ use protocol::id::Xid;
 use protocol::response_code::ResponseCode;
 use protocol::tail::Tail;
 use protocol::transaction::Transaction;
-use protocol::words::Verb;
+use protocol::words::{PaymentMethod, Verb};
+use std::sync::Arc;
 
 /// Names the caller who waits for a reply. Drawn by whoever drives the shard, unique while the caller waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,6 +36,11 @@ pub enum Input<'a> {
     Lost(Sent),
     /// A processor's link is signed on: what waits in its store-and-forward queue may go.
     LinkUp {
+        /// Index of the processor.
+        processor: u16,
+    },
+    /// A processor's link is gone: nothing can be sent on it until it is up again.
+    LinkDown {
         /// Index of the processor.
         processor: u16,
     },
@@ -81,7 +88,11 @@ pub enum Input<'a> {
     Merchant(MerchantTerms),
     /// A processor's terms, new or changed.
     Processor(ProcessorTerms),
-    /// What lasted from before a restart, before any other input.
+    /// The table of rules that holds from here on. A velocity that no table before it counted begins with the next payment.
+    Rules(Arc<rules::Table>),
+    /// The table of routes that holds from here on, for payments that are made and for those whose processor can't be reached.
+    Routes(Arc<routing::Table>),
+    /// What lasted from before a restart, before any other input but terms and tables.
     Recover(Recovered<'a>),
     /// All that lasted has been given: what was in flight is now unknown, what was queued is sent again.
     RecoveryDone,
@@ -159,8 +170,46 @@ pub struct MerchantTerms {
     pub active: bool,
     /// Duplicate window in seconds; 0 turns it off.
     pub duplicate_window_s: u32,
-    /// Index of the processor that takes its cards when a request names none.
-    pub card_processor: u16,
+    /// The processors that take its payments when a request names none and no route matches.
+    pub processors: OwnProcessors,
+}
+
+/// A merchant's own processors, by means of payment. Indexes; 0 takes none of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OwnProcessors {
+    /// Cards, keyed or swiped.
+    pub card: u16,
+    /// Bank accounts.
+    pub ach: u16,
+    /// Cards at a terminal.
+    pub terminal: u16,
+}
+
+impl OwnProcessors {
+    /// One that takes cards, and nothing else.
+    pub fn for_cards(card: u16) -> OwnProcessors {
+        OwnProcessors { card, ..OwnProcessors::default() }
+    }
+
+    /// The one for a means of payment.
+    pub fn of(&self, method: PaymentMethod) -> u16 {
+        match method {
+            PaymentMethod::Card => self.card,
+            PaymentMethod::Ach => self.ach,
+            PaymentMethod::Terminal => self.terminal,
+        }
+    }
+}
+
+/// Which traffic a processor takes. Reversals and totals always go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProcessorState {
+    /// All.
+    Enabled,
+    /// No new payments; captures, voids and refunds of old ones still go.
+    Draining,
+    /// Neither new payments nor steps of old ones.
+    Disabled,
 }
 
 /// What a shard must know of a processor.
@@ -168,8 +217,8 @@ pub struct MerchantTerms {
 pub struct ProcessorTerms {
     /// Its index, from 1.
     pub index: u16,
-    /// False takes no new transactions; reversals and steps of old ones still go.
-    pub enabled: bool,
+    /// Which traffic it takes.
+    pub state: ProcessorState,
     /// How long an answer may take, milliseconds.
     pub timeout_ms: u32,
     /// Wait before the first repeat of an unanswered reversal, milliseconds; doubled at each repeat.
@@ -187,6 +236,8 @@ pub enum Recovered<'a> {
     Key(RecoveredKey),
     /// A payment inside its merchant's duplicate window.
     Recent(&'a Transaction),
+    /// A payment that a velocity counts yet, whatever became of it: each one, newest version, in any order.
+    Counted(&'a Transaction, Tail<'a>),
     /// A batch that is not complete: open with the totals of its members, or on its way.
     Batch(&'a Batch),
     /// The highest batch number used by a merchant at a processor.

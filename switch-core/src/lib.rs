@@ -27,4 +27,4 @@ mod waiters;
 mod wheel;
 
 pub use rrn::rrn_of;
-pub use shard::{Shard, ShardOptions, Stats, shard_of};
+pub use shard::{ProcessorCounts, ProcessorReport, Shard, ShardOptions, Stats, shard_of};

@@ -2,17 +2,20 @@
 //!
 //! Same inputs, same records (I7): nothing in here depends on a clock, on chance or on hash order.
 
+use crate::conditions::Velocity;
 use crate::duplicates::{Duplicates, RecentAt};
 use crate::idempotency::{KeyAt, Keys};
-use crate::input::{Input, Leg, MerchantTerms, ProcessorTerms, Sent, Token};
-use crate::limits::{Limits, SHARDS_MAX, TURN_CLOSES_AT_BYTES};
+use crate::input::{Input, Leg, MerchantTerms, ProcessorState, ProcessorTerms, Sent, Token};
+use crate::limits::{Limits, SHARDS_MAX, TURN_CLOSES_AT_BYTES, VELOCITY_COUNTERS_MAX};
 use crate::output::{Effects, Released, Written};
+use crate::routing::{Circuit, Health};
 use crate::settlement::{BatchAt, Batches};
 use crate::stan::Stans;
 use crate::table::{SlotAt, Table};
 use crate::tails::Tails;
 use crate::waiters::Waiters;
 use crate::wheel::{Alarm, Wheel};
+use crate::{routing, rules};
 use hashbrown::HashTable;
 use protocol::calendar::Micros;
 use protocol::change::Change;
@@ -20,6 +23,7 @@ use protocol::id::Xid;
 use protocol::record::{Decided, Kind};
 use protocol::words::Verb;
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
 
 /// Sets of effects that are kept for reuse.
 const SPARE_EFFECTS_MAX: usize = 8;
@@ -57,6 +61,10 @@ pub struct Stats {
     pub reversals_done: u64,
     /// Commands refused because a limit was reached.
     pub busy: u64,
+    /// Payments denied by a rule, before or after the processor's answer.
+    pub rule_denials: u64,
+    /// Payments offered to another processor of their route, because nothing had been sent to the one before.
+    pub fail_overs: u64,
 }
 
 /// What fires when its time has come.
@@ -81,6 +89,38 @@ pub(crate) struct Processor {
     pub(crate) stans: Stans,
     /// The store-and-forward queue: reversals not acknowledged, in the order in which they were queued.
     pub(crate) reversals: BTreeSet<(Micros, Xid)>,
+    pub(crate) health: Health,
+    pub(crate) counts: ProcessorCounts,
+}
+
+/// What a shard has counted of one processor since it started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ProcessorCounts {
+    /// Requests that are not decided; reversals and totals are not counted.
+    pub in_flight: u32,
+    /// Answers that came after their deadline.
+    pub late_answers: u64,
+    /// Requests that became unknown.
+    pub unknowns: u64,
+    /// Reversals sent, repeats included.
+    pub reversals_sent: u64,
+    /// Reversals acknowledged.
+    pub reversals_done: u64,
+}
+
+/// A processor as a shard has it, for an operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProcessorReport {
+    /// Which traffic it takes.
+    pub state: ProcessorState,
+    /// Where its circuit stands. This shard's: each judges by its own payments.
+    pub circuit: Circuit,
+    /// What was counted.
+    pub counts: ProcessorCounts,
+    /// Reversals that it has not acknowledged.
+    pub reversals_queued: u32,
+    /// When the oldest of those was queued; [`Micros::NONE`] when there is none.
+    pub oldest_reversal_at: Micros,
 }
 
 /// A shard.
@@ -98,6 +138,9 @@ pub struct Shard {
     pub(crate) waiters: Waiters,
     pub(crate) wheel: Wheel<Timer>,
     pub(crate) batches: Batches,
+    pub(crate) rules: Arc<rules::Table>,
+    pub(crate) routes: Arc<routing::Table>,
+    pub(crate) velocity: Velocity,
     merchants: HashTable<MerchantTerms>,
     processors: Vec<Option<Processor>>,
     pub(crate) effects: Effects,
@@ -130,6 +173,9 @@ impl Shard {
             waiters: Waiters::new(limits.waiters_max),
             wheel: Wheel::new(alarms_max),
             batches: Batches::new(limits.batches_max),
+            rules: Arc::default(),
+            routes: Arc::default(),
+            velocity: Velocity::new(VELOCITY_COUNTERS_MAX),
             merchants: HashTable::new(),
             processors: Vec::new(),
             effects: Effects::default(),
@@ -155,6 +201,7 @@ impl Shard {
             Input::NotSent(sent) => self.not_sent(sent),
             Input::Lost(sent) => self.lost(sent),
             Input::LinkUp { processor } => self.link_up(processor),
+            Input::LinkDown { processor } => self.link_down(processor),
             Input::Hydrate { transaction, tail, read_at } => self.hydrate(transaction, tail, read_at),
             Input::CloseBatches { token, processor } => self.close_batches(token, processor),
             Input::SettleMember { transaction } => self.settle_member(transaction),
@@ -163,6 +210,8 @@ impl Shard {
             Input::Configure { token, parts } => self.configure(token, parts),
             Input::Merchant(terms) => self.set_merchant(terms),
             Input::Processor(terms) => self.set_processor(terms),
+            Input::Rules(rules) => self.set_rules(rules),
+            Input::Routes(routes) => self.set_routes(routes),
             Input::Recover(recovered) => self.recover(recovered),
             Input::RecoveryDone => self.recovery_done(),
             Input::Tick => {}
@@ -234,6 +283,18 @@ impl Shard {
         self.processors.iter().flatten().map(|processor| processor.reversals.len() as u32).sum()
     }
 
+    /// A processor as this shard has it; `None` when it has none of that index.
+    pub fn processor_report(&self, index: u16) -> Option<ProcessorReport> {
+        let Processor { terms, reversals, health, counts, .. } = self.processor(index)?;
+        Some(ProcessorReport {
+            state: terms.state,
+            circuit: health.circuit(),
+            counts: *counts,
+            reversals_queued: reversals.len() as u32,
+            oldest_reversal_at: reversals.first().map_or(Micros::NONE, |(queued_at, _)| *queued_at),
+        })
+    }
+
     /// Transactions in memory.
     pub fn transactions_in_memory(&self) -> u32 {
         self.table.len()
@@ -281,8 +342,31 @@ impl Shard {
         match &mut self.processors[at] {
             Some(known) => known.terms = terms,
             empty => {
-                *empty = Some(Processor { terms, stans: Stans::of_shard(self.index, self.count), reversals: BTreeSet::new() });
+                let (stans, reversals) = (Stans::of_shard(self.index, self.count), BTreeSet::new());
+                let (health, counts) = (Health::default(), ProcessorCounts::default());
+                *empty = Some(Processor { terms, stans, reversals, health, counts });
             }
+        }
+    }
+
+    fn set_rules(&mut self, rules: Arc<rules::Table>) {
+        if rules.longest_window_s() > 0 {
+            self.velocity.reserve();
+        }
+        self.rules = rules;
+    }
+
+    fn set_routes(&mut self, routes: Arc<routing::Table>) {
+        if routes.longest_window_s() > 0 {
+            self.velocity.reserve();
+        }
+        self.routes = routes;
+    }
+
+    fn link_down(&mut self, index: u16) {
+        let (now, breaker) = (self.now, *self.routes.breaker());
+        if let Some(processor) = self.processors.get_mut(index as usize).and_then(Option::as_mut) {
+            processor.health.link_down(now, &breaker);
         }
     }
 
@@ -353,6 +437,24 @@ impl Shard {
         let transaction = &self.table[at].transaction;
         let sent = Sent { id: transaction.id, leg, stan };
         self.effects.send_written(transaction.processor.get(), sent, repeat, written);
+    }
+
+    /// One more request is not decided.
+    pub(crate) fn takes_off(&mut self, at: SlotAt) {
+        self.in_flight += 1;
+        self.counts_mut(at).in_flight += 1;
+    }
+
+    /// One request is decided, or unknown for good.
+    pub(crate) fn lands(&mut self, at: SlotAt) {
+        self.in_flight -= 1;
+        self.counts_mut(at).in_flight -= 1;
+    }
+
+    /// What is counted of a transaction's processor.
+    pub(crate) fn counts_mut(&mut self, at: SlotAt) -> &mut ProcessorCounts {
+        let index = self.table[at].transaction.processor.get();
+        &mut self.processor_mut(index).counts
     }
 
     pub(crate) fn wait(&mut self, at: SlotAt, token: Token, attached: bool) {

@@ -10,7 +10,7 @@ use protocol::transaction::Transaction;
 use protocol::words::{ExchangeState, ReversalState, Status, Verb};
 use support::driver::{Driver, Order, ROOMY, Said};
 use support::{Ask, DUPLICATE_WINDOW_S, PROCESSOR, TIMEOUT_MS, merchant};
-use switch_core::input::{Input, Leg, ProcessorTerms, Sent, Verdict};
+use switch_core::input::{Input, Leg, ProcessorState, ProcessorTerms, Sent, Verdict};
 
 fn order(said: &[Said]) -> &Order {
     let order = said.iter().find_map(|said| match said {
@@ -456,7 +456,7 @@ fn who_or_what_takes_no_traffic_is_refused() {
     let stranger = Ask::pay(Verb::Sale, merchant(9), 1000);
     assert_eq!(refusal(&driver.ask(&stranger)), Refusal::MerchantNotActive);
     let authorization = standing(&mut driver, Status::Authorized);
-    driver.accept(Input::Processor(ProcessorTerms { enabled: false, ..support::processor() }));
+    driver.accept(Input::Processor(ProcessorTerms { state: ProcessorState::Draining, ..support::processor() }));
     assert_eq!(refusal(&driver.ask(&sale())), Refusal::ProcessorNotAvailable);
     order(&driver.ask(&Ask::step(Verb::Void, merchant(0), authorization, None)));
 }

@@ -10,7 +10,9 @@ use protocol::response_code::ResponseCode;
 use protocol::tail::Tail;
 use protocol::transaction::Transaction;
 use protocol::words::{Status, Verb};
-use switch_core::input::{Answer, Input, Leg, MerchantTerms, ProcessorTerms, Sent, Token, Verdict};
+use switch_core::input::{
+    Answer, Input, Leg, MerchantTerms, OwnProcessors, ProcessorState, ProcessorTerms, Sent, Token, Verdict,
+};
 use switch_core::limits::Limits;
 use switch_core::output::{Output, Released, Reply};
 use switch_core::{Shard, ShardOptions};
@@ -72,11 +74,17 @@ impl Days {
         let mut shard = Shard::new(ShardOptions { index: 0, count: 1, limits });
         let (reversal_retry_ms, reversal_retry_max_ms) = (60_000, 60_000);
         let index = cast.processor;
-        let terms = ProcessorTerms { index, enabled: true, timeout_ms: TIMEOUT_MS, reversal_retry_ms, reversal_retry_max_ms };
+        let terms = ProcessorTerms {
+            index,
+            state: ProcessorState::Enabled,
+            timeout_ms: TIMEOUT_MS,
+            reversal_retry_ms,
+            reversal_retry_max_ms,
+        };
         shard.accept(now, Input::Processor(terms));
         for id in cast.merchants.iter().copied() {
-            let (duplicate_window_s, card_processor) = (plan.duplicate_window_s, index);
-            shard.accept(now, Input::Merchant(MerchantTerms { id, active: true, duplicate_window_s, card_processor }));
+            let (duplicate_window_s, processors) = (plan.duplicate_window_s, OwnProcessors::for_cards(index));
+            shard.accept(now, Input::Merchant(MerchantTerms { id, active: true, duplicate_window_s, processors }));
         }
         Days { cast, log, shard, now, plans: VecDeque::new(), members: HashMap::new(), settled: Vec::new(), transactions: 0 }
     }

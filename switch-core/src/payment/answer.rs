@@ -4,6 +4,7 @@ use super::create::captures_at_once;
 use super::{exchange, exchange_mut};
 use crate::input::{Answer, Leg, Sent, Verdict};
 use crate::output::Written;
+use crate::routing::Outcome;
 use crate::shard::Shard;
 use crate::table::SlotAt;
 use protocol::command::flag;
@@ -25,9 +26,14 @@ impl Shard {
         };
         match leg {
             Leg::Reversal => self.reversal_answered(at, answer),
-            Leg::Original if self.awaits(at, leg, stan) => self.original_answered(at, answer),
-            Leg::Step if self.awaits(at, leg, stan) => self.step_answered(at, answer),
-            Leg::Original | Leg::Step | Leg::Totals => self.note_late(answer),
+            Leg::Original | Leg::Step if self.awaits(at, leg, stan) => {
+                self.note_health(at, leg, health_of(&answer.verdict));
+                match leg {
+                    Leg::Step => self.step_answered(at, answer),
+                    Leg::Original | Leg::Reversal | Leg::Totals => self.original_answered(at, answer),
+                }
+            }
+            Leg::Original | Leg::Step | Leg::Totals => self.note_late(at, answer),
         }
     }
 
@@ -37,8 +43,9 @@ impl Shard {
     }
 
     /// An answer after its deadline changes nothing: the reversal that was queued then covers it (I3, I6).
-    fn note_late(&mut self, answer: &Answer) {
+    fn note_late(&mut self, at: SlotAt, answer: &Answer) {
         self.stats.late_answers += 1;
+        self.counts_mut(at).late_answers += 1;
         self.stats.late_approvals += u64::from(matches!(answer.verdict, Verdict::Approved | Verdict::Partial { .. }));
     }
 
@@ -55,19 +62,30 @@ impl Shard {
             Verdict::Partial { approved } if partial_allowed && (1..requested).contains(&approved) => {
                 self.approve_original(at, approved, ResponseCode::PARTIAL_APPROVAL);
             }
-            Verdict::Partial { .. } => self.refuse_partial(at),
-            Verdict::Declined(code) => self.decline_original(at, code, ExchangeState::Declined),
+            Verdict::Partial { .. } => {
+                self.refuse_approval(at, ResponseCode::INSUFFICIENT_FUNDS, ReversalReason::PartialNotAllowed);
+            }
+            Verdict::Declined(code) => {
+                transaction.original.response_code = code.0.into();
+                // A rule may mark what was declined; there is nothing left to deny.
+                self.is_denied_after(at);
+                self.decline_original(at, code, ExchangeState::Declined);
+            }
             Verdict::Receipt | Verdict::TryLater => self.become_unknown(at, Leg::Original, ReversalReason::Lost),
         }
     }
 
     fn approve_original(&mut self, at: SlotAt, amount: u64, code: ResponseCode) {
+        self.table[at].transaction.original.response_code = code.0.into();
+        if self.is_denied_after(at) {
+            self.stats.rule_denials += 1;
+            return self.refuse_approval(at, ResponseCode::RULE_ENGINE_DECLINE, ReversalReason::DeniedByRule);
+        }
         self.end_exchange(at, Leg::Original);
         let now = self.now.0;
         let transaction = &mut self.table[at].transaction;
         let (verb, requested) = (transaction.verb(), transaction.amount.get());
         transaction.original.state = ExchangeState::Approved.number();
-        transaction.original.response_code = code.0.into();
         transaction.response_code = code.0.into();
         transaction.amount_authorized = amount.into();
         if captures_at_once(verb) {
@@ -96,18 +114,17 @@ impl Shard {
         self.refund_decided(at, amount, 0);
     }
 
-    /// Approved in part where that was not asked for: declined, and what was approved is taken back.
-    fn refuse_partial(&mut self, at: SlotAt) {
-        self.in_flight -= 1;
+    /// Approved in part where that was not asked for, or denied by a rule: declined, and what was approved is taken back.
+    fn refuse_approval(&mut self, at: SlotAt, code: ResponseCode, reason: ReversalReason) {
+        self.lands(at);
         self.forget_recent(at);
         let transaction = &mut self.table[at].transaction;
         let verb = transaction.verb();
-        let code = ResponseCode::INSUFFICIENT_FUNDS.0;
         transaction.original.state = ExchangeState::Declined.number();
-        transaction.original.response_code = code.into();
-        transaction.response_code = code.into();
+        transaction.original.response_code = code.0.into();
+        transaction.response_code = code.0.into();
         transaction.status = Status::Declined.number();
-        self.queue_reversal(at, Leg::Original, ReversalReason::PartialNotAllowed);
+        self.queue_reversal(at, Leg::Original, reason);
         let written = self.commit(at, Kind::Outcome, true);
         self.tell(at, verb, written);
         self.send_reversal(at, written);
@@ -181,8 +198,9 @@ impl Shard {
 
     /// No explicit answer will be waited for any longer: the outcome is unknown, the client is told so, and a reversal is queued (I3).
     pub(crate) fn become_unknown(&mut self, at: SlotAt, leg: Leg, reason: ReversalReason) {
-        self.in_flight -= 1;
+        self.lands(at);
         self.stats.unknowns += 1;
+        self.counts_mut(at).unknowns += 1;
         self.forget_recent(at);
         let transaction = &mut self.table[at].transaction;
         let code = ResponseCode::COMMUNICATION_ERROR.0;
@@ -205,8 +223,10 @@ impl Shard {
             Leg::Reversal => self.reversal_not_sent(sent),
             leg @ (Leg::Original | Leg::Step) => {
                 let Some(at) = self.table.find(sent.id).filter(|at| self.awaits(*at, leg, sent.stan)) else { return };
+                self.note_health(at, leg, Outcome::NotSent);
                 let code = ResponseCode::COMMUNICATION_ERROR;
                 match leg {
+                    Leg::Original if self.fail_over(at) => {}
                     Leg::Step => self.fail_step(at, code, ExchangeState::NotSent),
                     Leg::Original | Leg::Reversal | Leg::Totals => self.decline_original(at, code, ExchangeState::NotSent),
                 }
@@ -221,6 +241,7 @@ impl Shard {
             Leg::Reversal => self.reversal_not_sent(sent),
             leg @ (Leg::Original | Leg::Step) => {
                 if let Some(at) = self.table.find(sent.id).filter(|at| self.awaits(*at, leg, sent.stan)) {
+                    self.note_health(at, leg, Outcome::TimedOut);
                     self.become_unknown(at, leg, ReversalReason::Lost);
                 }
             }
@@ -237,6 +258,7 @@ impl Shard {
             Verdict::TryLater => {}
             Verdict::Approved | Verdict::Partial { .. } | Verdict::Declined(_) | Verdict::Receipt => {
                 self.stats.reversals_done += 1;
+                self.counts_mut(at).reversals_done += 1;
                 self.reversal_over(at, ReversalState::Done);
             }
         }
@@ -262,6 +284,16 @@ impl Shard {
         let written = self.commit(at, Kind::ReversalDone, false);
         self.refund_decided(at, amount, 0);
         written
+    }
+}
+
+/// What an answer says of the processor's own health: a decline is as good an answer as an approval.
+fn health_of(verdict: &Verdict) -> Outcome {
+    match verdict {
+        Verdict::Approved | Verdict::Partial { .. } => Outcome::Answered,
+        Verdict::Declined(ResponseCode::PROCESSOR_ERROR | ResponseCode::COMMUNICATION_ERROR) => Outcome::Failed,
+        Verdict::Declined(_) => Outcome::Answered,
+        Verdict::Receipt | Verdict::TryLater => Outcome::Failed,
     }
 }
 

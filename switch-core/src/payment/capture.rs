@@ -30,7 +30,8 @@ impl Shard {
         let step = self.begin_exchange(at, Verb::Capture, amount);
         let transaction = &mut self.table[at].transaction;
         (transaction.step, transaction.key) = (step, key);
-        self.send_intent(at, token, Leg::Step);
+        self.wait(at, token, false);
+        self.send_intent(at, Leg::Step);
         Ok(())
     }
 

@@ -18,14 +18,24 @@ use protocol::words::{Status, Verb};
 
 impl Shard {
     pub(crate) fn create(&mut self, token: Token, command: &Command, tail: Tail<'_>, verb: Verb) -> Result<(), Stop> {
-        let processor = self.choose_processor(command)?;
         let mut transaction = new_transaction(command, verb, self.now);
-        transaction.processor = processor.into();
-        transaction.tail_length = (tail.bytes().len() as u32).into();
-        self.check_room(command, tail.bytes().len())?;
-        self.check_processor_room(processor)?;
+        let mut facts = self.facts_of(&transaction, tail);
+        self.choose_processor(&mut transaction, command.processor.get(), &mut facts)?;
         let window_s = self.duplicate_window_s(command);
-        let crowded = self.table.room() == 0
+        let likeness = Likeness::of(&transaction);
+        let repeated = if window_s > 0 { self.duplicates.first_like(&likeness) } else { None };
+        let decline = if command.has(flag::EXPIRED_CARD) {
+            Some(ResponseCode::EXPIRED_CARD)
+        } else if repeated.is_some() {
+            Some(ResponseCode::DUPLICATE_TRANSACTION)
+        } else {
+            self.is_denied_before(&mut transaction, &mut facts).then_some(ResponseCode::RULE_ENGINE_DECLINE)
+        };
+        let tail = self.tail_with_rule(tail, &transaction, decline == Some(ResponseCode::RULE_ENGINE_DECLINE));
+        transaction.tail_length = (tail.len() as u32).into();
+        self.check_room(command, tail.len())?;
+        let crowded = !self.make_room_to_count(command.merchant)
+            || self.table.room() == 0
             || !self.batches.has_room(account_of(&transaction), command.id.sibling(Xid::BATCH))
             || (window_s > 0 && !self.duplicates.has_room())
             || self.table.find(command.id).is_some();
@@ -33,29 +43,20 @@ impl Shard {
             return Err(Refusal::Busy.into());
         }
         // From here the command can't fail.
-        let likeness = Likeness::of(&transaction);
-        let repeated = if window_s > 0 { self.duplicates.first_like(&likeness) } else { None };
+        self.count_payment(&transaction, &facts);
         transaction.key = self.remember_key(command, transaction.id, verb);
         transaction.duplicate_of = repeated.unwrap_or(Xid::NONE);
-        let kept = self.tails.keep(tail.bytes());
+        let kept = self.tails.keep(&tail);
         let at = self.table.insert(&transaction, kept, self.now);
-        if command.has(flag::EXPIRED_CARD) {
-            self.decline_at_gateway(at, token, ResponseCode::EXPIRED_CARD);
-        } else if repeated.is_some() {
-            self.decline_at_gateway(at, token, ResponseCode::DUPLICATE_TRANSACTION);
-        } else {
-            self.remember_recent(likeness, transaction.id, window_end(self.now, window_s));
-            self.send_original(at, token);
+        self.wait(at, token, false);
+        match decline {
+            Some(code) => self.decline_at_gateway(at, code),
+            None => {
+                self.remember_recent(likeness, transaction.id, window_end(self.now, window_s));
+                self.offer(at);
+            }
         }
         Ok(())
-    }
-
-    /// The processor that the request names, else the merchant's own for cards.
-    fn choose_processor(&self, command: &Command) -> Result<u16, Refusal> {
-        let own = self.merchant(command.merchant).map_or(0, |terms| terms.card_processor);
-        let index = if command.processor.get() == 0 { own } else { command.processor.get() };
-        let takes_traffic = self.processor(index).is_some_and(|processor| processor.terms.enabled);
-        if takes_traffic { Ok(index) } else { Err(Refusal::ProcessorNotAvailable) }
     }
 
     /// The duplicate window that holds for a command; 0 none.
@@ -85,29 +86,31 @@ impl Shard {
     }
 
     /// Declines without asking a processor: an outcome with no intent before it.
-    fn decline_at_gateway(&mut self, at: SlotAt, token: Token, code: ResponseCode) {
+    fn decline_at_gateway(&mut self, at: SlotAt, code: ResponseCode) {
+        self.stats.rule_denials += u64::from(code == ResponseCode::RULE_ENGINE_DECLINE);
         let transaction = &mut self.table[at].transaction;
         transaction.status = Status::Declined.number();
         transaction.response_code = code.0.into();
         let verb = transaction.verb();
-        self.wait(at, token, false);
         let written = self.commit(at, Kind::Outcome, true);
         self.tell(at, verb, written);
     }
 
-    /// Sends the request that makes the transaction.
-    pub(crate) fn send_original(&mut self, at: SlotAt, token: Token) {
+    /// Sends the request that makes the transaction to the processor that was chosen.
+    pub(crate) fn offer(&mut self, at: SlotAt) {
         let transaction = &self.table[at].transaction;
         let (verb, amount) = (transaction.verb(), transaction.amount.get());
         if captures_at_once(verb) {
-            let id = transaction.id.sibling(Xid::BATCH);
+            let id = self.batch_id(transaction.id);
             self.enter_batch(at, id);
         }
+        let (index, id, now) = (self.table[at].transaction.processor.get(), self.table[at].transaction.id, self.now);
+        self.processor_mut(index).health.begin(id, now);
         let exchange = self.begin_exchange(at, verb, amount);
         let transaction = &mut self.table[at].transaction;
         transaction.original = exchange;
         transaction.status = Status::Pending.number();
-        self.send_intent(at, token, Leg::Original);
+        self.send_intent(at, Leg::Original);
     }
 }
 
@@ -127,7 +130,7 @@ pub(crate) fn new_transaction(command: &Command, verb: Verb, now: Micros) -> Tra
         id: command.id,
         merchant: command.merchant,
         parent: command.target,
-        flags: command.flags,
+        flags: (command.flags.get() & !flag::FLAGGED).into(),
         amount: command.amount,
         currency: command.currency,
         source: command.source,

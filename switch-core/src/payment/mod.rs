@@ -9,10 +9,12 @@ mod create;
 mod recovery;
 mod refund;
 mod reversal;
+mod tables;
 mod void;
 
 use crate::idempotency::{Key, KeyAt};
-use crate::input::{Leg, Token};
+use crate::input::{Leg, ProcessorState, Token};
+use crate::routing::Outcome;
 use crate::settlement::{Account, BatchAt};
 use crate::shard::{Shard, Timer};
 use crate::table::SlotAt;
@@ -110,9 +112,12 @@ impl Shard {
         if has_room { Ok(()) } else { Err(Refusal::Busy) }
     }
 
-    /// Room for one more request to a processor: a trace number.
+    /// Room for a step of a transaction at its processor: it takes steps, and has a trace number.
     fn check_processor_room(&self, processor: u16) -> Result<(), Refusal> {
         let processor = self.processor(processor).ok_or(Refusal::ProcessorNotAvailable)?;
+        if processor.terms.state == ProcessorState::Disabled {
+            return Err(Refusal::ProcessorNotAvailable);
+        }
         if processor.stans.has_room() { Ok(()) } else { Err(Refusal::Busy) }
     }
 
@@ -157,14 +162,14 @@ impl Shard {
         let processor = self.processor_mut(index);
         let deadline = now.plus_ms(processor.terms.timeout_ms);
         let stan = processor.stans.draw();
-        self.in_flight += 1;
+        self.takes_off(at);
         self.set_alarm(at, deadline, Timer::Deadline(at));
         Exchange::in_flight(verb, stan, amount, now, deadline)
     }
 
     /// A request is decided: its deadline and its trace number are free again.
     fn end_exchange(&mut self, at: SlotAt, leg: Leg) {
-        self.in_flight -= 1;
+        self.lands(at);
         self.cancel_alarm(at);
         let transaction = &self.table[at].transaction;
         let (index, stan) = (transaction.processor.get(), exchange(transaction, leg).stan.get());
@@ -172,8 +177,7 @@ impl Shard {
     }
 
     /// Makes an operation's intent durable and hands it to the link (I1).
-    fn send_intent(&mut self, at: SlotAt, token: Token, leg: Leg) {
-        self.wait(at, token, false);
+    fn send_intent(&mut self, at: SlotAt, leg: Leg) {
         let kind = if leg == Leg::Original { Kind::Intent } else { Kind::StepIntent };
         let written = self.commit(at, kind, false);
         let stan = exchange(&self.table[at].transaction, leg).stan.get();
@@ -246,8 +250,10 @@ impl Shard {
         self.table[at].alarm = Alarm::NONE;
         let transaction = &self.table[at].transaction;
         if transaction.original.state() == ExchangeState::InFlight {
+            self.note_health(at, Leg::Original, Outcome::TimedOut);
             self.become_unknown(at, Leg::Original, protocol::words::ReversalReason::Timeout);
         } else if transaction.step.state() == ExchangeState::InFlight {
+            self.note_health(at, Leg::Step, Outcome::TimedOut);
             self.become_unknown(at, Leg::Step, protocol::words::ReversalReason::Timeout);
         }
     }

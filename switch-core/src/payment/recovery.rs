@@ -38,6 +38,7 @@ impl Shard {
             Recovered::Transaction(transaction, tail) => self.recover_transaction(transaction, tail),
             Recovered::Key(key) => self.recover_key(key),
             Recovered::Recent(transaction) => self.recover_recent(transaction),
+            Recovered::Counted(transaction, tail) => self.recover_count(transaction, tail),
             Recovered::Batch(batch) => self.recover_batch(batch),
             Recovered::BatchNumber { merchant, processor, number } => self.batches.note_number(merchant, processor, number),
         }
@@ -104,6 +105,14 @@ impl Shard {
         self.remember_recent(Likeness::of(transaction), transaction.id, until);
     }
 
+    /// A payment that finds no room is left out: while there is none, nobody can pay who would need a new counter.
+    fn recover_count(&mut self, transaction: &Transaction, tail: Tail<'_>) {
+        if transaction.verb() != Verb::Refund && self.make_room_to_count(transaction.merchant) {
+            let facts = self.facts_of(transaction, tail);
+            self.count_payment(transaction, &facts);
+        }
+    }
+
     fn recover_batch(&mut self, batch: &Batch) {
         let at = self.batches.insert(batch);
         let (processor, stan) = (batch.processor.get(), batch.stan.get());
@@ -131,11 +140,11 @@ impl Shard {
     fn resume(&mut self, at: SlotAt) {
         let transaction = &self.table[at].transaction;
         if transaction.original.state() == ExchangeState::InFlight {
-            self.in_flight += 1;
+            self.takes_off(at);
             self.become_unknown(at, Leg::Original, ReversalReason::Lost);
         } else if transaction.step.state() == ExchangeState::InFlight {
             debug_assert!(matches!(transaction.step.verb(), Some(Verb::Capture | Verb::Void)));
-            self.in_flight += 1;
+            self.takes_off(at);
             self.become_unknown(at, Leg::Step, ReversalReason::Lost);
         } else if transaction.reversal.state() == ReversalState::Queued {
             self.enqueue(at);

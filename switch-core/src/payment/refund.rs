@@ -39,7 +39,8 @@ impl Shard {
         let sale = &mut self.table[parent].transaction;
         sale.amount_refund_pending = (sale.amount_refund_pending.get() + amount).into();
         self.commit(parent, Kind::RefundsChanged, false);
-        self.send_original(at, token);
+        self.wait(at, token, false);
+        self.offer(at);
         Ok(())
     }
 

@@ -84,6 +84,7 @@ impl Shard {
     /// Counts a sending and sets the time of the next: the processor's time-out at least, twice as long at each repeat.
     fn await_receipt(&mut self, at: SlotAt) {
         self.stats.reversals_sent += 1;
+        self.counts_mut(at).reversals_sent += 1;
         let attempts = self.table[at].reversal_attempts;
         self.table[at].reversal_attempts = attempts.saturating_add(1);
         let wait_ms = self.retry_wait_ms(at, attempts, true);
@@ -110,7 +111,11 @@ impl Shard {
 
     /// The link is signed on: what waits goes, oldest first.
     pub(crate) fn link_up(&mut self, index: u16) {
-        let Some(processor) = self.processor(index) else { return };
+        if self.processor(index).is_none() {
+            return;
+        }
+        let processor = self.processor_mut(index);
+        processor.health.link_up();
         let waiting: Vec<(Micros, Xid)> = processor.reversals.iter().copied().collect();
         for (_, id) in waiting {
             if let Some(at) = self.table.find(id) {

@@ -13,7 +13,7 @@ use protocol::calendar::Micros;
 use protocol::command::{Command, flag};
 use protocol::id::Xid;
 use protocol::words::Verb;
-use switch_core::input::{MerchantTerms, ProcessorTerms};
+use switch_core::input::{MerchantTerms, OwnProcessors, ProcessorState, ProcessorTerms};
 
 /// The processor of every test.
 pub const PROCESSOR: u16 = 1;
@@ -39,7 +39,7 @@ pub fn merchants() -> Vec<MerchantTerms> {
         id: merchant(number),
         active: true,
         duplicate_window_s,
-        card_processor: PROCESSOR,
+        processors: OwnProcessors::for_cards(PROCESSOR),
     };
     vec![terms(0, 0), terms(1, DUPLICATE_WINDOW_S)]
 }
@@ -48,7 +48,7 @@ pub fn merchants() -> Vec<MerchantTerms> {
 pub fn processor() -> ProcessorTerms {
     ProcessorTerms {
         index: PROCESSOR,
-        enabled: true,
+        state: ProcessorState::Enabled,
         timeout_ms: TIMEOUT_MS,
         reversal_retry_ms: 1_000,
         reversal_retry_max_ms: RETRY_MAX_MS,

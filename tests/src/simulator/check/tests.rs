@@ -18,7 +18,7 @@ use protocol::words::Verb;
 use sandbox::ledger::{Kind, Row};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use switch_core::input::{Answer, Input, MerchantTerms, ProcessorTerms, Sent, Verdict};
+use switch_core::input::{Answer, Input, MerchantTerms, OwnProcessors, ProcessorState, ProcessorTerms, Sent, Verdict};
 use switch_core::limits::Limits;
 use switch_core::{Shard, ShardOptions};
 use tokio::sync::{mpsc, oneshot};
@@ -29,12 +29,12 @@ const LIMITS: Limits =
     Limits { transactions_max: 64, tails_max_bytes: 65_536, keys_max: 64, recent_max: 64, waiters_max: 64, batches_max: 8 };
 
 fn merchant() -> MerchantTerms {
-    MerchantTerms { id: MERCHANT, active: true, duplicate_window_s: 0, card_processor: 1 }
+    MerchantTerms { id: MERCHANT, active: true, duplicate_window_s: 0, processors: OwnProcessors::for_cards(1) }
 }
 
 fn processor() -> ProcessorTerms {
     let (timeout_ms, reversal_retry_ms, reversal_retry_max_ms) = (2_000, 500, 8_000);
-    ProcessorTerms { index: 1, enabled: true, timeout_ms, reversal_retry_ms, reversal_retry_max_ms }
+    ProcessorTerms { index: 1, state: ProcessorState::Enabled, timeout_ms, reversal_retry_ms, reversal_retry_max_ms }
 }
 
 /// A desk that is watched, and all that is around it.
