@@ -1,6 +1,6 @@
 //! Refusals: commands that changed nothing. A decline is not one of them; it is a transaction.
 
-use crate::words::Status;
+use crate::words::{Status, Verb};
 use core::fmt;
 
 /// Why a command was turned away with nothing done, nothing journaled and nothing sent.
@@ -16,15 +16,22 @@ pub enum Refusal {
     NotFound,
     /// The transaction does not stand where this verb is possible.
     IllegalStep {
+        /// What made it: what is possible depends on that as well.
+        verb: Verb,
         /// Where it stands.
         status: Status,
     },
     /// Its settlement batch is being closed: neither void nor refund is possible until the processor has answered.
     BatchClosing,
     /// Another capture or void of the same transaction is in flight.
-    StepInFlight,
+    StepInFlight {
+        /// Where it stands until that is answered.
+        status: Status,
+    },
     /// More than is left to capture or refund.
     AmountTooLarge {
+        /// Where it stands.
+        status: Status,
         /// The most that is possible, in minor units.
         max: u64,
     },
@@ -46,7 +53,7 @@ impl Refusal {
             Refusal::NotFound => 4,
             Refusal::IllegalStep { .. } => 5,
             Refusal::BatchClosing => 6,
-            Refusal::StepInFlight => 7,
+            Refusal::StepInFlight { .. } => 7,
             Refusal::AmountTooLarge { .. } => 8,
             Refusal::AmountZero => 9,
             Refusal::KeyReused => 10,
@@ -64,14 +71,24 @@ impl fmt::Display for Refusal {
                 f.write_str("invalid processor_id: no such processor takes traffic for this account")
             }
             Refusal::NotFound => f.write_str("not found"),
-            Refusal::IllegalStep { status } => {
-                write!(f, "the transaction is {}; possible now: {}", status.word(), status.possible())
+            Refusal::IllegalStep { verb, status } => {
+                write!(f, "the transaction is {}; possible now: {}", status.word(), status.possible(*verb))
             }
             Refusal::BatchClosing => {
-                f.write_str("the transaction's settlement batch is being closed; try again once it is settled")
+                let status = Status::PendingSettlement.word();
+                write!(
+                    f,
+                    "the transaction is {status} in a batch that is being closed; possible now: nothing until it is settled"
+                )
             }
-            Refusal::StepInFlight => f.write_str("another capture or void of this transaction is in progress"),
-            Refusal::AmountTooLarge { max } => write!(f, "invalid amount: must be at most {max}"),
+            Refusal::StepInFlight { status } => {
+                let status = status.word();
+                write!(f, "the transaction is {status}; possible now: nothing until its capture or void in progress is answered")
+            }
+            Refusal::AmountTooLarge { status, max } => {
+                write!(f, "invalid amount: must be at most {max}: the transaction is {}", status.word())?;
+                if *max == 0 { f.write_str("; possible now: nothing") } else { Ok(()) }
+            }
             Refusal::AmountZero => f.write_str("invalid amount: must be at least 1"),
             Refusal::TailTooLong => {
                 write!(f, "the transaction's fields together must be at most {} bytes", crate::limits::TAIL_MAX_BYTES)

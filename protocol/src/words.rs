@@ -103,12 +103,14 @@ vocabulary! {
 }
 
 impl Status {
-    /// What may be asked of a transaction that stands here, as a message says it to a merchant.
-    pub const fn possible(self) -> &'static str {
+    /// What may be asked of a transaction of this verb that stands here, as a message says it to a merchant.
+    pub const fn possible(self, verb: Verb) -> &'static str {
+        let is_debit = matches!(verb, Verb::Sale | Verb::Authorize);
         match self {
-            Status::Authorized => "capture or void",
-            Status::PendingSettlement => "void",
-            Status::Settled | Status::PartiallyRefunded => "refund",
+            Status::Authorized if matches!(verb, Verb::Authorize) => "capture or void",
+            Status::Authorized | Status::PendingSettlement => "void",
+            Status::Settled | Status::PartiallyRefunded if is_debit => "refund",
+            Status::Settled | Status::PartiallyRefunded => "nothing",
             Status::Pending | Status::Unknown => "nothing until its outcome is known",
             Status::Declined | Status::Voided | Status::Reversed | Status::Refunded | Status::Returned => "nothing",
         }

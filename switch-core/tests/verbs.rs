@@ -111,6 +111,10 @@ fn status(driver: &Driver, id: Xid) -> Status {
     driver.journal.newest(id).expect("it was written").0.status()
 }
 
+fn verb_of(driver: &Driver, id: Xid) -> Verb {
+    driver.journal.newest(id).expect("it was written").0.verb()
+}
+
 /// Rows: status; which of capture, void, refund may begin there.
 const LEGAL_STEPS: [(Status, [bool; 3]); 10] = [
     (Status::Pending, [false, false, false]),
@@ -141,7 +145,7 @@ fn each_step_is_possible_exactly_where_its_row_says() {
                     "{at:?} {verb:?}"
                 );
             } else {
-                assert_eq!(refusal(&said), Refusal::IllegalStep { status: at }, "{at:?} {verb:?}");
+                assert_eq!(refusal(&said), Refusal::IllegalStep { verb: verb_of(&driver, id), status: at }, "{at:?} {verb:?}");
                 assert_eq!(driver.journal.bytes().len(), written, "a refusal writes nothing: {at:?} {verb:?}");
             }
         }
@@ -154,11 +158,12 @@ fn only_an_authorization_is_captured_and_only_a_debit_refunded() {
     let verification = done(&mut driver, &Ask::pay(Verb::Verification, merchant(0), 0), Verdict::Approved);
     assert_eq!(verification.status(), Status::Authorized);
     let said = driver.ask(&Ask::step(Verb::Capture, merchant(0), verification.id, None));
-    assert_eq!(refusal(&said), Refusal::IllegalStep { status: Status::Authorized });
+    let verb = Verb::Verification;
+    assert_eq!(refusal(&said), Refusal::IllegalStep { verb, status: Status::Authorized });
     let credit = done(&mut driver, &Ask::pay(Verb::Credit, merchant(0), 700), Verdict::Approved);
     settle_all(&mut driver);
     let said = driver.ask(&Ask::step(Verb::Refund, merchant(0), credit.id, None));
-    assert_eq!(refusal(&said), Refusal::IllegalStep { status: Status::Settled });
+    assert_eq!(refusal(&said), Refusal::IllegalStep { verb: Verb::Credit, status: Status::Settled });
 }
 
 #[test]
@@ -166,11 +171,11 @@ fn amounts_of_steps_are_bounded() {
     let mut driver = Driver::new(ROOMY);
     let authorization = standing(&mut driver, Status::Authorized);
     let mut capture = |amount| refusal(&driver.ask(&Ask::step(Verb::Capture, merchant(0), authorization, Some(amount))));
-    assert_eq!(capture(1001), Refusal::AmountTooLarge { max: 1000 });
+    assert_eq!(capture(1001), Refusal::AmountTooLarge { status: Status::Authorized, max: 1000 });
     assert_eq!(capture(0), Refusal::AmountZero);
     let settled = standing(&mut driver, Status::PartiallyRefunded);
     let mut refund = |amount| refusal(&driver.ask(&Ask::step(Verb::Refund, merchant(0), settled, Some(amount))));
-    assert_eq!(refund(601), Refusal::AmountTooLarge { max: 600 });
+    assert_eq!(refund(601), Refusal::AmountTooLarge { status: Status::PartiallyRefunded, max: 600 });
     assert_eq!(refund(0), Refusal::AmountZero);
 }
 
@@ -181,7 +186,7 @@ fn refunds_at_once_never_exceed_what_was_settled() {
     let refund = |amount| Ask::step(Verb::Refund, merchant(0), id, Some(amount));
     let first = order(&driver.ask(&refund(600))).sent;
     let second = order(&driver.ask(&refund(400))).sent;
-    assert_eq!(refusal(&driver.ask(&refund(1))), Refusal::AmountTooLarge { max: 0 });
+    assert_eq!(refusal(&driver.ask(&refund(1))), Refusal::AmountTooLarge { status: Status::Settled, max: 0 });
     driver.answer(first, Verdict::Declined(ResponseCode::DO_NOT_HONOR));
     driver.answer(second, Verdict::Approved);
     assert_eq!(status(&driver, id), Status::PartiallyRefunded);
@@ -215,7 +220,10 @@ fn one_step_at_a_time() {
     let id = standing(&mut driver, Status::Authorized);
     driver.ask(&Ask::step(Verb::Capture, merchant(0), id, Some(300)));
     for verb in [Verb::Capture, Verb::Void] {
-        assert_eq!(refusal(&driver.ask(&Ask::step(verb, merchant(0), id, None))), Refusal::StepInFlight);
+        assert_eq!(
+            refusal(&driver.ask(&Ask::step(verb, merchant(0), id, None))),
+            Refusal::StepInFlight { status: Status::Authorized }
+        );
     }
 }
 

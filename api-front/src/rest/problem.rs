@@ -101,9 +101,9 @@ fn refusal_status(refusal: Refusal) -> StatusCode {
         | Refusal::IllegalStep { .. }
         | Refusal::AmountTooLarge { .. }
         | Refusal::AmountZero
+        | Refusal::BatchClosing
+        | Refusal::StepInFlight { .. }
         | Refusal::TailTooLong => StatusCode::BAD_REQUEST,
-        // What stands in the way of these two passes by itself, so the same request may be right in a moment.
-        Refusal::BatchClosing | Refusal::StepInFlight => StatusCode::CONFLICT,
         Refusal::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
     }
 }
@@ -140,12 +140,13 @@ fn refusal_preface(refusal: Refusal) -> &'static str {
         Refusal::Busy => "service unavailable: ",
         Refusal::MerchantNotActive => "forbidden: ",
         Refusal::NotFound => "",
-        Refusal::BatchClosing | Refusal::StepInFlight => "conflict: ",
         Refusal::KeyReused => "unprocessable: ",
         Refusal::ProcessorNotAvailable
         | Refusal::IllegalStep { .. }
         | Refusal::AmountTooLarge { .. }
         | Refusal::AmountZero
+        | Refusal::BatchClosing
+        | Refusal::StepInFlight { .. }
         | Refusal::TailTooLong => "bad request error: ",
     }
 }
@@ -153,7 +154,7 @@ fn refusal_preface(refusal: Refusal) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use protocol::words::Status;
+    use protocol::words::{Status, Verb};
 
     #[test]
     fn each_refusal_has_its_status_and_a_message_that_says_what_is_possible() {
@@ -162,13 +163,33 @@ mod tests {
             (Refusal::MerchantNotActive, 403, "forbidden: this merchant account is not active"),
             (Refusal::NotFound, 404, "not found"),
             (
-                Refusal::IllegalStep { status: Status::Settled },
+                Refusal::IllegalStep { verb: Verb::Sale, status: Status::Settled },
                 400,
                 "bad request error: the transaction is settled; possible now: refund",
             ),
-            (Refusal::AmountTooLarge { max: 7 }, 400, "bad request error: invalid amount: must be at most 7"),
+            (
+                Refusal::AmountTooLarge { status: Status::Authorized, max: 7 },
+                400,
+                "bad request error: invalid amount: must be at most 7: the transaction is authorized",
+            ),
+            (
+                Refusal::AmountTooLarge { status: Status::Settled, max: 0 },
+                400,
+                "bad request error: invalid amount: must be at most 0: the transaction is settled; possible now: nothing",
+            ),
+            (
+                Refusal::BatchClosing,
+                400,
+                "bad request error: the transaction is pending_settlement in a batch that is being closed; possible now: \
+                 nothing until it is settled",
+            ),
             (Refusal::AmountZero, 400, "bad request error: invalid amount: must be at least 1"),
-            (Refusal::StepInFlight, 409, "conflict: another capture or void of this transaction is in progress"),
+            (
+                Refusal::StepInFlight { status: Status::Authorized },
+                400,
+                "bad request error: the transaction is authorized; possible now: nothing until its capture or void in progress \
+                 is answered",
+            ),
             (Refusal::KeyReused, 422, "unprocessable: invalid idempotency_key: it was used with a different request"),
         ];
         for (refusal, status, message) in rows {

@@ -39,17 +39,17 @@ impl Shard {
     fn check_capture(&self, at: SlotAt, command: &Command) -> Result<u64, Refusal> {
         let transaction = &self.table[at].transaction;
         if transaction.step.state() == ExchangeState::InFlight {
-            return Err(Refusal::StepInFlight);
+            return Err(Refusal::StepInFlight { status: transaction.status() });
         }
-        let status = transaction.status();
-        if status != Status::Authorized || transaction.verb() != Verb::Authorize {
-            return Err(Refusal::IllegalStep { status });
+        let (verb, status) = (transaction.verb(), transaction.status());
+        if status != Status::Authorized || verb != Verb::Authorize {
+            return Err(Refusal::IllegalStep { verb, status });
         }
         let max = transaction.amount_authorized.get();
         let amount = if command.has(flag::AMOUNT_GIVEN) { command.amount.get() } else { max };
         match amount {
             0 => Err(Refusal::AmountZero),
-            _ if amount > max => Err(Refusal::AmountTooLarge { max }),
+            _ if amount > max => Err(Refusal::AmountTooLarge { status, max }),
             _ => Ok(amount),
         }
     }

@@ -47,15 +47,15 @@ impl Shard {
     /// The amount to pay back, if the transaction stands where that is possible (I5).
     fn check_refund(&self, at: SlotAt, command: &Command) -> Result<u64, Refusal> {
         let sale = &self.table[at].transaction;
-        let status = sale.status();
-        let is_debit = matches!(sale.verb(), Verb::Sale | Verb::Authorize);
+        let (verb, status) = (sale.verb(), sale.status());
+        let is_debit = matches!(verb, Verb::Sale | Verb::Authorize);
         if !is_debit || !matches!(status, Status::Settled | Status::PartiallyRefunded) {
-            return Err(Refusal::IllegalStep { status });
+            return Err(Refusal::IllegalStep { verb, status });
         }
         let max = sale.refundable();
         let amount = if command.has(flag::AMOUNT_GIVEN) { command.amount.get() } else { max };
         match amount {
-            _ if amount > max || max == 0 => Err(Refusal::AmountTooLarge { max }),
+            _ if amount > max || max == 0 => Err(Refusal::AmountTooLarge { status, max }),
             0 => Err(Refusal::AmountZero),
             _ => Ok(amount),
         }

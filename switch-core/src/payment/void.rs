@@ -41,7 +41,7 @@ impl Shard {
     fn check_void(&self, at: SlotAt) -> Result<(), Refusal> {
         let transaction = &self.table[at].transaction;
         if transaction.step.state() == ExchangeState::InFlight {
-            return Err(Refusal::StepInFlight);
+            return Err(Refusal::StepInFlight { status: transaction.status() });
         }
         match transaction.status() {
             Status::Authorized => Ok(()),
@@ -55,7 +55,7 @@ impl Shard {
             | Status::Reversed
             | Status::PartiallyRefunded
             | Status::Refunded
-            | Status::Returned) => Err(Refusal::IllegalStep { status }),
+            | Status::Returned) => Err(Refusal::IllegalStep { verb: transaction.verb(), status }),
         }
     }
 
