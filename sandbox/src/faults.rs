@@ -22,6 +22,9 @@ pub struct Faults {
     pub garbage: Probability,
     /// Every n-th request is done and not answered, and its connection cut. 0: never.
     pub disconnect_every: u32,
+    /// Totals that come again are taken for new ones: their number is then found used, by themselves (`QD`), as by a host that keeps
+    /// batch numbers and no answers.
+    pub forget_totals: bool,
     /// The host is away: connections are closed, new ones accepted and closed.
     pub down: bool,
     /// Seed of the dice.
@@ -171,7 +174,7 @@ mod tests {
     #[test]
     fn faults_are_shown_as_they_were_given() {
         let given = serde_json::json!({"drop_requests":0.25,"drop_responses":0.0,"delay_ms":[1,2],"duplicate":1.0,
-            "garbage":0.5,"disconnect_every":4,"down":true,"seed":99});
+            "garbage":0.5,"disconnect_every":4,"forget_totals":true,"down":true,"seed":99});
         let faults = Faults::from_json(given.to_string().as_bytes()).unwrap();
         assert_eq!(serde_json::to_value(&faults).unwrap(), given);
     }

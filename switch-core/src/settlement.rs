@@ -25,6 +25,8 @@ pub(crate) struct BatchSlot {
     pub(crate) undecided: u32,
     /// When the totals are sent again.
     pub(crate) alarm: Alarm,
+    /// Times that the totals went, or may have gone, out under the present number.
+    pub(crate) sends: u32,
     occupied: bool,
 }
 
@@ -117,7 +119,7 @@ impl Batches {
             self.find(batch.id).is_none() && (self.by_id.len() as u32) < self.batches_max,
             "a batch is kept once, in checked room"
         );
-        let slot = BatchSlot { batch: *batch, undecided: 0, alarm: Alarm::NONE, occupied: true };
+        let slot = BatchSlot { batch: *batch, undecided: 0, alarm: Alarm::NONE, sends: 0, occupied: true };
         let at = match self.free.pop() {
             Some(at) => {
                 self.slots[at as usize] = slot;

@@ -103,6 +103,44 @@ fn totals_without_an_answer_are_sent_again_as_they_were() {
     }
 }
 
+/// "Number used", ISO 8583 action code 94.
+const NUMBER_USED: Verdict = Verdict::Declined(ResponseCode::DUPLICATE_AT_PROCESSOR);
+
+#[test]
+fn a_number_that_is_used_after_a_repeat_was_used_by_us_and_before_one_by_somebody_else() {
+    let repeats: [(&str, fn(&mut Driver, Sent), BatchState); 5] = [
+        ("the only send", |_, _| {}, BatchState::Rejected),
+        ("after a time-out", |driver, _| drop(driver.advance_ms(TIMEOUT_MS)), BatchState::Accepted),
+        ("after a restart", |driver, _| drop(restart(driver)), BatchState::Accepted),
+        ("after a cut", |driver, sent| cut(driver, Input::Lost(sent)), BatchState::Accepted),
+        ("never written before", |driver, sent| cut(driver, Input::NotSent(sent)), BatchState::Rejected),
+    ];
+    for (name, repeat, expected) in repeats {
+        let mut driver = Driver::new(ROOMY);
+        let id = done(&mut driver, &sale(), Verdict::Approved);
+        let sent = only_order(&close(&mut driver)).sent;
+        repeat(&mut driver, sent);
+        driver.answer(sent, NUMBER_USED);
+        let batch = newest_batch(&driver, sent.id);
+        assert_eq!((batch.state(), batch.response_code()), (expected, ResponseCode::DUPLICATE_AT_PROCESSOR), "{name}");
+        if expected == BatchState::Accepted {
+            settle(&mut driver, sent.id);
+            assert_eq!(newest(&driver, id).status(), Status::Settled, "{name}");
+            assert_eq!(orders(&close(&mut driver)), [], "{name}: it is not settled a second time");
+        } else {
+            let next = totals(&only_order(&close(&mut driver)));
+            assert_eq!(next.number.get(), 2, "{name}: it tries under its next number");
+        }
+    }
+}
+
+/// The link loses the totals, and is up again.
+fn cut(driver: &mut Driver, input: Input<'_>) {
+    driver.accept(input);
+    driver.accept(Input::LinkUp { processor: PROCESSOR });
+    driver.sync();
+}
+
 #[test]
 fn a_rejected_batch_tries_again_under_a_new_number_without_what_was_voided_meanwhile() {
     for crashes in [false, true] {
@@ -152,7 +190,7 @@ fn a_void_is_refused_while_its_batch_is_closing_or_being_settled() {
     driver.answer(sent, Verdict::Approved);
     assert!(matches!(&driver.ask(&void)[..], [Said::Refused(_, Refusal::BatchClosing)]));
     settle(&mut driver, sent.id);
-    let settled = Refusal::IllegalStep { status: Status::Settled };
+    let settled = Refusal::IllegalStep { verb: Verb::Sale, status: Status::Settled };
     assert!(matches!(&driver.ask(&void)[..], [Said::Refused(_, refusal)] if *refusal == settled));
 }
 

@@ -2,6 +2,7 @@
 
 use protocol::calendar::Micros;
 use protocol::iso8583::FRAME_HEADER_BYTES;
+use sandbox::faults::Faults;
 use sandbox::ledger::{Entry, Kind, Marks, ROW_BYTES, Row};
 use sandbox::tsys::{ConnectionId, Host, Replies};
 
@@ -131,6 +132,16 @@ fn a_batch_number_rests_for_five_days() {
     host.after_days(1);
     assert_eq!(host.ask(&empty(4, 7)).action(), "00");
     assert_eq!(host.ask(&empty(5, 8)).get(63), "QD1125 000008   ");
+}
+
+#[test]
+fn a_host_that_forgets_its_answers_finds_the_number_used_by_the_same_totals() {
+    let mut host = Bare::signed_on();
+    let totals = Request::totals(1, 7, (0, 0), (0, 0));
+    assert_eq!(host.ask(&totals).action(), "00");
+    assert_eq!(host.ask(&totals).action(), "00", "what comes again is answered again");
+    host.host.set_faults(Faults::from_json(br#"{"forget_totals":true}"#).unwrap());
+    assert_eq!(host.ask(&totals).get(63), "QD1121 000007   ");
 }
 
 #[test]

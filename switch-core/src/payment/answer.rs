@@ -237,7 +237,7 @@ impl Shard {
     /// The connection is gone on which an answer could have come.
     pub(crate) fn lost(&mut self, sent: Sent) {
         match sent.leg {
-            Leg::Totals => self.totals_not_sent(sent),
+            Leg::Totals => self.totals_lost(sent),
             Leg::Reversal => self.reversal_not_sent(sent),
             leg @ (Leg::Original | Leg::Step) => {
                 if let Some(at) = self.table.find(sent.id).filter(|at| self.awaits(*at, leg, sent.stan)) {

@@ -42,6 +42,7 @@ impl Shard {
             self.batches[at].batch.number = number.into();
         }
         self.batches.close(at);
+        self.batches[at].sends = 0;
         self.batches[at].batch.stan = 0.into();
         self.batches[at].batch.closed_at = self.now.0.into();
         self.commit_batch(at, Kind::BatchClosed);
@@ -68,6 +69,7 @@ impl Shard {
     }
 
     fn send_totals(&mut self, at: BatchAt, repeat: bool) {
+        self.batches[at].sends = self.batches[at].sends.saturating_add(1);
         let batch = self.batches[at].batch;
         let sent = Sent { id: batch.id, leg: Leg::Totals, stan: batch.stan.get() };
         self.effects.send_totals(sent, repeat, &batch);
@@ -89,7 +91,16 @@ impl Shard {
         }
     }
 
+    /// The link says that nothing of the totals was ever written.
     pub(crate) fn totals_not_sent(&mut self, sent: Sent) {
+        if let Some(at) = self.batches.find(sent.id).filter(|at| self.awaits_answer(*at, sent.stan)) {
+            self.batches[at].sends = self.batches[at].sends.saturating_sub(1);
+        }
+        self.totals_lost(sent);
+    }
+
+    /// The connection is gone on which the totals' answer could have come.
+    pub(crate) fn totals_lost(&mut self, sent: Sent) {
         if let Some(at) = self.batches.find(sent.id).filter(|at| self.awaits_answer(*at, sent.stan)) {
             let index = self.batches[at].batch.processor.get();
             let wait_ms = self.processor(index).map_or(0, |processor| processor.terms.reversal_retry_ms);
@@ -119,7 +130,11 @@ impl Shard {
     pub(crate) fn resume_batch(&mut self, at: BatchAt) {
         let batch = self.batches[at].batch;
         match batch.state() {
-            BatchState::Closing if batch.stan.get() != 0 => self.send_totals(at, true),
+            BatchState::Closing if batch.stan.get() != 0 => {
+                // How far they went before the restart nobody can say.
+                self.batches[at].sends = 1;
+                self.send_totals(at, true);
+            }
             BatchState::Closing => self.send_totals_if_ready(at),
             BatchState::Accepted => self.effects.batch_moved(&batch),
             BatchState::Open | BatchState::Rejected | BatchState::Complete => {}
@@ -134,6 +149,7 @@ impl Shard {
         };
         let (state, code) = match answer.verdict {
             Verdict::Approved => (BatchState::Accepted, ResponseCode::APPROVED),
+            Verdict::Declined(code) if self.is_answer_to_an_earlier_send(at, code) => (BatchState::Accepted, code),
             Verdict::Declined(code) => (BatchState::Rejected, code),
             // Neither accepted nor rejected: the totals are repeated until the host says which.
             Verdict::Partial { .. } | Verdict::Receipt | Verdict::TryLater => return,
@@ -151,6 +167,13 @@ impl Shard {
         self.commit_batch(at, Kind::BatchAnswered);
         let batch = self.batches[at].batch;
         self.effects.batch_moved(&batch);
+    }
+
+    /// "Number used" says of a number that we have sent before, and draw only once, that the host has accepted what we sent then:
+    /// the answer to that was lost. Taken for a rejection, the same money would be presented a second time under a new number.
+    /// Where no other send of ours can have arrived, somebody else has used the number, and the batch tries under its next one.
+    fn is_answer_to_an_earlier_send(&self, at: BatchAt, code: ResponseCode) -> bool {
+        code == ResponseCode::DUPLICATE_AT_PROCESSOR && self.batches[at].sends > 1
     }
 
     /// Settles one member of an accepted batch. A second time changes nothing: whoever drives this may start over.
