@@ -46,13 +46,39 @@ pub fn brand(first_six: u32) -> Brand {
     hit.map_or(Brand::Unknown, |(_, _, brand)| *brand)
 }
 
-/// First six, stars, last four: `401200******5439`. Fails closed: with fewer than 12 digits nothing but stars is shown.
-pub fn masked(first_six: u32, last_four: u16, digit_count: u8) -> String {
-    let digit_count = digit_count as usize;
-    if digit_count < crate::secret::PAN_MIN_DIGITS {
-        return "*".repeat(digit_count);
+/// Digits in the middle of a card number that are neither shown nor kept in clear, whatever its length.
+const HIDDEN_MIN_DIGITS: u8 = 4;
+/// Digits of an issuer identification number that are shown.
+const FIRST_DIGITS: u8 = 6;
+
+/// How many of a card number's last digits may be shown and kept in clear beside the first six: four, and fewer for numbers of 12 and
+/// 13 digits. PCI DSS 3.4.1 allows issuer number and last four at most, and no brand takes fewer than four hidden digits for
+/// truncated: of a 12-digit number two would be left, and the check digit would tell one of them.
+pub const fn last_digits_shown(digit_count: u8) -> u8 {
+    match digit_count.saturating_sub(FIRST_DIGITS + HIDDEN_MIN_DIGITS) {
+        few @ 0..4 => few,
+        _ => 4,
     }
-    format!("{first_six:06}{}{last_four:04}", "*".repeat(digit_count - 10))
+}
+
+/// First six, stars, last four: `401200******5439`, and fewer at the end of a short number. Fails closed: with fewer than 12 digits
+/// nothing but stars is shown.
+pub fn masked(first_six: u32, last_four: u16, digit_count: u8) -> String {
+    if usize::from(digit_count) < crate::secret::PAN_MIN_DIGITS {
+        return "*".repeat(digit_count.into());
+    }
+    let shown = last_digits_shown(digit_count);
+    let stars = usize::from(digit_count - FIRST_DIGITS - shown);
+    format!("{first_six:06}{}{}", "*".repeat(stars), last_digits(last_four, digit_count))
+}
+
+/// The last digits as a text: four, and fewer of a short number. `last_four` is as [`crate::secret::Pan::last_four`] gives it.
+pub fn last_digits(last_four: u16, digit_count: u8) -> String {
+    let shown = last_digits_shown(digit_count);
+    if shown == 0 {
+        return String::new();
+    }
+    format!("{:0width$}", last_four % 10u16.pow(shown.into()), width = shown.into())
 }
 
 /// An expiry month. Stored as `year × 100 + month` with a two-digit year, ISO 8583 DE14 `YYMM`.
@@ -149,6 +175,12 @@ mod tests {
         assert_eq!(masked(401_200, 5439, 16), "401200******5439");
         assert_eq!(masked(378_282, 5, 15), "378282*****0005");
         assert_eq!(masked(0, 0, 0), "");
+        assert_eq!(masked(305_693, 5904, 14), "305693****5904");
+        assert_eq!(masked(500_000, 345, 13), "500000****345");
+        assert_eq!(masked(500_000, 12_345, 13), "500000****345", "even if more was kept");
+        assert_eq!((masked(500_000, 5, 12).as_str(), last_digits(5, 12).as_str()), ("500000****05", "05"));
+        assert_eq!(last_digits(0, 0), "");
+        assert!((12..=19).all(|digits| digits - FIRST_DIGITS - last_digits_shown(digits) >= HIDDEN_MIN_DIGITS));
         assert_eq!(masked(123_456, 7890, 10), "**********");
     }
 }

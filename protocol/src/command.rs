@@ -62,7 +62,7 @@ pub struct Command {
     pub processor: U16,
     /// First six digits of the card.
     pub first_six: U32,
-    /// Last four digits of the card.
+    /// Last four digits of the card; three of 13, two of 12.
     pub last_four: U16,
     /// Expiry, `YYMM`.
     pub expiry: U16,

@@ -42,10 +42,12 @@ impl Pan {
         self.digits[..6].iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0'))
     }
 
-    /// The last four digits as a number.
+    /// The last four digits as a number; of a short number only those that may be kept in clear, see
+    /// [`crate::card::last_digits_shown`].
     pub fn last_four(&self) -> u16 {
         let end = self.length as usize;
-        self.digits[end - 4..end].iter().fold(0, |number, digit| number * 10 + u16::from(digit - b'0'))
+        let shown = usize::from(crate::card::last_digits_shown(self.length));
+        self.digits[end - shown..end].iter().fold(0, |number, digit| number * 10 + u16::from(digit - b'0'))
     }
 }
 
@@ -149,6 +151,8 @@ mod tests {
         assert_eq!(format!("{pan:?}"), "401200******5439");
         assert_eq!(format!("{:?}", Cvv::new("999").unwrap()), "***");
         assert_eq!((pan.first_six(), pan.last_four(), pan.digit_count()), (401_200, 5439, 16));
+        let short = Pan::new("500000123457").unwrap();
+        assert_eq!((format!("{short:?}").as_str(), short.last_four()), ("500000****57", 57));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::rest::json::Writer;
 use crate::rest::request::ADDRESSES;
 use crate::switch::directory::{Compat, Processor, ProcessorTable};
 use protocol::calendar::Micros;
-use protocol::card::Expiry;
+use protocol::card::{Expiry, last_digits};
 use protocol::command::flag;
 use protocol::exchange::Exchange;
 use protocol::id::Xid;
@@ -174,7 +174,7 @@ impl<'a> Shown<'a> {
         out.id("id", &transaction.id.sibling(Xid::CARD_RESPONSE));
         out.word("card_type", transaction.brand().word());
         out.word("first_six", &format!("{:06}", transaction.first_six.get()));
-        out.word("last_four", &format!("{:04}", transaction.last_four.get()));
+        out.word("last_four", &last_digits(transaction.last_four.get(), transaction.pan_digits));
         out.word("masked_card", &transaction.masked_card());
         let expiry = Expiry::from_yymm(transaction.expiry.get());
         out.word("expiration_date", &expiry.map(|expiry| expiry.to_string()).unwrap_or_default());
