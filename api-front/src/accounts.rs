@@ -21,6 +21,8 @@ const CONFIGURED_KEY: &str = "configuration";
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 struct StoredSettings {
+    /// True where the configuration has made it; false where it was made at run time.
+    configured: bool,
     duplicate_window_s: u32,
     card_processor: String,
     live: bool,
@@ -62,9 +64,9 @@ pub async fn enroll_processors(stores: &Stores, configured: &[ProcessorSettings]
 pub fn processor_terms(table: &ProcessorTable, configured: &[ProcessorSettings]) -> Vec<ProcessorTerms> {
     let terms = |processor: &Processor| {
         let settings = configured.iter().find(|settings| settings.name == processor.name);
+        let is_enabled = settings.is_some_and(|settings| settings.enabled);
         ProcessorTerms {
             index: processor.index,
-        let is_enabled = settings.is_some_and(|settings| settings.enabled);
             state: if is_enabled { ProcessorState::Enabled } else { ProcessorState::Draining },
             timeout_ms: settings.map_or(30_000, |settings| settings.timeout_ms),
             reversal_retry_ms: settings.map_or(60_000, |settings| settings.reversal_retry_ms),
@@ -74,7 +76,8 @@ pub fn processor_terms(table: &ProcessorTable, configured: &[ProcessorSettings])
     table.iter().map(terms).collect()
 }
 
-/// Stores the configured merchants and their keys, and gives all merchants there are.
+/// Stores the configured merchants and their keys, and gives all merchants there are. A merchant that the configuration named once
+/// and names no more stays, for its payments do, and takes nothing new: its keys are gone.
 pub async fn enroll_merchants(
     stores: &Stores,
     configured: &[MerchantSettings],
@@ -86,38 +89,57 @@ pub async fn enroll_merchants(
         let id = merchant_id_of(&settings.name);
         let merchant = stores::Merchant { id, name: settings.name.clone(), settings: stored(settings), active: true };
         stores.put_merchant(&merchant).await?;
-        enroll_keys(stores, id, settings, now, &mut draw).await?;
+    }
+    // All that go, before any that come: a key may have moved from one merchant to another.
+    remove_keys(stores, configured).await?;
+    for settings in configured {
+        add_keys(stores, settings, now, &mut draw).await?;
     }
     let all = stores.merchants().await?;
     let is_configured = |merchant: &stores::Merchant| configured.iter().any(|settings| settings.name == merchant.name);
     Ok(all.iter().map(|merchant| readable(merchant, is_configured(merchant), processors)).collect())
 }
 
-async fn enroll_keys(
-    stores: &Stores,
-    merchant: Xid,
-    settings: &MerchantSettings,
-    now: Micros,
-    draw: &mut impl FnMut() -> Xid,
-) -> Result<(), PersistenceError> {
-    let wanted = [(KeyKind::Api, Some(&settings.api_key)), (KeyKind::Public, settings.pub_key.as_ref())];
-    let wanted = wanted.map(|(kind, key)| (kind, key.map(|key| ApiKey::hash_of(key))));
-    let stored = stores.api_keys(&merchant).await?;
-    for old in stored.iter().filter(|key| key.name == CONFIGURED_KEY) {
-        if !wanted.contains(&(old.kind, Some(old.hash))) {
-            stores.delete_api_key(&old.id).await?;
+/// Keys that came from the configuration and that it names no more, or for another merchant, work no more.
+async fn remove_keys(stores: &Stores, configured: &[MerchantSettings]) -> Result<(), PersistenceError> {
+    let wanted: Vec<_> = configured
+        .iter()
+        .flat_map(|settings| keys_of(settings).map(|(kind, hash)| (merchant_id_of(&settings.name), kind, hash)))
+        .collect();
+    for key in stores.all_api_keys().await?.iter().filter(|key| key.name == CONFIGURED_KEY) {
+        if !wanted.contains(&(key.merchant, key.kind, key.hash)) {
+            stores.delete_api_key(&key.id).await?;
         }
-    }
-    for (kind, hash) in wanted {
-        let Some(hash) = hash.filter(|hash| !stored.iter().any(|key| (key.kind, key.hash) == (kind, *hash))) else { continue };
-        let key = ApiKey { id: draw(), hash, kind, merchant, name: CONFIGURED_KEY.to_owned(), created_at: now };
-        stores.put_api_key(&key).await?;
     }
     Ok(())
 }
 
+async fn add_keys(
+    stores: &Stores,
+    settings: &MerchantSettings,
+    now: Micros,
+    draw: &mut impl FnMut() -> Xid,
+) -> Result<(), PersistenceError> {
+    let merchant = merchant_id_of(&settings.name);
+    let stored = stores.api_keys(&merchant).await?;
+    for (kind, hash) in keys_of(settings) {
+        if !stored.iter().any(|key| (key.kind, key.hash) == (kind, hash)) {
+            let key = ApiKey { id: draw(), hash, kind, merchant, name: CONFIGURED_KEY.to_owned(), created_at: now };
+            stores.put_api_key(&key).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Kind and hash of the keys that the configuration gives a merchant.
+fn keys_of(settings: &MerchantSettings) -> impl Iterator<Item = (KeyKind, [u8; 32])> {
+    let public = settings.pub_key.as_ref().map(|key| (KeyKind::Public, ApiKey::hash_of(key)));
+    std::iter::once((KeyKind::Api, ApiKey::hash_of(&settings.api_key))).chain(public)
+}
+
 fn stored(settings: &MerchantSettings) -> String {
     let stored = StoredSettings {
+        configured: true,
         duplicate_window_s: settings.duplicate_window_s,
         card_processor: settings.card_processor.clone(),
         live: settings.compat.live,
@@ -132,14 +154,14 @@ fn read_settings(merchant: &stores::Merchant) -> StoredSettings {
     serde_json::from_str(&merchant.settings).unwrap_or_default()
 }
 
-/// A merchant of the sandbox takes nothing in a run that is not configured for it.
+/// A merchant of the configuration or the sandbox takes nothing in a run that is not configured for it.
 fn readable(stored: &stores::Merchant, is_configured: bool, processors: &ProcessorTable) -> Enrolled {
     let settings = read_settings(stored);
     let card = processors.iter().find(|processor| processor.name == settings.card_processor);
     let merchant = Merchant {
         id: stored.id,
         name: stored.name.clone(),
-        active: stored.active && (is_configured || !settings.sandbox),
+        active: stored.active && (is_configured || !(settings.sandbox || settings.configured)),
         sandbox: settings.sandbox,
         duplicate_window_s: settings.duplicate_window_s,
         card_processor: card.map_or(0, |processor| processor.index),

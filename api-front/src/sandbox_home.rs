@@ -60,14 +60,20 @@ pub struct HostAddresses {
 }
 
 impl Identity {
-    /// The identity of the last start, or a new one; what the configuration fixes wins.
-    pub fn load_or_draw(path: &Path, settings: &SandboxSettings, merchant: Xid) -> io::Result<Identity> {
+    /// The identity of the last start, or a new one; what the configuration fixes wins. A key that the configuration has given to
+    /// another merchant since, one of those `taken`, is drawn anew.
+    pub fn load_or_draw(path: &Path, settings: &SandboxSettings, taken: &[&str], merchant: Xid) -> io::Result<Identity> {
         let mut identity = match std::fs::read(path) {
             Ok(bytes) => serde_json::from_slice::<SandboxFile>(&bytes)?.identity,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Identity::draw(merchant)?,
             Err(error) => return Err(error),
         };
         identity.merchant_id = merchant.to_string();
+        for (key, prefix) in [(&mut identity.api_key, "api_"), (&mut identity.pub_key, "pub_")] {
+            if taken.contains(&key.as_str()) {
+                *key = random_text(prefix, KEY_RANDOM_BYTES)?;
+            }
+        }
         let fixed = [
             (&mut identity.api_key, &settings.api_key),
             (&mut identity.pub_key, &settings.pub_key),
@@ -144,17 +150,20 @@ mod tests {
     fn keys_last_and_addresses_change() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sandbox.json");
-        let first = Identity::load_or_draw(&path, &SandboxSettings::default(), id()).unwrap();
+        let first = Identity::load_or_draw(&path, &SandboxSettings::default(), &[], id()).unwrap();
         let file = |port: u16, identity: &Identity| {
             let addr = SocketAddr::from(([127, 0, 0, 1], port));
             SandboxFile::new(addr, addr, identity.clone(), BTreeMap::new()).write(&path).unwrap();
         };
         file(1, &first);
         let settings = SandboxSettings { pub_key: Some("pub_fixed_key".into()), ..SandboxSettings::default() };
-        let second = Identity::load_or_draw(&path, &settings, id()).unwrap();
+        let second = Identity::load_or_draw(&path, &settings, &[], id()).unwrap();
         file(2, &second);
         assert_eq!((&second.api_key, second.merchant_id), (&first.api_key, id().to_string()));
         assert_eq!(second.pub_key, "pub_fixed_key");
+        let moved = Identity::load_or_draw(&path, &SandboxSettings::default(), &["pub_fixed_key"], id()).unwrap();
+        assert_ne!(moved.pub_key, "pub_fixed_key", "it is another merchant's now");
+        assert_eq!(moved.api_key, first.api_key);
         let value: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
         assert_eq!(value["http"], "127.0.0.1:2");
         assert_eq!(value["api_key"], first.api_key.as_str());

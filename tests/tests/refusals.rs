@@ -178,6 +178,12 @@ fn only_known_keys_get_in_and_a_public_key_only_pays() {
     for verb in ["capture", "void", "refund"] {
         assert_eq!(public.call("POST", &format!("{path}/{verb}"), &[], b"{}").refusal().0, 403, "{verb}");
     }
+    let paid_out = |client: &tests::Client| client.pay(&payment("credit", 5_203, VISA));
+    let (status, said) = paid_out(&public).refusal();
+    assert_eq!(status, 403, "what a browser holds never pays out");
+    assert!(said.starts_with("forbidden"), "{said}");
+    assert!(!switch.control().ledger().iter().any(|entry| entry.amount == 5_203), "the credit reached the host");
+    assert_eq!(paid_out(&client).data()["response_code"], 100);
 }
 
 #[test]

@@ -9,7 +9,8 @@ use crate::switch::directory::{Compat, ProcessorKind};
 use persistence::journal::LogOptions;
 use persistence::sql::DatabaseUrl;
 use protocol::frame::{BLOCK_BYTES, SEGMENT_BYTES_MAX};
-use std::net::SocketAddr;
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use switch_core::limits::SHARDS_MAX;
@@ -47,6 +48,8 @@ pub struct Settings {
     pub retention: Option<RetentionSettings>,
     /// Key of the operator's calls, where there is no sandbox to draw one.
     pub operator_key: Option<String>,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpAddr>,
     /// The sandbox in this process; `None` with `--no-sandbox`.
     pub sandbox: Option<SandboxSettings>,
     /// Processors beside the sandbox's.
@@ -148,6 +151,8 @@ impl Settings {
         let own = if sandbox.is_some() { &SANDBOX_HOSTS[..] } else { &[] };
         let names: Vec<&str> = own.iter().copied().chain(processors.iter().map(|processor| processor.name.as_str())).collect();
         let merchants = check_merchants(typed.merchant, &names)?;
+        check_keys(operator_key.as_deref(), sandbox.as_ref(), &merchants)?;
+        let trusted_proxies = typed.trusted_proxies.iter().map(|text| proxy(text)).collect::<Result<_, _>>()?;
         Ok(Settings {
             data,
             http,
@@ -158,6 +163,7 @@ impl Settings {
             journal,
             retention,
             operator_key,
+            trusted_proxies,
             sandbox,
             processors,
             merchants,
@@ -254,12 +260,57 @@ fn check_merchants(typed: Vec<TypedMerchant>, processors: &[&str]) -> Result<Vec
         if checked.iter().any(|other| other.name == merchant.name) {
             return Err(ConfigError::value(format!("merchant.{place}.name"), merchant.name, "must be unique"));
         }
+        if merchant.name == SANDBOX_MERCHANT {
+            let bound = "must be another: the sandbox's own merchant has this name";
+            return Err(ConfigError::value(format!("merchant.{place}.name"), merchant.name, bound));
+        }
         checked.push(merchant);
     }
     Ok(checked)
 }
 
+/// The name of the sandbox's own merchant, whose account follows from it.
+pub const SANDBOX_MERCHANT: &str = "Sandbox";
+
+/// A key says who asks, so each is one merchant's, or the operator's, and of one kind.
+fn check_keys(
+    operator_key: Option<&str>,
+    sandbox: Option<&SandboxSettings>,
+    merchants: &[MerchantSettings],
+) -> Result<(), ConfigError> {
+    let mut keys = Vec::with_capacity(4 + 2 * merchants.len());
+    match sandbox {
+        // The operator of a switch with a sandbox has the sandbox's key.
+        Some(sandbox) => {
+            let named = [("operator_key", &sandbox.operator_key), ("api_key", &sandbox.api_key), ("pub_key", &sandbox.pub_key)];
+            keys.extend(named.map(|(field, key)| (format!("sandbox.{field}"), key.as_deref())));
+        }
+        None => keys.push(("operator_key".to_owned(), operator_key)),
+    }
+    for (place, merchant) in merchants.iter().enumerate() {
+        keys.push((format!("merchant.{place}.api_key"), Some(merchant.api_key.as_str())));
+        keys.push((format!("merchant.{place}.pub_key"), merchant.pub_key.as_deref()));
+    }
+    let mut known: HashMap<&str, &str> = HashMap::new();
+    for (name, key) in keys.iter().filter_map(|(name, key)| Some((name, (*key)?))) {
+        if let Some(other) = known.insert(key, name) {
+            let said = format!("({} bytes)", key.len());
+            return Err(ConfigError::value(name, said, format!("must be unique: {other} is the same")));
+        }
+    }
+    Ok(())
+}
+
+fn proxy(text: &str) -> Result<IpAddr, ConfigError> {
+    text.parse().map_err(|_| ConfigError::value("trusted_proxies", text, "must be IPv4 or IPv6 addresses"))
+}
+
 impl MerchantSettings {
+    /// Its keys, of either kind.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.api_key.as_str()).chain(self.pub_key.as_deref())
+    }
+
     fn check(at: &str, typed: TypedMerchant, processors: &[&str]) -> Result<MerchantSettings, ConfigError> {
         let key = |field: &str| format!("{at}.{field}");
         let first = processors.first().map(|name| (*name).to_owned());

@@ -13,7 +13,8 @@ pub mod typed;
 mod tests;
 
 pub use checked::{
-    CATEGORY_DEFAULT, JournalSettings, MerchantSettings, ProcessorSettings, SANDBOX_HOSTS, SandboxSettings, Settings,
+    CATEGORY_DEFAULT, JournalSettings, MerchantSettings, ProcessorSettings, SANDBOX_HOSTS, SANDBOX_MERCHANT, SandboxSettings,
+    Settings,
 };
 pub use error::ConfigError;
 pub use limits::LimitSettings;

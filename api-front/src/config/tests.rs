@@ -66,6 +66,11 @@ fn a_processor_and_a_merchant_get_their_defaults() {
     assert_eq!(settings.sandbox.unwrap().compat, Compat { live: true, arrays: false });
 }
 
+fn merchant(name: &str, api_key: &str, pub_key: Option<&str>) -> String {
+    let public = pub_key.map_or(String::new(), |key| format!("pub_key = '{key}'\n"));
+    format!("[[merchant]]\nname = '{name}'\napi_key = '{api_key}'\n{public}")
+}
+
 #[test]
 fn errors_name_key_value_and_bound() {
     let processor = "[[processor]]\nname = 'host'\ntype = 'tsys_sierra'\naddr = '127.0.0.1:1'\n";
@@ -90,6 +95,20 @@ category = 0"
             "merchant.0.category = 0: must be between 1 and 9999",
         ),
         (format!("{processor}{processor}"), "processor.1.name = host: must be unique"),
+        ("trusted_proxies = ['localhost']".to_owned(), "trusted_proxies = localhost: must be IPv4 or IPv6 addresses"),
+        (merchant("Sandbox", "0123456789", None), "merchant.0.name = Sandbox: must be another"),
+        (
+            merchant("a", "0123456789", None) + &merchant("b", "9876543210", Some("0123456789")),
+            "merchant.1.pub_key = (10 bytes): must be unique: merchant.0.api_key is the same",
+        ),
+        (
+            merchant("a", "0123456789", Some("0123456789")),
+            "merchant.0.pub_key = (10 bytes): must be unique: merchant.0.api_key is the same",
+        ),
+        (
+            format!("[sandbox]\noperator_key = '0123456789'\n{}", merchant("a", "0123456789", None)),
+            "merchant.0.api_key = (10 bytes): must be unique: sandbox.operator_key is the same",
+        ),
         (
             format!("{processor}[[merchant]]\nname = 'shop'\napi_key = '0123456789'\ncard_processor = 'other'"),
             "merchant.0.card_processor = other: must be the name of a processor",

@@ -20,6 +20,9 @@ pub struct Typed {
     pub shards: Option<u16>,
     /// What the header `Authorization` of an operator's request must say. Default: none is accepted.
     pub operator_key: Option<String>,
+    /// Addresses of proxies whose `X-Forwarded-For` is believed. Default: none.
+    #[serde(default)]
+    pub trusted_proxies: Vec<String>,
     /// How much is taken at a time.
     #[serde(default)]
     pub limits: TypedLimits,

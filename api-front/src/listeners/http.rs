@@ -5,6 +5,7 @@ use super::patience::{BoundedBody, after_failed_accept, bound_unread};
 use super::turned_away::TurnedAway;
 use crate::config::LimitSettings;
 use axum::Router;
+use axum::extract::ConnectInfo;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
@@ -57,11 +58,16 @@ async fn serve_one(
         tracing::debug!(%error, "a connection went away before it was served");
         return;
     }
+    let peer = stream.peer_addr().ok();
     let stream = RestingStream::new(stream, Arc::clone(&rest));
     let router = TowerToHyperService::new(router);
     let bounded = service_fn(move |request: Request<Incoming>| {
         let rest = Arc::clone(&rest);
-        let answered = router.call(request.map(|body| BoundedBody::new(body, limits.body_timeout)));
+        let mut request = request.map(|body| BoundedBody::new(body, limits.body_timeout));
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(ConnectInfo(peer));
+        }
+        let answered = router.call(request);
         async move {
             let answered = answered.await;
             if answered.as_ref().is_ok_and(|answer| answer.status() == StatusCode::SERVICE_UNAVAILABLE) {

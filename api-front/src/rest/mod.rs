@@ -11,6 +11,7 @@ mod correlation;
 pub mod json;
 pub mod limits;
 mod operator;
+mod peer;
 mod problem;
 pub mod request;
 mod search;
@@ -30,6 +31,7 @@ use axum::{Router, middleware};
 use correlation::RequestNames;
 use persistence::stores::ApiKey;
 use protocol::refusal::Refusal;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// What all handlers share. Cheap to clone.
@@ -37,6 +39,7 @@ use std::sync::Arc;
 struct Front {
     switch: Switch,
     keyring: Arc<Keyring>,
+    trusted_proxies: Arc<[IpAddr]>,
 }
 
 /// Who asks: the key, and the account that it belongs to.
@@ -45,10 +48,10 @@ struct Caller {
     merchant: Arc<Merchant>,
 }
 
-/// Every route of the front.
-pub fn router(switch: Switch) -> Router {
+/// Every route of the front. `X-Forwarded-For` is believed where one of `trusted_proxies` sends it.
+pub fn router(switch: Switch, trusted_proxies: Vec<IpAddr>) -> Router {
     let names = RequestNames::starting_at(switch.now().0);
-    let front = Front { switch, keyring: Arc::new(Keyring::new()) };
+    let front = Front { switch, keyring: Arc::new(Keyring::new()), trusted_proxies: trusted_proxies.into() };
     dressed(routes().with_state(front), names)
 }
 

@@ -4,6 +4,7 @@ use super::answer::{ok, prefers_representation, resulted};
 use super::auth::{Right, permit};
 use super::body;
 use super::command::{Asker, Built, of_create, of_step};
+use super::peer::client_address;
 use super::problem::Problem;
 use super::request::{Create, Key, SentKey, Step};
 use super::view::{Shown, list};
@@ -11,15 +12,14 @@ use super::{Caller, Front};
 use crate::switch::handle::{Answered, TurnedAway, Work};
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{ConnectInfo, Path, Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::HeaderMap;
-use axum::http::request::Parts;
 use axum::response::Response;
 use protocol::command::flag;
 use protocol::id::Xid;
 use protocol::refusal::Refusal;
 use protocol::words::Verb;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 /// The id in a path; one that can't be read is not there.
 type PathId = Result<Path<String>, PathRejection>;
@@ -42,7 +42,7 @@ pub(super) async fn create(State(front): State<Front>, request: Request) -> Resu
     }
     let processor = front.processor_index(create.processor)?;
     let key = key(&parts.headers, std::mem::take(&mut create.key))?;
-    let asker = front.asker(&caller, key.as_ref(), peer(&parts));
+    let asker = front.asker(&caller, key.as_ref(), client_address(&parts, &front.trusted_proxies));
     let built = of_create(create, processor, &asker, front.switch.sealer())?;
     front.carry(&caller, &parts.headers, built).await
 }
@@ -143,9 +143,4 @@ fn transaction_id(id: PathId) -> Result<Xid, Problem> {
 
 fn key(headers: &HeaderMap, sent: SentKey) -> Result<Option<Key>, Problem> {
     sent.with_header(headers.get(IDEMPOTENCY_KEY).map(|value| value.as_bytes()))
-}
-
-/// The client's address, where the listener has noted it.
-fn peer(parts: &Parts) -> Option<IpAddr> {
-    parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip().to_canonical())
 }

@@ -45,7 +45,7 @@ use persistence::stores::ApiKey;
 use phases::{Phase, Phases};
 use protocol::batch::Batch;
 use protocol::calendar::Micros;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use storage::{Recorders, Storage};
@@ -82,7 +82,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let newest_record = database.queries().newest_record_at().await?.unwrap_or(Micros::NONE);
     let (run, insides) = Run::begin(&settings, sealer, newest_record)?;
     let now = run.clock.now();
-    let sandbox = settings.sandbox.as_ref().map(|terms| Sandbox::start(terms, &data)).transpose()?;
+    let sandbox = settings.sandbox.as_ref().map(|terms| Sandbox::start(terms, &settings.merchants, &data)).transpose()?;
     let participants = Participants::enroll(&settings, sandbox.as_ref(), &database.stores(), &run.ids, now).await?;
     phases.over(Phase::Enrolment);
     let shards = recovered_shards(&participants, &database, &run).await?;
@@ -112,7 +112,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let oversight = Oversight { vitals, operator, operator_key_hash: operator_key.as_deref().map(ApiKey::hash_of) };
     let switch = run.into_switch(participants, &recorders, &database, board, oversight);
     let (http, binary) = (sockets.http_addr, sockets.binary_addr);
-    let (stop_listeners, served) = sockets.serve(switch.clone(), settings.limits);
+    let (stop_listeners, served) = sockets.serve(switch.clone(), settings.limits, settings.trusted_proxies);
     Ok(Running { http, binary, switch, served, stop_listeners, links, shards, recorders, database, sandbox })
 }
 
@@ -151,9 +151,14 @@ impl Sockets {
         Ok(Sockets { http, http_addr, binary, binary_addr })
     }
 
-    fn serve(self, switch: Switch, limits: LimitSettings) -> (watch::Sender<bool>, JoinHandle<bool>) {
+    fn serve(
+        self,
+        switch: Switch,
+        limits: LimitSettings,
+        trusted_proxies: Vec<IpAddr>,
+    ) -> (watch::Sender<bool>, JoinHandle<bool>) {
         let (stop, stopped) = watch::channel(false);
-        let router = crate::rest::router(switch);
+        let router = crate::rest::router(switch, trusted_proxies);
         let served = tokio::spawn(listeners::http::serve(self.http, router, limits, stopped.clone(), DRAIN_WAIT));
         tokio::spawn(listeners::binary::serve(self.binary, stopped));
         (stop, served)

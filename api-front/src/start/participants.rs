@@ -2,7 +2,9 @@
 
 use super::error::StartError;
 use crate::accounts;
-use crate::config::{CATEGORY_DEFAULT, MerchantSettings, ProcessorSettings, SANDBOX_HOSTS, SandboxSettings, Settings};
+use crate::config::{
+    CATEGORY_DEFAULT, MerchantSettings, ProcessorSettings, SANDBOX_HOSTS, SANDBOX_MERCHANT, SandboxSettings, Settings,
+};
 use crate::data_folder::DataFolder;
 use crate::sandbox_home::{HostAddresses, Identity, SandboxFile};
 use crate::switch::directory::{Merchant, ProcessorTable};
@@ -15,9 +17,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use switch_core::connectors::tsys::Acceptor;
 
-/// Name of the sandbox's merchant.
-const SANDBOX_MERCHANT: &str = "Sandbox";
-
 /// The sandbox of this run.
 pub(super) struct Sandbox {
     pub(super) running: Running,
@@ -26,10 +25,15 @@ pub(super) struct Sandbox {
 
 impl Sandbox {
     /// Starts the hosts and remembers, or draws, the merchant and its keys.
-    pub(super) fn start(settings: &SandboxSettings, data: &DataFolder) -> Result<Sandbox, StartError> {
+    pub(super) fn start(
+        settings: &SandboxSettings,
+        merchants: &[MerchantSettings],
+        data: &DataFolder,
+    ) -> Result<Sandbox, StartError> {
         let running = sandbox::start(sandbox::Options::new(data.path()))?;
         let path = data.sandbox_json();
-        let identity = Identity::load_or_draw(&path, settings, accounts::merchant_id_of(SANDBOX_MERCHANT));
+        let taken: Vec<&str> = merchants.iter().flat_map(MerchantSettings::keys).collect();
+        let identity = Identity::load_or_draw(&path, settings, &taken, accounts::merchant_id_of(SANDBOX_MERCHANT));
         let identity = identity.map_err(|source| StartError::File { what: "read", path, source })?;
         Ok(Sandbox { running, identity })
     }

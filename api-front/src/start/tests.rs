@@ -11,7 +11,7 @@ const SMALL_JOURNAL: &str = "[journal]\nsegment_bytes = 8388608\nsegments_ahead 
 fn settings(data: &Path, text: &str, no_sandbox: bool) -> Settings {
     std::fs::create_dir_all(data).unwrap();
     let file = data.join("test.toml");
-    std::fs::write(&file, format!("shards = 2\n{SMALL_JOURNAL}{text}")).unwrap();
+    std::fs::write(&file, format!("shards = 2\n{text}\n{SMALL_JOURNAL}")).unwrap();
     let free = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
     let overrides = Overrides { data: Some(data.into()), http: free, binary: free, no_sandbox, ..Overrides::default() };
     config::load(Some(&file), &overrides).unwrap()
@@ -19,9 +19,14 @@ fn settings(data: &Path, text: &str, no_sandbox: bool) -> Settings {
 
 /// One request on a connection of its own: status and body.
 async fn request(addr: SocketAddr, line: &str, key: &str, body: &str) -> (u16, String) {
+    request_with_head(addr, &format!("{line} HTTP/1.1"), key, body).await
+}
+
+/// The same, with headers of its own behind its first line.
+async fn request_with_head(addr: SocketAddr, head: &str, key: &str, body: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(addr).await.unwrap();
     let head = format!(
-        "{line} HTTP/1.1\r\nHost: switch\r\nAuthorization: {key}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
+        "{head}\r\nHost: switch\r\nAuthorization: {key}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
          Connection: close\r\n\r\n",
         body.len()
     );
@@ -120,4 +125,62 @@ async fn a_second_switch_on_the_same_data_is_refused() {
     let refused = start(settings(folder.path(), "", true)).await;
     assert!(matches!(refused, Err(StartError::Journal(_))), "{:?}", refused.err());
     running.stop().await;
+}
+
+/// Whether a key may pay: 200, or 401 for one that nobody has.
+async fn may_pay(running: &Running, key: &str) -> bool {
+    let (status, body) = request(running.http, "POST /api/transaction", key, SALE).await;
+    assert!(matches!(status, 200 | 401), "{key}: {status} {body}");
+    status == 200
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_work_as_long_as_the_configuration_gives_them_and_for_whom_it_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let shop = |name: &str, api: &str, public: &str| {
+        format!("[[merchant]]\nname = '{name}'\napi_key = '{api}'\npub_key = '{public}'\nduplicate_window_s = 0\n")
+    };
+    let (first, second) = (shop("first", "api_of_first", "pub_of_first"), shop("second", "api_of_second", "pub_of_second"));
+    let all = ["api_of_first", "pub_of_first", "api_of_second", "pub_of_second"];
+    let rows = [
+        (first.clone() + &second, [true, true, true, true]),
+        // The second is gone, and its keys with it.
+        (first.clone(), [true, true, false, false]),
+        // Renamed: another account, under a key of the old one; the one that it does not take over is gone.
+        (shop("renamed", "api_of_first", "pub_of_renamed") + &second, [true, false, true, true]),
+        // Keys change hands, and kinds.
+        (shop("first", "pub_of_second", "pub_of_first") + &shop("second", "api_of_first", "api_of_second"), [true; 4]),
+        // From the sandbox's own merchant, and back.
+        ("[sandbox]\napi_key = 'api_of_first'\npub_key = 'pub_of_second'\n".to_owned(), [true, false, false, true]),
+        // The sandbox keeps, in its file, what it was given and nobody else took.
+        (first, [true, true, false, true]),
+    ];
+    for (place, (text, expected)) in rows.into_iter().enumerate() {
+        let running = start(settings(folder.path(), &text, false)).await.unwrap_or_else(|error| panic!("row {place}: {error}"));
+        let mut may = [false; 4];
+        for (may, key) in may.iter_mut().zip(all) {
+            *may = may_pay(&running, key).await;
+        }
+        assert_eq!(may, expected, "row {place}");
+        running.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_shows_its_clients_address_and_believes_only_trusted_proxies() {
+    let folder = tempfile::tempdir().unwrap();
+    let forwarded = "POST /api/transaction HTTP/1.1\r\nX-Forwarded-For: 198.51.100.7";
+    for (text, shown) in [("", "127.0.0.1"), ("trusted_proxies = ['127.0.0.1']\n", "198.51.100.7")] {
+        let text = format!("{text}[sandbox]\napi_key = 'api_of_sandbox'");
+        let running = start(settings(folder.path(), &text, false)).await.unwrap();
+        let mut bodies = Vec::new();
+        for sent in [SALE.to_owned(), SALE.replace("\"type\"", "\"ip_address\":\"203.0.113.5\",\"type\"")] {
+            let (status, body) = request_with_head(running.http, forwarded, "api_of_sandbox", &sent).await;
+            assert_eq!(status, 200, "{body}");
+            bodies.push(serde_json::from_str::<serde_json::Value>(&body).unwrap());
+        }
+        let addresses: Vec<&str> = bodies.iter().map(|body| field(body, "/data/ip_address")).collect();
+        assert_eq!(addresses, [shown, "203.0.113.5"], "what a request names wins");
+        running.stop().await;
+    }
 }
