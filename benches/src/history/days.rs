@@ -45,9 +45,18 @@ enum Host {
 #[derive(Default)]
 struct Heard {
     sent: Vec<(Sent, Verb)>,
-    /// Told to a client: id, merchant, status and batch as of then.
-    told: Vec<(Xid, Xid, Status, Xid)>,
+    told: Vec<Told>,
     moved: Vec<Batch>,
+}
+
+/// What a client was told of a transaction.
+#[derive(Clone, Copy)]
+struct Told {
+    id: Xid,
+    merchant: Xid,
+    verb: Verb,
+    status: Status,
+    batch: Xid,
 }
 
 /// A past under way.
@@ -59,7 +68,7 @@ pub(super) struct Days {
     /// Captures, voids and refunds that clients will ask for.
     plans: VecDeque<(Verb, Xid, Xid)>,
     /// Members of the batches that are not settled, by batch.
-    members: HashMap<Xid, Vec<(Xid, Xid)>>,
+    members: HashMap<Xid, Vec<Told>>,
     settled: Vec<(Xid, Xid)>,
     transactions: u64,
 }
@@ -159,14 +168,15 @@ impl Days {
     }
 
     /// What clients have heard makes them do the next thing.
-    fn note(&mut self, told: &[(Xid, Xid, Status, Xid)]) {
-        for &(id, merchant, status, batch) in told {
+    fn note(&mut self, heard: &[Told]) {
+        for told in heard {
+            let Told { id, merchant, status, batch, .. } = *told;
             let chance = mix(id.hash64()) % 100;
             match status {
                 Status::Authorized if chance < 70 => self.plans.push_back((Verb::Capture, merchant, id)),
                 Status::Authorized if chance < 90 => self.plans.push_back((Verb::Void, merchant, id)),
                 Status::PendingSettlement => {
-                    self.members.entry(batch).or_default().push((id, merchant));
+                    self.members.entry(batch).or_default().push(*told);
                     if is_voided(id) {
                         self.plans.push_back((Verb::Void, merchant, id));
                     }
@@ -190,16 +200,19 @@ impl Days {
         self.exchange(Host::Answers)
     }
 
-    /// Three in a hundred of what was settled is paid back.
+    /// Three in a hundred of the sales that were settled are paid back.
     fn settle_members(&mut self, batch: &Batch) {
         if batch.state() != BatchState::Accepted {
             return;
         }
-        for (transaction, merchant) in self.members.remove(&batch.id).unwrap_or_default() {
+        for Told { id: transaction, merchant, verb, .. } in self.members.remove(&batch.id).unwrap_or_default() {
             self.shard.accept(self.now, Input::SettleMember { transaction });
+            if verb == Verb::Refund {
+                continue;
+            }
             match mix(!transaction.hash64()) % 100 {
                 0..3 => self.plans.push_back((Verb::Refund, merchant, transaction)),
-                3 if !is_voided(transaction) => self.settled.push((merchant, transaction)),
+                3..13 if !is_voided(transaction) => self.settled.push((merchant, transaction)),
                 _ => {}
             }
         }
@@ -258,8 +271,9 @@ fn verb_sent(subject: &switch_core::output::Subject<'_>) -> Verb {
     }
 }
 
-fn told(transaction: &Transaction) -> (Xid, Xid, Status, Xid) {
-    (transaction.id, transaction.merchant, transaction.status(), transaction.batch)
+fn told(transaction: &Transaction) -> Told {
+    let (id, merchant, verb, batch) = (transaction.id, transaction.merchant, transaction.verb(), transaction.batch);
+    Told { id, merchant, verb, status: transaction.status(), batch }
 }
 
 fn verb_of(number: u64) -> Verb {

@@ -36,6 +36,8 @@ pub struct Plan {
     pub days: u32,
     /// The merchants' duplicate window, seconds.
     pub duplicate_window_s: u32,
+    /// Name of a merchant who has no past.
+    pub spared: Option<&'static str>,
     /// Size of the journal's segments, as the switch has it.
     pub segment_bytes: u64,
     /// Records at the end that the SQL home has not taken in yet.
@@ -64,7 +66,7 @@ pub struct Made {
 pub fn write(data: &Path, url: &DatabaseUrl, plan: &Plan) -> anyhow::Result<Made> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let sealer = Sealer::open(&data.join("keys")).context("the keys of a switch that was started on the folder")?;
-    let cast = runtime.block_on(cast_of(url, sealer))?;
+    let cast = runtime.block_on(cast_of(url, sealer, plan.spared))?;
     let journal = data.join("journal");
     let options = LogOptions { segment_bytes: plan.segment_bytes, ..LogOptions::default() };
     let (log, recovered) = Log::open(OsDisk::open(&journal)?, options, |_, _| {})?;
@@ -95,10 +97,11 @@ pub fn merchant_named(url: &DatabaseUrl, name: &str) -> anyhow::Result<Xid> {
     })
 }
 
-async fn cast_of(url: &DatabaseUrl, sealer: Sealer) -> anyhow::Result<Cast> {
+async fn cast_of(url: &DatabaseUrl, sealer: Sealer, spared: Option<&str>) -> anyhow::Result<Cast> {
     let database = Database::open(url).await?;
     let stores = database.stores();
-    let merchants = stores.merchants().await?.into_iter().map(|merchant| merchant.id).collect();
+    let merchants = stores.merchants().await?.into_iter().filter(|merchant| Some(&merchant.name[..]) != spared);
+    let merchants = merchants.map(|merchant| merchant.id).collect();
     let processor = stores.processors().await?.first().map(|processor| processor.index);
     database.close().await;
     Cast::new(merchants, processor.context("a processor that the switch knows")?, sealer)

@@ -190,7 +190,8 @@ impl Stage {
 
     fn make(&self, scene: &Scene) -> anyhow::Result<Made> {
         let Scene { transactions, open, days, behind, .. } = *scene;
-        let plan = Plan { transactions, open, days, duplicate_window_s: 3_600, segment_bytes: SEGMENT_BYTES, behind };
+        let (duplicate_window_s, spared, segment_bytes) = (3_600, None, SEGMENT_BYTES);
+        let plan = Plan { transactions, open, days, duplicate_window_s, spared, segment_bytes, behind };
         history::write(&self.data(), &self.url()?, &plan)
     }
 
