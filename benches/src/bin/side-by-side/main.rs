@@ -8,6 +8,7 @@
 
 mod codec;
 mod journal;
+mod recovery;
 mod rest;
 mod shard;
 mod table;
@@ -47,6 +48,7 @@ fn measure(effort: Effort) -> anyhow::Result<()> {
     rows.push(shard::apply(effort));
     rows.extend(journal::appends(effort)?);
     rows.extend(rest::sale_beside_echo(effort)?);
+    rows.push(recovery::from_a_kill(effort)?);
     print!("{}", table::render(&rows));
     Ok(())
 }

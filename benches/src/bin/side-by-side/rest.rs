@@ -5,15 +5,14 @@
 
 use crate::Effort;
 use crate::table::{Row, median};
-use anyhow::Context;
 use axum::routing::post;
 use axum::{Json, Router};
+use benches::server::{Server, switchyard};
 use loadgen::plan::{Load, Plan};
 use loadgen::target::{Check, Request, Target};
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 /// The argument that makes this program the echo.
@@ -33,52 +32,6 @@ pub fn serve_echo() -> anyhow::Result<()> {
     })
 }
 
-/// A server that ends when this is dropped.
-struct Server {
-    child: Child,
-    ready: String,
-}
-
-impl Server {
-    fn start(command: &mut Command) -> anyhow::Result<Server> {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().with_context(|| format!("{command:?}"))?;
-        let stdout = child.stdout.take().context("the server's output")?;
-        let mut ready = String::new();
-        BufReader::new(stdout).read_line(&mut ready)?;
-        anyhow::ensure!(ready.starts_with("ready "), "{command:?} did not become ready: {ready:?}");
-        Ok(Server { child, ready })
-    }
-
-    /// An address of the line `ready name=address …`.
-    fn address(&self, name: &str) -> anyhow::Result<SocketAddr> {
-        let word = self.ready.split_whitespace().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
-        Ok(word.with_context(|| format!("{name} in {:?}", self.ready))?.parse()?)
-    }
-
-    /// CPU seconds that the process has used.
-    fn cpu_s(&self) -> anyhow::Result<f64> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        // Fields 14 and 15 of proc(5), counted behind the command's closing parenthesis: user and system time in hundredths.
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split_whitespace().collect();
-        let ticks: u64 = fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
-        Ok(ticks as f64 / 100.0)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// The switch's program, beside this one.
-fn switchyard() -> anyhow::Result<PathBuf> {
-    let path = std::env::current_exe()?.with_file_name("switchyard");
-    anyhow::ensure!(path.exists(), "{} is not built: cargo build --release -p api-front", path.display());
-    Ok(path)
-}
-
 fn start_switch(folder: &Path, card: SocketAddr) -> anyhow::Result<Server> {
     let config = folder.join("side-by-side.toml");
     let text = format!(
@@ -94,15 +47,16 @@ fn start_switch(folder: &Path, card: SocketAddr) -> anyhow::Result<Server> {
             .arg(&config)
             .arg("--data")
             .arg(folder.join("switch")),
+        None,
     )
 }
 
 /// One side under load: answers per second, and CPU microseconds of the server per answer.
 fn load(runtime: &tokio::runtime::Runtime, target: Target, server: &Server, time: Duration) -> anyhow::Result<(f64, f64)> {
     let plan = Plan { connections: CONNECTIONS, warmup: Duration::ZERO, duration: time, ..Plan::new(target, Load::Closed) };
-    let before = server.cpu_s()?;
+    let before = server.cpu_centiseconds()?;
     let report = runtime.block_on(loadgen::rest::run(plan))?;
-    let cpu_s = server.cpu_s()? - before;
+    let cpu_s = (server.cpu_centiseconds()? - before) as f64 / 100.0;
     let answered = report.answered_per_s * time.as_secs_f64();
     anyhow::ensure!(answered > 0.0, "nothing was answered: {}", report.table());
     Ok((report.answered_per_s, cpu_s * 1e6 / answered))
@@ -111,8 +65,9 @@ fn load(runtime: &tokio::runtime::Runtime, target: Target, server: &Server, time
 /// Throughput and CPU per request.
 pub fn sale_beside_echo(effort: Effort) -> anyhow::Result<Vec<Row>> {
     let folder = tempfile::tempdir_in(".")?;
-    let echo = Server::start(Command::new(std::env::current_exe()?).arg(ECHO_WORD))?;
-    let host = Server::start(Command::new(switchyard()?).arg("sandbox").arg("--data").arg(folder.path().join("host")))?;
+    let echo = Server::start(Command::new(std::env::current_exe()?).arg(ECHO_WORD), None)?;
+    let mut host = Command::new(switchyard()?);
+    let host = Server::start(host.arg("sandbox").arg("--data").arg(folder.path().join("host")), None)?;
     let switch = start_switch(folder.path(), host.address("card")?)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
 
