@@ -56,6 +56,15 @@ impl Stans {
         }
     }
 
+    /// Draws on behind a number that another processor's request carried: of two attempts at one payment, what is said of the first
+    /// must not be taken for the second's.
+    pub(crate) fn pass(&mut self, stan: u32) {
+        if let Some(offset) = self.offset(stan).filter(|offset| *offset >= self.next) {
+            self.next = offset;
+            self.step();
+        }
+    }
+
     /// The request is over: its number may be drawn again.
     pub(crate) fn release(&mut self, stan: u32) {
         if let Some(offset) = self.offset(stan).filter(|offset| self.is_live(*offset)) {

@@ -103,12 +103,15 @@ fn totals_without_an_answer_are_sent_again_as_they_were() {
     }
 }
 
+/// What brings a batch's totals out a second time.
+type Repeat = fn(&mut Driver, Sent);
+
 /// "Number used", ISO 8583 action code 94.
 const NUMBER_USED: Verdict = Verdict::Declined(ResponseCode::DUPLICATE_AT_PROCESSOR);
 
 #[test]
 fn a_number_that_is_used_after_a_repeat_was_used_by_us_and_before_one_by_somebody_else() {
-    let repeats: [(&str, fn(&mut Driver, Sent), BatchState); 5] = [
+    let repeats: [(&str, Repeat, BatchState); 5] = [
         ("the only send", |_, _| {}, BatchState::Rejected),
         ("after a time-out", |driver, _| drop(driver.advance_ms(TIMEOUT_MS)), BatchState::Accepted),
         ("after a restart", |driver, _| drop(restart(driver)), BatchState::Accepted),

@@ -165,6 +165,8 @@ impl Shard {
         let Some(next) = next.filter(|_| has_room) else { return false };
         self.end_exchange(at, Leg::Original);
         self.leave_batch(at);
+        let last_stan = self.table[at].transaction.original.stan.get();
+        self.processor_mut(next).stans.pass(last_stan);
         self.table[at].transaction.processor = next.into();
         self.stats.fail_overs += 1;
         self.offer(at);
