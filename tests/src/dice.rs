@@ -20,6 +20,11 @@ impl Dice {
         Dice(seed)
     }
 
+    /// From a seed that somebody else announces.
+    pub fn of(seed: u64) -> Dice {
+        Dice(seed)
+    }
+
     /// Another generator, for a thread of its own.
     pub fn split(&mut self) -> Dice {
         Dice(self.draw())
@@ -37,6 +42,11 @@ impl Dice {
     /// A number from the first to the last, both included.
     pub fn between(&mut self, first: u64, last: u64) -> u64 {
         first + self.draw() % (last - first + 1)
+    }
+
+    /// True so many times in a million.
+    pub fn hits(&mut self, per_million: u32) -> bool {
+        per_million > 0 && self.draw() % 1_000_000 < u64::from(per_million)
     }
 
     /// One of them.

@@ -108,3 +108,46 @@ fn a_database_whose_wire_is_cut_in_the_midst_of_commits_takes_each_record_once()
     }
     assert!(books.transactions().count() >= 50, "only {} answers", answers.len());
 }
+
+#[test]
+fn a_start_without_the_database_goes_on_from_the_journal_alone() {
+    let Some((database, server)) = schema("tests_start_without") else { return };
+    let wire = Forwarder::to(server);
+    let database = database.replace(&server.to_string(), &wire.addr.to_string());
+    let host = HostProcess::start();
+    let mut switch = Switch::start(Options { database: Some(database), ..Options::with_host(host.addr) });
+    let client = switch.client();
+    let before = client.sale(10_000, VISA);
+    let once = client.pay_once("before-the-kill", &payment("sale", 10_001, VISA));
+    let open = client.authorize(10_002, VISA);
+    assert_eq!(client.get(id(&before)), before);
+    switch.kill9();
+    wire.does(Wire::Cut);
+    switch.start_again();
+
+    let client = switch.client();
+    let meanwhile = client.sale(10_003, VISA);
+    assert_eq!(meanwhile["response_code"], 100, "payments are served");
+    let ready = client.stranger("GET", "/readyz", &[], b"");
+    assert_eq!((ready.status, &ready.json()["data"]["projection"]["following"]), (200, &false.into()), "{}", ready.text());
+    let again = client.pay_once("before-the-kill", &payment("sale", 10_009, VISA));
+    assert_eq!(again.status, 422, "the key is known, and was used for something else: {}", again.text());
+    let path = format!("/api/transaction/{}", id(&before));
+    assert_eq!(client.call("GET", &path, &[], b"").refusal().0, 503, "what is cold waits for the database");
+
+    wire.does(Wire::Whole);
+    tests::eventually(DRAINED, || {
+        let ready = client.stranger("GET", "/readyz", &[], b"").json();
+        if ready["data"]["projection"]["following"] == true { Ok(()) } else { Err(ready.to_string()) }
+    });
+    for sale in [&before, &open, &meanwhile] {
+        assert_eq!(&client.get(id(sale)), sale);
+    }
+    let again = client.pay_once("before-the-kill", &payment("sale", 10_001, VISA));
+    assert_eq!((again.text(), again.header("idempotent-replayed")), (once.text(), Some("true")));
+    assert_eq!(client.capture(id(&open), 10_002).status, 200);
+    let batches = switch.operator().settle();
+    assert!(batches.iter().all(|batch| text(batch, "state") == "complete"), "both sides' totals agree: {batches:?}");
+    reconcile(&switch.journal(), host.control, DRAINED);
+    switch.terminate();
+}

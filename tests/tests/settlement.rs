@@ -241,6 +241,26 @@ fn a_settlement_that_a_kill_interrupts_is_finished_after_the_restart() {
 }
 
 #[test]
+fn totals_that_a_forgetful_host_has_accepted_before_are_settled_once() {
+    let host = HostProcess::start();
+    let switch = Switch::start(Options { timeout_ms: 500, ..Options::with_host(host.addr) });
+    let (client, operator) = (switch.client(), switch.operator());
+    let sale = client.sale(6_701, VISA);
+    host.control.faults(&json!({"drop_responses": 1.0}));
+    let closing = std::thread::spawn(move || operator.settle());
+    let is_settled = || host.control.entries_of(rrn(&sale))[0].batch;
+    tests::until(DRAINED, is_settled).expect("the host accepts the totals, and its answer is lost");
+    host.control.faults(&json!({"forget_totals": true}));
+    let batches = closing.join().expect("the operator is answered");
+    assert_eq!((batches.len(), text(&batches[0], "state")), (1, "complete"), "{batches:?}");
+    assert_eq!(number(&batches[0], "response_code"), 430, "what the host said stays to be seen");
+    assert!(text(&batches[0], "response_message").starts_with("QD"), "{batches:?}");
+    assert_eq!(text(&client.get(id(&sale)), "status"), "settled");
+    assert_eq!(switch.operator().settle(), Vec::<Value>::new(), "nothing is settled a second time");
+    reconcile(&switch.journal(), host.control, DRAINED);
+}
+
+#[test]
 fn two_merchants_at_one_processor_settle_apart() {
     let host = HostProcess::start();
     let switch = Switch::start(Options::with_host(host.addr));

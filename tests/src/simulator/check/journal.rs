@@ -4,7 +4,9 @@ use super::broken;
 use super::records::{mark, mark_of, parsed, split};
 use api_front::switch::group::Group;
 use protocol::batch::Batch;
+use protocol::calendar::{Civil, Micros};
 use protocol::digest::StateDigest;
+use protocol::exchange::Exchange;
 use protocol::frame::Durable;
 use protocol::id::Xid;
 use protocol::record::{Body, Kind, Record};
@@ -12,10 +14,43 @@ use protocol::transaction::Transaction;
 use protocol::words::{ExchangeState, ReversalState};
 use reference_model::{Fold, Invariant};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
 use switch_core::input::Leg;
 
-/// Retrieval reference number and trace number: they name a request at a processor.
-pub(super) type Name = ([u8; 12], u32);
+/// What names a request at a processor: retrieval reference number, trace number, and DE7, for after a restart the trace numbers of a
+/// transaction's earlier requests may come again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Name {
+    pub(super) rrn: [u8; 12],
+    pub(super) stan: u32,
+    /// Month, day, hour, minute, second, as one number.
+    pub(super) transmitted: u64,
+}
+
+impl Name {
+    fn of(transaction: &Transaction, stan: u32, moment: Micros) -> Name {
+        let Civil { month, day, hour, minute, second, .. } = moment.civil();
+        let digits = [month, day, hour, minute, second];
+        let transmitted = digits.iter().fold(0, |number, two| number * 100 + u64::from(*two));
+        Name { rrn: transaction.rrn, stan, transmitted }
+    }
+
+    /// Of a request that makes a transaction, or of a step.
+    pub(super) fn of_exchange(transaction: &Transaction, exchange: &Exchange) -> Name {
+        Name::of(transaction, exchange.stan.get(), exchange.sent_at())
+    }
+
+    fn of_reversal(transaction: &Transaction) -> Name {
+        Name::of(transaction, transaction.reversal.stan.get(), transaction.reversal.queued_at())
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Name { rrn, stan, transmitted } = self;
+        write!(f, "rrn {} trace number {stan} of {transmitted:010}", String::from_utf8_lossy(rrn))
+    }
+}
 
 /// A request that is durable.
 #[derive(Debug, Clone, Copy)]
@@ -178,15 +213,15 @@ impl Journal {
             Kind::StepIntent => self.take_intent(transaction, Leg::Step),
             Kind::Outcome if transaction.version.get() == 1 => self.take_decline(transaction),
             Kind::Outcome if transaction.original.state() == ExchangeState::NotSent => {
-                self.take_not_sent((transaction.rrn, transaction.original.stan.get()));
+                self.take_not_sent(Name::of_exchange(transaction, &transaction.original));
             }
             Kind::StepOutcome if transaction.step.state() == ExchangeState::NotSent => {
-                self.take_not_sent((transaction.rrn, transaction.step.stan.get()));
+                self.take_not_sent(Name::of_exchange(transaction, &transaction.step));
             }
             _ => {}
         }
         if transaction.reversal.state() == ReversalState::Queued {
-            self.reversals.insert((transaction.rrn, transaction.reversal.stan.get()));
+            self.reversals.insert(Name::of_reversal(transaction));
         }
     }
 
@@ -199,7 +234,7 @@ impl Journal {
         let exchange = if leg == Leg::Step { &transaction.step } else { &transaction.original };
         let (key, expires_at) = (transaction.key.hash, transaction.key.expires_at.get());
         let intent = Intent { id: transaction.id, leg, begun_at: exchange.sent_at.get(), key, expires_at };
-        self.intents.insert((transaction.rrn, exchange.stan.get()), intent);
+        self.intents.insert(Name::of_exchange(transaction, exchange), intent);
         self.take_key(intent);
     }
 

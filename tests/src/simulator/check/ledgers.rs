@@ -14,7 +14,8 @@ use switch_core::input::{Leg, Sent};
 #[derive(Default)]
 pub(super) struct Ledgers {
     rows: BTreeMap<u16, Vec<Row>>,
-    approved: BTreeSet<Name>,
+    /// Retrieval reference and trace numbers of what was approved.
+    approved: BTreeSet<([u8; 12], u32)>,
     /// The effect that each key has had last.
     effects: BTreeMap<[u8; 16], (Name, Intent)>,
 }
@@ -31,16 +32,16 @@ impl Ledgers {
             };
         self.rows.entry(processor).or_default().push(*row);
         if is_effect {
-            self.effect((row.rrn, row.stan), journal);
+            let transmitted = u64::from(row.transmitted);
+            self.effect(Name { rrn: row.rrn, stan: row.stan, transmitted }, journal);
         }
     }
 
     fn effect(&mut self, name: Name, journal: &Journal) {
         let Some(intent) = journal.intent(name).copied() else {
-            let rrn = String::from_utf8_lossy(&name.0).into_owned();
-            broken(Invariant::IntentFirst, format_args!("the host has an effect of rrn {rrn} that no durable intent names"));
+            broken(Invariant::IntentFirst, format_args!("the host has an effect of {name} that no durable intent names"));
         };
-        self.approved.insert(name);
+        self.approved.insert((name.rrn, name.stan));
         if intent.key == [0; 16] {
             return;
         }

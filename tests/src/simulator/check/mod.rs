@@ -90,6 +90,17 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// Adds another's.
+    pub fn add(&mut self, other: &Counts) {
+        self.inputs += other.inputs;
+        self.versions += other.versions;
+        self.replies += other.replies;
+        self.orders += other.orders;
+        self.messages += other.messages;
+        self.rows += other.rows;
+        self.starts += other.starts;
+    }
+
     /// All of them.
     pub fn sum(&self) -> u64 {
         self.inputs + self.versions + self.replies + self.orders + self.messages + self.rows + self.starts

@@ -121,7 +121,10 @@ impl Bench {
 
 fn row_of(order: &Order, amount: u64) -> Row {
     let (transaction, _) = order.transaction().expect("it is about a transaction");
-    Row { rrn: transaction.rrn, stan: order.sent.stan, amount, approved: 1, ..Row::blank(Kind::Sale) }
+    let civil = transaction.original.sent_at().civil();
+    let digits = [civil.month, civil.day, civil.hour, civil.minute, civil.second];
+    let transmitted = digits.iter().fold(0, |number, two| number * 100 + u32::from(*two));
+    Row { rrn: transaction.rrn, stan: order.sent.stan, transmitted, amount, approved: 1, ..Row::blank(Kind::Sale) }
 }
 
 /// The version that follows the one that was told.
@@ -180,7 +183,7 @@ fn a_reversal_that_is_repeated_with_other_numbers() {
     bench.sync();
     let order = bench.order();
     let (transaction, _) = order.transaction().expect("a reversal is of a transaction");
-    for transmitted in [1_121_050_000, 1_121_050_001] {
+    for (transmitted, original) in [(queued_at(transaction), "first"), (queued_at(transaction), "second")] {
         let mut frame = Vec::new();
         let mut encoder = Encoder::begin(&TSYS, Mti::REVERSAL_ADVICE, &mut frame).expect("it fits");
         encoder.number(7, transmitted).and_then(|encoder| encoder.number(11, u64::from(order.sent.stan))).expect("numbers fit");

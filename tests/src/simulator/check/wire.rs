@@ -7,7 +7,6 @@ use super::records::mark;
 use api_front::links::order::Order;
 use protocol::batch::Batch;
 use protocol::calendar::Micros;
-use protocol::id::Xid;
 use protocol::iso8583::{Message, Mti, TSYS};
 use protocol::tail::Tail;
 use protocol::transaction::Transaction;
@@ -29,7 +28,7 @@ struct Numbers {
 #[derive(Default)]
 pub(super) struct Wire {
     /// Requests that left a shard, reversals and totals apart.
-    ordered: BTreeSet<(Xid, bool, u32)>,
+    ordered: BTreeSet<Name>,
     /// When the last reversal that left a shard for a processor for the first time was queued.
     last_queued: BTreeMap<(u16, u16), Micros>,
     /// Requests that reached a host.
@@ -58,7 +57,7 @@ impl Wire {
         if exchange.stan.get() != stan || exchange.state() != ExchangeState::InFlight {
             broken(Invariant::IntentFirst, format_args!("a request of {id} with trace number {stan} is not in its record"));
         }
-        if order.repeat || !self.ordered.insert((id, leg == Leg::Step, stan)) {
+        if order.repeat || !self.ordered.insert(Name::of_exchange(transaction, exchange)) {
             broken(Invariant::OneEffectPerKey, format_args!("a request of {id} with trace number {stan} is sent twice"));
         }
     }
@@ -100,34 +99,34 @@ impl Wire {
     fn request_taken(&mut self, message: &Message<'_>, leg: Leg, journal: &Journal) {
         let name = name_of(message);
         if journal.intent(name).is_none_or(|intent| intent.leg != leg) {
-            broken(Invariant::IntentFirst, format_args!("the host takes {}, whose intent is not durable", told(name)));
+            broken(Invariant::IntentFirst, format_args!("the host takes {}, whose intent is not durable", name));
         }
         if !self.reached.insert(name) {
-            broken(Invariant::OneEffectPerKey, format_args!("{} was written twice", told(name)));
+            broken(Invariant::OneEffectPerKey, format_args!("{} was written twice", name));
         }
         if journal.was_not_sent(name) {
-            broken(Invariant::UnknownIsAState, format_args!("{} was called not sent and reaches the host", told(name)));
+            broken(Invariant::UnknownIsAState, format_args!("{} was called not sent and reaches the host", name));
         }
     }
 
     /// These were called not sent: none of them may have reached a host.
     pub(super) fn were_not_sent(&self, names: &[Name]) {
         if let Some(name) = names.iter().find(|name| self.reached.contains(*name)) {
-            broken(Invariant::UnknownIsAState, format_args!("{} is called not sent and has reached the host", told(*name)));
+            broken(Invariant::UnknownIsAState, format_args!("{} is called not sent and has reached the host", name));
         }
     }
 
     fn reversal_taken(&mut self, message: &Message<'_>, journal: &Journal) {
         let name = name_of(message);
         if !journal.has_reversal(name) {
-            broken(Invariant::IntentFirst, format_args!("the host takes a reversal of {} that is not durable", told(name)));
+            broken(Invariant::IntentFirst, format_args!("the host takes a reversal of {} that is not durable", name));
         }
         let numbers = Numbers {
             stan: message.number(11).unwrap_or(0),
             transmitted: message.number(7).unwrap_or(0),
             original: message.text(90).unwrap_or_default().to_owned(),
         };
-        let first = self.reversals.entry(name.0).or_insert_with(|| numbers.clone());
+        let first = self.reversals.entry(name.rrn).or_insert_with(|| numbers.clone());
         if *first != numbers {
             broken(Invariant::NoOrphan, format_args!("a reversal is repeated with {numbers:?} where it went with {first:?}"));
         }
@@ -158,7 +157,7 @@ fn check_totals(processor: u16, message: &Message<'_>, journal: &Journal) {
 /// Sensitive authentication data goes with the request that makes a transaction, and with no other.
 fn check_no_secrets(message: &Message<'_>) {
     if message.has(35) || message.text(48).is_some() {
-        let name = told(name_of(message));
+        let name = name_of(message);
         broken(Invariant::NoCardDataAtRest, format_args!("{} of {name} carries sensitive data", message.mti()));
     }
 }
@@ -168,9 +167,6 @@ fn name_of(message: &Message<'_>) -> Name {
     for (place, byte) in rrn.iter_mut().zip(message.text(37).unwrap_or_default().bytes()) {
         *place = byte;
     }
-    (rrn, message.number(11).unwrap_or(0) as u32)
-}
-
-fn told((rrn, stan): Name) -> String {
-    format!("rrn {} trace number {stan}", String::from_utf8_lossy(&rrn))
+    let (stan, transmitted) = (message.number(11).unwrap_or(0) as u32, message.number(7).unwrap_or(0));
+    Name { rrn, stan, transmitted }
 }

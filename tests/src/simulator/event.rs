@@ -1,0 +1,93 @@
+//! All that can happen in the world, as values that wait in the schedule.
+
+use crate::simulator::clients::ClientEvent;
+use crate::simulator::switch::Task;
+
+/// One life of the switch or of a host: what was planned for an earlier one is void.
+pub type Life = u64;
+
+/// An end of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The switch's.
+    Switch,
+    /// The host's.
+    Host,
+}
+
+/// What comes out of a connection.
+#[derive(Debug)]
+pub enum Carried {
+    /// Some bytes.
+    Bytes(Vec<u8>),
+    /// The news that the other end has closed.
+    Close,
+}
+
+/// What a host does.
+#[derive(Debug)]
+pub enum HostTask {
+    /// It takes a request.
+    Take {
+        /// On this connection.
+        connection: u64,
+        /// The message, without its length.
+        frame: Vec<u8>,
+    },
+    /// It sends.
+    Say {
+        /// On this connection.
+        connection: u64,
+        /// Whole frames.
+        bytes: Vec<u8>,
+    },
+    /// It forgets a connection that was closed a while ago.
+    Forget {
+        /// Which.
+        connection: u64,
+    },
+}
+
+/// What happens to the world at large.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// A second is over: trouble may strike.
+    Second,
+    /// Clients begin something.
+    Workload,
+    /// The operator starts the switch.
+    Start,
+    /// A host that was away, or dead, is back.
+    HostBack(usize),
+    /// The operator makes room on the disk.
+    Room,
+    /// The operator closes a processor's batches.
+    CloseBatches(u16),
+}
+
+/// One event.
+#[derive(Debug)]
+pub enum Event {
+    /// Inside the switch, in this life of it.
+    Switch(Life, Task),
+    /// Out of a connection, at this end.
+    Carried(u64, End, Carried),
+    /// At a host, in this life of it.
+    Host(usize, Life, HostTask),
+    /// At a client.
+    Client(ClientEvent),
+    /// In the world at large.
+    Turn(Turn),
+}
+
+impl From<ClientEvent> for Event {
+    fn from(event: ClientEvent) -> Event {
+        Event::Client(event)
+    }
+}
+
+impl From<Turn> for Event {
+    fn from(turn: Turn) -> Event {
+        Event::Turn(turn)
+    }
+}

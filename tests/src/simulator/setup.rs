@@ -1,0 +1,160 @@
+//! How large a world is, and who takes part. Drawn from the seed, or given by whoever builds a small world by hand.
+
+use crate::dice::Dice;
+use protocol::calendar::Micros;
+use protocol::id::Xid;
+use std::collections::HashMap;
+use std::sync::Arc;
+use switch_core::connectors::tsys::{Acceptor, SessionOptions};
+use switch_core::input::{MerchantTerms, OwnProcessors, ProcessorState, ProcessorTerms};
+use switch_core::limits::Limits;
+
+/// When every world begins: a whole second of 2026.
+pub const BEGIN: Micros = Micros(1_795_000_000_000_000);
+/// Bound of the wait between repeats of a reversal, milliseconds.
+pub const REVERSAL_RETRY_MAX_MS: u32 = 8_000;
+/// Longest time-out of a processor, milliseconds.
+pub const TIMEOUT_MAX_MS: u32 = 5_000;
+/// How long a host may take to answer network management, milliseconds.
+pub const NETWORK_TIMEOUT_MS: u32 = 2_000;
+/// Silence after which an echo is sent, milliseconds.
+pub const ECHO_AFTER_MS: u32 = 10_000;
+/// Echoes without an answer after which a connection counts as down.
+pub const MISSED_ECHOES_MAX: u32 = 3;
+/// Longest duplicate window, seconds.
+pub const DUPLICATE_WINDOW_MAX_S: u32 = 60;
+
+/// A handful of everything: limits are reached all the time (I8).
+const TINY: Limits =
+    Limits { transactions_max: 24, tails_max_bytes: 16_384, keys_max: 24, recent_max: 12, waiters_max: 16, batches_max: 8 };
+/// What leaves memory soon, and is read back.
+const SMALL: Limits = Limits {
+    transactions_max: 96,
+    tails_max_bytes: 1 << 17,
+    keys_max: 512,
+    recent_max: 128,
+    waiters_max: 128,
+    batches_max: 32,
+};
+/// What no run reaches.
+const ROOMY: Limits = Limits {
+    transactions_max: 1 << 12,
+    tails_max_bytes: 1 << 21,
+    keys_max: 1 << 13,
+    recent_max: 1 << 12,
+    waiters_max: 1 << 10,
+    batches_max: 1 << 10,
+};
+
+/// The set-up of a world.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// Shards.
+    pub shards: u16,
+    /// How large each may grow.
+    pub limits: Limits,
+    /// Merchants, as they stand now.
+    pub merchants: Vec<MerchantTerms>,
+    /// Processors, as they stand now.
+    pub processors: Vec<ProcessorTerms>,
+    /// Size of a segment of the journal.
+    pub segment_bytes: u64,
+    /// Segments that are written ahead.
+    pub segments_ahead: u32,
+    /// Commands that may wait in front of a shard.
+    pub queue_commands: usize,
+    /// Requests that may wait for a link.
+    pub outbox_orders: usize,
+    /// Members of a batch that are settled at a time.
+    pub settle_chunk: u32,
+    /// How long a write and its sync take, microseconds: shortest, longest.
+    pub sync_us: [u64; 2],
+    /// How far the projection falls behind, microseconds: shortest, longest.
+    pub follow_us: [u64; 2],
+}
+
+impl Setup {
+    /// One shard, one processor, two merchants, room for everything, and a quick disk.
+    pub fn plain() -> Setup {
+        Setup {
+            shards: 1,
+            limits: ROOMY,
+            merchants: vec![merchant_terms(0, 0, 1), merchant_terms(1, 20, 1)],
+            processors: vec![processor_terms(1, 2_000)],
+            segment_bytes: 1 << 18,
+            segments_ahead: 1,
+            queue_commands: 256,
+            outbox_orders: 256,
+            settle_chunk: 64,
+            sync_us: [200, 900],
+            follow_us: [500, 3_000],
+        }
+    }
+
+    /// Draws a set-up.
+    pub fn drawn(dice: &mut Dice) -> Setup {
+        let processors = dice.between(1, 3) as u16;
+        let merchants = dice.between(1, 6) as u32;
+        let windows = [0, 0, 3, 20, DUPLICATE_WINDOW_MAX_S];
+        let draw_merchant = |number| {
+            let (window_s, processor) = (*dice.one_of(&windows), dice.between(1, u64::from(processors)) as u16);
+            merchant_terms(number, window_s, processor)
+        };
+        let merchants = (0..merchants).map(draw_merchant).collect();
+        let timeouts = [500, 2_000, 2_000, TIMEOUT_MAX_MS];
+        let processors = (1..=processors).map(|index| processor_terms(index, *dice.one_of(&timeouts))).collect();
+        let limits = *dice.one_of(&[TINY, SMALL, ROOMY, ROOMY]);
+        Setup {
+            shards: *dice.one_of(&[1, 2, 4]),
+            limits,
+            merchants,
+            processors,
+            // One turn of a shard must fit a segment: with many transactions in flight it is large.
+            segment_bytes: if limits == ROOMY { 1 << 21 } else { *dice.one_of(&[1 << 18, 1 << 19]) },
+            segments_ahead: dice.between(1, 3) as u32,
+            queue_commands: *dice.one_of(&[4, 64, 4_096]),
+            outbox_orders: *dice.one_of(&[2, 16, 8_192]),
+            settle_chunk: *dice.one_of(&[1, 7, 256]),
+            sync_us: *dice.one_of(&[[50, 300], [500, 5_000], [2_000, 60_000]]),
+            follow_us: *dice.one_of(&[[200, 2_000], [5_000, 200_000], [500_000, 8_000_000]]),
+        }
+    }
+
+    /// Terminals by merchant.
+    pub fn acceptors(&self) -> Arc<HashMap<Xid, Acceptor>> {
+        let acceptor = |terms: &MerchantTerms| {
+            let terminal = format!("SIM{:05}", terms.id.counter() / Xid::STRIDE);
+            (terms.id, Acceptor { id: format!("SWYARD-{terminal}"), terminal, category: 5999 })
+        };
+        Arc::new(self.merchants.iter().map(acceptor).collect())
+    }
+
+    /// The longest duplicate window that any merchant has had.
+    pub fn window_s_max(&self) -> u32 {
+        DUPLICATE_WINDOW_MAX_S
+    }
+
+    /// Times and bounds of a link's session.
+    pub fn session(&self) -> SessionOptions {
+        SessionOptions {
+            echo_after_ms: ECHO_AFTER_MS,
+            network_timeout_ms: NETWORK_TIMEOUT_MS,
+            missed_echoes_max: MISSED_ECHOES_MAX,
+            ..SessionOptions::default()
+        }
+    }
+}
+
+/// A merchant by a small number.
+pub fn merchant_id(number: u32) -> Xid {
+    Xid::from_parts(1_700_000_000, [9; 5], number * Xid::STRIDE)
+}
+
+fn merchant_terms(number: u32, duplicate_window_s: u32, card_processor: u16) -> MerchantTerms {
+    MerchantTerms { id: merchant_id(number), active: true, duplicate_window_s, processors: OwnProcessors::for_cards(card_processor) }
+}
+
+fn processor_terms(index: u16, timeout_ms: u32) -> ProcessorTerms {
+    let reversal_retry_max_ms = REVERSAL_RETRY_MAX_MS;
+    ProcessorTerms { index, state: ProcessorState::Enabled, timeout_ms, reversal_retry_ms: 500, reversal_retry_max_ms }
+}

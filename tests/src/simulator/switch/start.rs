@@ -1,0 +1,192 @@
+//! A start of the switch over what its earlier lives have left: journal, projection, shards, in the product's order.
+
+use super::front::Front;
+use super::home::{Home, Past};
+use super::links::Link;
+use super::scribe::Scribe;
+use super::settling::Settling;
+use super::{Scene, Seat, Switch, Task};
+use crate::dice::Dice;
+use crate::simulator::event::Life;
+use crate::simulator::setup::Setup;
+use api_front::limits::CALLERS_MAX;
+use api_front::links::order::Outboxes;
+use api_front::switch::desk::{Around, Desk};
+use api_front::switch::ids::Ids;
+use api_front::switch::recovery;
+use api_front::switch::sensitive_table::SensitiveTable;
+use persistence::PersistenceError;
+use persistence::journal::simulated::SimulatedDisk;
+use persistence::journal::{JournalError, Log, LogOptions, Reader, Recovered};
+use persistence::projection::Projection;
+use protocol::batch::Batch;
+use protocol::calendar::Micros;
+use protocol::frame::JournalId;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use switch_core::input::Input;
+use switch_core::{Shard, ShardOptions, shard_of};
+use tokio::sync::mpsc;
+
+/// The journal of every world.
+const JOURNAL: JournalId = JournalId(*b"simulated switch");
+
+/// Why the switch is not running after a start.
+#[derive(Debug)]
+pub enum NotStarted {
+    /// The disk failed, or the power went, while it recovered.
+    Died(String),
+    /// It refuses what it finds.
+    Refused(JournalError),
+}
+
+impl Switch {
+    /// Starts a life. `setup` has the terms that are in force.
+    pub fn start(scene: &mut Scene<'_>, setup: &Setup, life: Life) -> Result<Switch, NotStarted> {
+        let home = scene.home;
+        let applied = wait(home, home.queries().applied_lsn());
+        let (log, recovered) = open_journal(home, setup, applied)?;
+        replay(scene, &recovered);
+        scene.stage.tell(format_args!("the journal ends with LSN {}, the SQL home with {applied}", recovered.last_lsn));
+        let past = catch_up(home, &recovered);
+        let newest = wait(home, home.queries().newest_record_at()).unwrap_or(Micros::NONE);
+        let now = begins_at(scene.stage.now(), newest);
+        scene.checks.reopened(now, recovered.last_lsn);
+        let shards = recovered_shards(home, setup, now);
+        let mut switch = Switch::of(scene, setup, life, shards, Scribe::new(log), past, now);
+        scene.checks.started(now, &switch.desks);
+        for shard in 0..setup.shards {
+            scene.checks.begin(&mut switch.desks[usize::from(shard)], shard, now);
+            switch.after_desk(scene, shard);
+        }
+        for link in 0..switch.links.len() {
+            switch.plan(scene.stage, 200, Task::Connect { link });
+        }
+        switch.plan_preparing(scene.stage, 500);
+        scene.stage.counts.starts += 1;
+        Ok(switch)
+    }
+
+    fn of(
+        scene: &Scene<'_>,
+        setup: &Setup,
+        life: Life,
+        shards: Vec<Shard>,
+        scribe: Scribe,
+        past: Past,
+        now: Micros,
+    ) -> Switch {
+        let sensitive = Arc::new(SensitiveTable::new(CALLERS_MAX.min(setup.limits.waiters_max)));
+        let journal_writable = Arc::new(AtomicBool::new(true));
+        let mut outboxes = Outboxes::default();
+        let links = setup.processors.iter().map(|terms| {
+            let (queue, orders) = mpsc::channel(setup.outbox_orders);
+            outboxes.put(terms.index, queue);
+            Link::new(terms.index, orders, setup, Arc::clone(&sensitive))
+        });
+        let links = links.collect();
+        let (moved, moves) = mpsc::unbounded_channel::<Batch>();
+        let desks = shards.into_iter().zip(0..).map(|(shard, index)| {
+            let (outboxes, sensitive) = (outboxes.clone(), Arc::clone(&sensitive));
+            let journal_writable = Arc::clone(&journal_writable);
+            Desk::new(shard, Around { index, outboxes, sensitive, moved: moved.clone(), journal_writable })
+        });
+        let desks: Vec<Desk> = desks.collect();
+        let life_bytes = life.to_be_bytes();
+        let process = [life_bytes[3], life_bytes[4], life_bytes[5], life_bytes[6], life_bytes[7]];
+        Switch {
+            life,
+            ahead_us: now.0 - scene.stage.now().0,
+            ids: Ids::new(process, now),
+            seats: desks.iter().map(|_| Seat::default()).collect(),
+            sensitive,
+            journal_writable,
+            desks,
+            scribe,
+            links,
+            moved: moves,
+            past,
+            front: Front::default(),
+            settling: Settling::default(),
+            setup: setup.clone(),
+        }
+    }
+}
+
+/// As the product's clock: a second that an earlier run has recorded is not lived again.
+fn begins_at(wall: Micros, newest_record: Micros) -> Micros {
+    wall.max(Micros(newest_record.seconds().saturating_add(1).saturating_mul(1_000_000)))
+}
+
+fn options(setup: &Setup, replay_after: u64) -> LogOptions {
+    LogOptions {
+        segment_bytes: setup.segment_bytes,
+        segments_ahead: setup.segments_ahead,
+        free_bytes_min: setup.segment_bytes,
+        replay_after,
+        new_journal_id: Some(JOURNAL),
+    }
+}
+
+fn open_journal(home: &Home, setup: &Setup, applied: u64) -> Result<(Log<SimulatedDisk>, Recovered), NotStarted> {
+    Log::open(home.disk.clone(), options(setup, applied), |_, _| {}).map_err(|error| match error {
+        JournalError::Disk(fault) => NotStarted::Died(fault.to_string()),
+        JournalError::NoRoom { .. } => NotStarted::Died(error.to_string()),
+        refused => NotStarted::Refused(refused),
+    })
+}
+
+/// A byte of the newest segment rots: a start on it refuses, or cuts what can't be told from a torn tail and says so, or the byte
+/// was not one that is read. It never begins shorter in silence. On a copy of the disk: the world goes on with the sound one.
+pub fn rotten_start(home: &Home, setup: &Setup, dice: &mut Dice) {
+    let disk = home.disk.copy();
+    let segments = disk.names().into_iter().filter(|name| name.ends_with(".seg"));
+    let Some(name) = segments.filter(|name| disk.read(name).is_some_and(|bytes| bytes.iter().any(|byte| *byte != 0))).max() else { return };
+    let Ok((sound, known)) = Log::open(disk.copy(), options(setup, 0), |_, _| {}) else { return };
+    drop(sound);
+    let bytes = disk.read(&name).unwrap_or_default();
+    let written: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at] != 0).collect();
+    let offset = *dice.one_of(&written);
+    disk.rot(&name, offset as u64, 1 << dice.between(0, 7));
+    if let Ok((_, found)) = Log::open(disk, options(setup, 0), |_, _| {}) {
+        let is_told = found.last_lsn == known.last_lsn || found.cut.is_some();
+        assert!(is_told, "I2: byte {offset} of {name} rots, and the journal ends with LSN {} in silence", found.last_lsn);
+    }
+}
+
+/// Lets the checkers read the whole journal.
+fn replay(scene: &mut Scene<'_>, recovered: &Recovered) {
+    let mut reader = Reader::on(scene.home.disk.clone(), 1).expect("a journal that was opened can be read");
+    while let Some((lsn, record)) = reader.next(recovered.last_lsn).expect("a journal that was opened is sound") {
+        scene.checks.replayed(lsn, record);
+    }
+}
+
+fn catch_up(home: &Home, recovered: &Recovered) -> Past {
+    let mut projection = wait(home, Projection::open(&home.url, recovered.journal_id, recovered.last_lsn));
+    let from = projection.applied_lsn() + 1;
+    let mut reader = Reader::on(home.disk.clone(), from).expect("a journal that was opened can be read");
+    wait(home, projection.catch_up(&mut reader, recovered.last_lsn));
+    Past::new(projection, reader)
+}
+
+fn recovered_shards(home: &Home, setup: &Setup, now: Micros) -> Vec<Shard> {
+    let (count, limits) = (setup.shards, setup.limits);
+    let empty = (0..count).map(|index| {
+        let mut shard = Shard::new(ShardOptions { index, count, limits });
+        for terms in &setup.processors {
+            shard.accept(now, Input::Processor(*terms));
+        }
+        for terms in setup.merchants.iter().filter(|terms| shard_of(terms.id, count) == index) {
+            shard.accept(now, Input::Merchant(*terms));
+        }
+        shard
+    });
+    let mut shards: Vec<Shard> = empty.collect();
+    wait(home, recovery::recover(&mut shards, &home.queries(), now, setup.window_s_max()));
+    shards
+}
+
+fn wait<T>(home: &Home, future: impl Future<Output = Result<T, PersistenceError>>) -> T {
+    home.runtime.block_on(future).unwrap_or_else(|error| panic!("the SQL home fails without a fault: {error}"))
+}
