@@ -4,12 +4,12 @@
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
-use tests::Switch;
 use tests::books::Books;
 use tests::client::id;
 use tests::http::{Connection, Response, exchange};
 use tests::payment::{VISA, payment, with};
 use tests::switch::{keys, shared};
+use tests::{Options, Switch};
 
 const JSON: (&str, &str) = ("Content-Type", "application/json");
 
@@ -305,9 +305,9 @@ fn a_stray_body_on_a_get_that_closes_is_answered_whole_without_a_reset() {
 #[test]
 fn clients_that_stall_hold_nobody_up_and_are_closed_in_bounded_time() {
     const STALLED: usize = 50;
-    // The switch waits 30 seconds for a head and 10 for a body.
-    const BOUND: Duration = Duration::from_secs(35);
-    let switch = shared();
+    const BOUND: Duration = Duration::from_secs(6);
+    let limits = "head_timeout_ms = 1500\nbody_timeout_ms = 1500";
+    let switch = Switch::start(Options { limits, ..Options::default() });
     let client = switch.client();
     let head = format!(
         "POST /api/transaction HTTP/1.1\r\nHost: x\r\nAuthorization: {}\r\nContent-Length: 500\r\n\r\n{{\"type\"",
