@@ -75,7 +75,7 @@ pub(super) struct Journal {
     versions: BTreeMap<(Xid, u32), u64>,
     batches: BTreeMap<Xid, Vec<Batch>>,
     intents: BTreeMap<Name, Intent>,
-    reversals: BTreeSet<Name>,
+    reversals: BTreeMap<[u8; 12], Name>,
     not_sent: BTreeSet<Name>,
     newly_not_sent: Vec<Name>,
     /// Trace number and batch number of totals.
@@ -115,8 +115,9 @@ impl Journal {
         self.intents.get(&name)
     }
 
-    pub(super) fn has_reversal(&self, name: Name) -> bool {
-        self.reversals.contains(&name)
+    /// The reversal of the transaction with this reference number.
+    pub(super) fn reversal(&self, rrn: [u8; 12]) -> Option<Name> {
+        self.reversals.get(&rrn).copied()
     }
 
     pub(super) fn was_not_sent(&self, name: Name) -> bool {
@@ -221,7 +222,7 @@ impl Journal {
             _ => {}
         }
         if transaction.reversal.state() == ReversalState::Queued {
-            self.reversals.insert(Name::of_reversal(transaction));
+            self.reversals.insert(transaction.rrn, Name::of_reversal(transaction));
         }
     }
 

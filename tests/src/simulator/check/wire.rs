@@ -99,27 +99,29 @@ impl Wire {
     fn request_taken(&mut self, message: &Message<'_>, leg: Leg, journal: &Journal) {
         let name = name_of(message);
         if journal.intent(name).is_none_or(|intent| intent.leg != leg) {
-            broken(Invariant::IntentFirst, format_args!("the host takes {}, whose intent is not durable", name));
+            broken(Invariant::IntentFirst, format_args!("the host takes {name}, whose intent is not durable"));
         }
         if !self.reached.insert(name) {
-            broken(Invariant::OneEffectPerKey, format_args!("{} was written twice", name));
+            broken(Invariant::OneEffectPerKey, format_args!("{name} was written twice"));
         }
         if journal.was_not_sent(name) {
-            broken(Invariant::UnknownIsAState, format_args!("{} was called not sent and reaches the host", name));
+            broken(Invariant::UnknownIsAState, format_args!("{name} was called not sent and reaches the host"));
         }
     }
 
     /// These were called not sent: none of them may have reached a host.
     pub(super) fn were_not_sent(&self, names: &[Name]) {
         if let Some(name) = names.iter().find(|name| self.reached.contains(*name)) {
-            broken(Invariant::UnknownIsAState, format_args!("{} is called not sent and has reached the host", name));
+            broken(Invariant::UnknownIsAState, format_args!("{name} is called not sent and has reached the host"));
         }
     }
 
     fn reversal_taken(&mut self, message: &Message<'_>, journal: &Journal) {
         let name = name_of(message);
-        if !journal.has_reversal(name) {
-            broken(Invariant::IntentFirst, format_args!("the host takes a reversal of {} that is not durable", name));
+        match journal.reversal(name.rrn) {
+            Some(durable) if durable == name => {}
+            Some(durable) => broken(Invariant::NoOrphan, format_args!("a reversal goes as {name}, and was queued as {durable}")),
+            None => broken(Invariant::IntentFirst, format_args!("the host takes a reversal of {name} that is not durable")),
         }
         let numbers = Numbers {
             stan: message.number(11).unwrap_or(0),
