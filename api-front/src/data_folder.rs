@@ -35,6 +35,11 @@ impl DataFolder {
         self.0.join("keys")
     }
 
+    /// The copy of the stores, for a start without the SQL home.
+    pub fn standby(&self) -> PathBuf {
+        self.0.join("standby")
+    }
+
     /// Addresses and keys of the sandbox.
     pub fn sandbox_json(&self) -> PathBuf {
         self.0.join("sandbox.json")

@@ -25,7 +25,7 @@ const TIMEOUT_BOUND_MS: RangeInclusive<u32> = 100..=600_000;
 const RETRY_BOUND_MS: RangeInclusive<u32> = 50..=3_600_000;
 /// From twice the largest frame on, so that any turn of a shard fits.
 const SEGMENT_BOUND_BYTES: RangeInclusive<u64> = 8 * 1024 * 1024..=SEGMENT_BYTES_MAX;
-const WINDOW_BOUND_S: RangeInclusive<u32> = 0..=86_400;
+pub(crate) const WINDOW_BOUND_S: RangeInclusive<u32> = 0..=86_400;
 
 /// All of it.
 #[derive(Debug)]

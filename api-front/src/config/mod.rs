@@ -12,6 +12,7 @@ pub mod typed;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use checked::WINDOW_BOUND_S;
 pub use checked::{
     CATEGORY_DEFAULT, JournalSettings, MerchantSettings, ProcessorSettings, SANDBOX_HOSTS, SANDBOX_MERCHANT, SandboxSettings,
     Settings,

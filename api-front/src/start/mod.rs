@@ -3,12 +3,15 @@
 //! Start: data folder, addresses, keys, SQL home, journal (and its lock), projection up to the journal's end, shards from
 //! the projection, journal threads, shard threads, links, listeners. Stop is the way back: listeners, what is in flight,
 //! links, shards, journal, projection.
+//!
+//! While a SQL server is away, a start goes on from the journal alone, if that is all there, and a copy of the stores.
 
 mod archiving;
 mod digest;
 pub mod error;
 mod participants;
 mod phases;
+mod standby;
 mod storage;
 
 #[cfg(test)]
@@ -20,7 +23,7 @@ use crate::data_folder::DataFolder;
 use crate::limits::{CALLERS_MAX, DRAIN_WAIT, FIRST_SIGN_ON_WAIT, SHARD_QUEUE_COMMANDS};
 use crate::links::{Links, Prepared, Shared};
 use crate::listeners;
-use crate::operator::changes::{Changes, load_changes};
+use crate::operator::changes::Changes;
 use crate::operator::{Operator, Steered};
 use crate::sandbox_home::random_bytes;
 use crate::settlement::Settler;
@@ -39,9 +42,10 @@ use crate::switch::sensitive_table::SensitiveTable;
 use crate::switch::threads::ShardThreads;
 use error::StartError;
 use participants::{Participants, Sandbox};
+use persistence::projection::{Fold, StoredChange};
 use persistence::sealing::Sealer;
 use persistence::sql::Database;
-use persistence::stores::ApiKey;
+use persistence::stores::{ApiKey, Stores};
 use phases::{Phase, Phases};
 use protocol::batch::Batch;
 use protocol::calendar::Micros;
@@ -77,17 +81,23 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let open_data = |source| StartError::File { what: "open the data folder", path: settings.data.clone(), source };
     let data = DataFolder::open(&settings.data).map_err(open_data)?;
     let sockets = Sockets::bind(&settings).await?;
-    let storage = Storage::open(&settings, &data, &mut phases).await?;
+    let mut storage = Storage::open(&settings, &data, &mut phases).await?;
     let (database, sealer) = (storage.database.clone(), Arc::clone(&storage.sealer));
-    let newest_record = database.queries().newest_record_at().await?.unwrap_or(Micros::NONE);
-    let (run, insides) = Run::begin(&settings, sealer, newest_record)?;
+    let (stores, changes) = (storage.stores.clone(), storage.changes().await?);
+    let (run, insides) = Run::begin(&settings, sealer, storage.newest_record_at().await?)?;
     let now = run.clock.now();
     let sandbox = settings.sandbox.as_ref().map(|terms| Sandbox::start(terms, &settings.merchants, &data)).transpose()?;
-    let participants = Participants::enroll(&settings, sandbox.as_ref(), &database.stores(), &run.ids, now).await?;
+    let participants = Participants::enroll(&settings, sandbox.as_ref(), &stores, &run.ids, now).await?;
+    if settings.database.is_server() && storage.fold.is_none() {
+        standby::keep(&stores, &data).await?;
+    }
     phases.over(Phase::Enrolment);
-    let shards = recovered_shards(&participants, &database, &run).await?;
+    let is_alone = storage.fold.is_some();
+    let shards = recovered_shards(&participants, &database, storage.fold.take(), &run).await?;
     phases.over(Phase::Shards);
-    digest::say(&database.queries(), "recovered").await;
+    if !is_alone {
+        digest::say(&database.queries(), "recovered").await;
+    }
     let recorders = Recorders::start(storage, &settings, &data, run.doors.clone())?;
     let (prepared, vitals) = prepare_links(&participants, &recorders, &run);
     let (moved, moves) = mpsc::unbounded_channel();
@@ -108,9 +118,9 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         }
         None => settings.operator_key,
     };
-    let operator = operator(&participants, &database, &run, &vitals).await?;
+    let operator = operator(&participants, changes, &run, &vitals).await;
     let oversight = Oversight { vitals, operator, operator_key_hash: operator_key.as_deref().map(ApiKey::hash_of) };
-    let switch = run.into_switch(participants, &recorders, &database, board, oversight);
+    let switch = run.into_switch(participants, &recorders, stores, board, oversight);
     let (http, binary) = (sockets.http_addr, sockets.binary_addr);
     let (stop_listeners, served) = sockets.serve(switch.clone(), settings.limits, settings.trusted_proxies);
     Ok(Running { http, binary, switch, served, stop_listeners, links, shards, recorders, database, sandbox })
@@ -212,7 +222,7 @@ impl Run {
         self,
         participants: Participants,
         recorders: &Recorders,
-        database: &Database,
+        stores: Stores,
         board: Arc<Board>,
         oversight: Oversight,
     ) -> Switch {
@@ -224,7 +234,7 @@ impl Run {
             sensitive: self.sensitive,
             past: Box::new(recorders.history.clone()),
             sealer: self.sealer,
-            stores: database.stores(),
+            stores,
             operator_key_hash: oversight.operator_key_hash,
             processors: participants.processors,
             merchants: MerchantTable::of(participants.merchants),
@@ -236,25 +246,32 @@ impl Run {
 }
 
 /// What was changed at run time before this start is in force again before the first payment.
-async fn operator(participants: &Participants, database: &Database, run: &Run, vitals: &Vitals) -> Result<Operator, StartError> {
-    let stored = load_changes(&database.queries()).await?;
+async fn operator(participants: &Participants, stored: Vec<StoredChange>, run: &Run, vitals: &Vitals) -> Operator {
     let changes = Changes::new(stored, run.doors[0].clone(), Arc::clone(&run.ids), run.clock);
     let terms = processor_terms(&participants.processors, &participants.configured);
     let steered = participants.processors.iter().filter_map(|processor| {
         let configured = *terms.iter().find(|terms| terms.index == processor.index)?;
         Some(Steered { id: processor.id, configured, link: vitals.link(&processor.id).cloned() })
     });
-    Ok(Operator::start(changes, run.doors.clone(), steered.collect()).await)
+    Operator::start(changes, run.doors.clone(), steered.collect()).await
 }
 
 /// Shards with everything in them that was under way.
-async fn recovered_shards(participants: &Participants, database: &Database, run: &Run) -> Result<Vec<Shard>, StartError> {
+async fn recovered_shards(
+    participants: &Participants,
+    database: &Database,
+    fold: Option<Fold>,
+    run: &Run,
+) -> Result<Vec<Shard>, StartError> {
     let merchants: Vec<_> = participants.merchants.iter().map(merchant_terms).collect();
     let processors = processor_terms(&participants.processors, &participants.configured);
     let now = run.clock.now();
     let mut shards = recovery::empty_shards(run.doors.len() as u16, now, &merchants, &processors);
     let window_s_max = merchants.iter().map(|terms| terms.duplicate_window_s).max().unwrap_or(0);
-    let lsn = recovery::recover(&mut shards, &database.queries(), now, window_s_max).await?;
+    let lsn = match fold {
+        Some(fold) => recovery::recover_folded(&mut shards, fold, now),
+        None => recovery::recover(&mut shards, &database.queries(), now, window_s_max).await?,
+    };
     let open: u32 = shards.iter().map(Shard::transactions_in_memory).sum();
     tracing::info!(lsn, open, "recovered");
     Ok(shards)

@@ -3,16 +3,23 @@
 use super::archiving::{Archived, Archiving};
 use super::error::StartError;
 use super::phases::{Phase, Phases};
-use crate::config::{JournalSettings, Settings};
+use super::standby;
+use crate::config::{JournalSettings, Settings, WINDOW_BOUND_S};
 use crate::data_folder::DataFolder;
 use crate::limits::DATABASE_RETRY;
+use crate::operator::changes::load_changes;
+use crate::switch::clock::Clock;
 use crate::switch::door::Door;
 use crate::switch::group::{Group, hand_back};
 use crate::switch::history::History;
-use persistence::journal::{Journal, Log, LogOptions, OsDisk, Reader, Recovered, WriterOptions};
-use persistence::projection::{Follower, FollowerOptions, JournalFeed, Projection};
+use crate::switch::recovery;
+use persistence::PersistenceError;
+use persistence::journal::{Journal, JournalError, Log, LogOptions, OsDisk, Reader, Recovered, WriterOptions};
+use persistence::projection::{Fold, Follower, FollowerOptions, JournalFeed, Projection, RecoveryScope, StoredChange};
 use persistence::sealing::Sealer;
 use persistence::sql::{Database, DatabaseUrl};
+use persistence::stores::Stores;
+use protocol::calendar::Micros;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::task::spawn_blocking;
@@ -21,33 +28,104 @@ use tokio::task::spawn_blocking;
 pub(super) struct Storage {
     pub(super) sealer: Arc<Sealer>,
     pub(super) database: Database,
+    /// Of the SQL home; while that is away, the copy.
+    pub(super) stores: Stores,
+    /// What the journal says, folded, while the SQL home is away.
+    pub(super) fold: Option<Fold>,
     pub(super) log: Log<OsDisk>,
     pub(super) recovered: Recovered,
 }
 
 impl Storage {
-    /// Opens it. After this the projection holds every record of the journal.
+    /// Opens it. After this the projection holds every record of the journal, or the fold does.
     pub(super) async fn open(settings: &Settings, data: &DataFolder, phases: &mut Phases) -> Result<Storage, StartError> {
         let sealer = open_keys(data)?;
-        let database = reach(&settings.database).await?;
+        loop {
+            let error = match Database::open(&settings.database).await {
+                Ok(database) => return Storage::with(database, sealer, settings, data, phases).await,
+                Err(error) if error.is_transient() => error,
+                Err(error) => return Err(error.into()),
+            };
+            tracing::warn!(database = %settings.database, %error, "the database is away");
+            match Storage::alone(Arc::clone(&sealer), settings, data, phases).await? {
+                Some(storage) => return Ok(storage),
+                None => tokio::time::sleep(DATABASE_RETRY).await,
+            }
+        }
+    }
+
+    async fn with(
+        database: Database,
+        sealer: Arc<Sealer>,
+        settings: &Settings,
+        data: &DataFolder,
+        phases: &mut Phases,
+    ) -> Result<Storage, StartError> {
         let applied_lsn = database.queries().applied_lsn().await?;
         phases.over(Phase::Database);
-        let (log, recovered) = open_journal(data.journal(), settings.journal, applied_lsn)?;
-        if let Some(cut) = &recovered.cut {
-            tracing::warn!(
-                file = cut.name,
-                offset = cut.offset,
-                bytes = cut.bytes,
-                lsn = cut.lsn,
-                "a torn tail was cut: {}",
-                cut.found
-            );
-        }
+        let (log, recovered) = open_journal(data.journal(), settings.journal, applied_lsn, |_, _| {})?;
         phases.over(Phase::Journal);
         catch_up(&settings.database, &data.journal(), &recovered).await?;
         phases.over(Phase::CatchUp);
-        Ok(Storage { sealer, database, log, recovered })
+        Ok(Storage { sealer, stores: database.stores(), database, fold: None, log, recovered })
     }
+
+    /// Without the SQL home: the journal is folded when it is all there, and the stores are as of the last start that had them. The
+    /// follower takes the journal into the SQL home when that is back; what must be read from it is refused until then.
+    async fn alone(
+        sealer: Arc<Sealer>,
+        settings: &Settings,
+        data: &DataFolder,
+        phases: &mut Phases,
+    ) -> Result<Option<Storage>, StartError> {
+        let Some(stores) = standby::open(data).await? else {
+            tracing::warn!("waiting for the database: no start has reached it yet");
+            return Ok(None);
+        };
+        phases.over(Phase::Database);
+        let mut fold = Fold::new(scope_of_any_merchant());
+        let mut folded = Ok(());
+        let opened = open_journal(data.journal(), settings.journal, 0, |lsn, record| {
+            if folded.is_ok() {
+                folded = fold.take(lsn, record);
+            }
+        });
+        let (log, recovered) = match opened {
+            Err(StartError::Journal(JournalError::Archived { first_lsn, .. })) => {
+                tracing::warn!(first_lsn, "waiting for the database: the beginning of the journal is archived");
+                return Ok(None);
+            }
+            opened => opened?,
+        };
+        folded?;
+        phases.over(Phase::Journal);
+        tracing::warn!(records = recovered.last_lsn, "starting from the journal alone: what is cold waits for the database");
+        let database = Database::later(&settings.database)?;
+        Ok(Some(Storage { sealer, database, stores, fold: Some(fold), log, recovered }))
+    }
+
+    /// When the newest record was decided.
+    pub(super) async fn newest_record_at(&self) -> Result<Micros, PersistenceError> {
+        let newest = match &self.fold {
+            Some(fold) => fold.newest_record_at(),
+            None => self.database.queries().newest_record_at().await?,
+        };
+        Ok(newest.unwrap_or(Micros::NONE))
+    }
+
+    /// All changes of the configuration, oldest first.
+    pub(super) async fn changes(&self) -> Result<Vec<StoredChange>, PersistenceError> {
+        match &self.fold {
+            Some(fold) => Ok(fold.changes().to_vec()),
+            None => load_changes(&self.database.queries()).await,
+        }
+    }
+}
+
+/// Whatever a merchant's terms turn out to be: its shard leaves out what its own window does not reach.
+fn scope_of_any_merchant() -> RecoveryScope {
+    let now = Clock::start_after(Micros::NONE).now();
+    recovery::scope(now, *WINDOW_BOUND_S.end())
 }
 
 /// What writes: the journal's threads, and the one that takes the journal into the SQL home.
@@ -99,27 +177,21 @@ fn open_keys(data: &DataFolder) -> Result<Arc<Sealer>, StartError> {
     Ok(Arc::new(sealer?))
 }
 
-/// Waits for the SQL home as long as it takes, and says so.
-async fn reach(url: &DatabaseUrl) -> Result<Database, StartError> {
-    loop {
-        match Database::open(url).await {
-            Ok(database) => return Ok(database),
-            Err(error) if error.is_transient() => {
-                tracing::warn!(database = %url, %error, "waiting for the database");
-                tokio::time::sleep(DATABASE_RETRY).await;
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-}
-
-fn open_journal(folder: PathBuf, settings: JournalSettings, applied_lsn: u64) -> Result<(Log<OsDisk>, Recovered), StartError> {
+fn open_journal(
+    folder: PathBuf,
+    settings: JournalSettings,
+    replay_after: u64,
+    replay: impl FnMut(u64, &[u8]),
+) -> Result<(Log<OsDisk>, Recovered), StartError> {
     let disk = OsDisk::open(&folder).map_err(|source| StartError::File { what: "open the journal in", path: folder, source })?;
     let JournalSettings { segment_bytes, segments_ahead, free_bytes_min } = settings;
-    let options =
-        LogOptions { segment_bytes, segments_ahead, free_bytes_min, replay_after: applied_lsn, ..LogOptions::default() };
-    // Records are not replayed from here: the projection takes them in, and recovery reads them from it.
-    Ok(Log::open(disk, options, |_, _| {})?)
+    let options = LogOptions { segment_bytes, segments_ahead, free_bytes_min, replay_after, ..LogOptions::default() };
+    let (log, recovered) = Log::open(disk, options, replay)?;
+    if let Some(cut) = &recovered.cut {
+        let (file, offset, bytes, lsn) = (&cut.name, cut.offset, cut.bytes, cut.lsn);
+        tracing::warn!(file, offset, bytes, lsn, "a torn tail was cut: {}", cut.found);
+    }
+    Ok((log, recovered))
 }
 
 async fn catch_up(url: &DatabaseUrl, journal: &Path, recovered: &Recovered) -> Result<(), StartError> {

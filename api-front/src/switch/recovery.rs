@@ -1,7 +1,7 @@
 //! What lasted, back into the shards.
 
 use persistence::PersistenceError;
-use persistence::projection::{IdempotencyKey, Queries, RecoveryItem, RecoveryScope};
+use persistence::projection::{Fold, IdempotencyKey, Queries, RecoveryItem, RecoveryScope};
 use protocol::calendar::Micros;
 use protocol::id::Xid;
 use switch_core::input::{Input, MerchantTerms, ProcessorTerms, Recovered, RecoveredKey};
@@ -23,18 +23,33 @@ pub fn empty_shards(count: u16, now: Micros, merchants: &[MerchantTerms], proces
     shards.collect()
 }
 
+/// How far a restart looks back, when no merchant's duplicate window is longer than this.
+pub fn scope(now: Micros, window_s_max: u32) -> RecoveryScope {
+    let recent_since = Micros(now.0 - i64::from(window_s_max) * 1_000_000);
+    RecoveryScope { now, recent_since, recent_max: Limits::default().recent_max }
+}
+
 /// Gives the shards everything that is under way or remembered. Returns the LSN as of which that is.
 pub async fn recover(shards: &mut [Shard], queries: &Queries, now: Micros, window_s_max: u32) -> Result<u64, PersistenceError> {
-    let recent_since = Micros(now.0 - i64::from(window_s_max) * 1_000_000);
-    let recent_max = Limits::default().recent_max;
     let mut items = Vec::new();
-    let scope = RecoveryScope { now, recent_since, recent_max };
-    let lsn = queries.recover(scope, |item| items.push(item)).await?;
+    let lsn = queries.recover(scope(now, window_s_max), |item| items.push(item)).await?;
+    give_all(shards, now, items);
+    Ok(lsn)
+}
+
+/// The same from the journal alone.
+pub fn recover_folded(shards: &mut [Shard], fold: Fold, now: Micros) -> u64 {
+    let (lsn, mut items) = (fold.last_lsn(), Vec::new());
+    fold.recover(|item| items.push(item));
+    give_all(shards, now, items);
+    lsn
+}
+
+fn give_all(shards: &mut [Shard], now: Micros, mut items: Vec<RecoveryItem>) {
     items.sort_by_key(turn);
     for item in &items {
         give(shards, now, item);
     }
-    Ok(lsn)
 }
 
 /// The order in which a shard wants them: a transaction says what is undecided in its batch, so batches come before.
