@@ -116,6 +116,7 @@ fn nothing_is_lost_or_done_twice_over_kills_of_the_switch_at_any_moment() {
 /// Every fifth kill strikes a second time, into the recovery; every tenth strikes the host as well; now and then the switch stands
 /// still before it dies, so that what its clients and its host do meanwhile is the last that they did.
 #[test]
+#[expect(clippy::print_stdout, reason = "what the run has met, for whoever reads the log of all checks")]
 fn two_hundred_kills_in_quick_succession_leave_no_difference() {
     let mut dice = Dice::announced("two_hundred_kills");
     let mut host = HostProcess::start();

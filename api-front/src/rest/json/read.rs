@@ -129,7 +129,7 @@ impl<'n, 'a> Scope<'n, 'a> {
         }
     }
 
-    /// The text of a value that comes back as sent, one of [`RAW_FIELDS`]. `openers` are the characters it may begin with.
+    /// The text of a value that comes back as sent, one of `RAW_FIELDS`. `openers` are the characters it may begin with.
     pub fn raw(&self, name: &str, openers: &str, wanted: &str) -> Result<Option<&'a str>, Problem> {
         let raw = match self.get(name) {
             None => return Ok(None),
