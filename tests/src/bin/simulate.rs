@@ -20,7 +20,10 @@ const LINES_SHOWN: usize = 60;
 
 /// Runs simulated worlds.
 #[derive(Debug, Parser)]
-#[command(name = "simulate", about = "Runs the real shards, journal, links and recovery in simulated worlds and checks every step")]
+#[command(
+    name = "simulate",
+    about = "Runs the real shards, journal, links and recovery in simulated worlds and checks every step"
+)]
 struct Arguments {
     /// How many seeds to run.
     #[arg(long, default_value_t = 20)]
@@ -125,7 +128,9 @@ fn print_sum(sum: &Sum, began: Instant) {
     let Counts { commands, answers, records, frames, starts, batches, hydrations } = sum.counts;
     let simulated_s = sum.simulated_us / 1_000_000;
     println!("\n{} seeds, {} h {} min simulated in {:.1?}", sum.runs, simulated_s / 3600, simulated_s / 60 % 60, began.elapsed());
-    println!("{commands} commands, {answers} answers, {records} records, {frames} frames at hosts, {starts} starts, {batches} batches, {hydrations} readings of the past");
+    println!(
+        "{commands} commands, {answers} answers, {records} records, {frames} frames at hosts, {starts} starts, {batches} batches, {hydrations} readings of the past"
+    );
     println!("looked at: {}", sum.checked);
     println!("trouble:");
     for (fault, times) in sum.struck.iter() {

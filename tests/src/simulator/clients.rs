@@ -238,7 +238,11 @@ impl Clients {
                 return;
             }
             let apart = truth.ends <= began || ends <= truth.began;
-            assert!(apart, "I2: one key was answered by {} v{} and by {} v{}", first.id, first.version, transaction.id, transaction.version);
+            assert!(
+                apart,
+                "I2: one key was answered by {} v{} and by {} v{}",
+                first.id, first.version, transaction.id, transaction.version
+            );
         }
         truths.push(Truth { began, ends, command: *command, tail: tail.clone(), version: version.clone() });
     }

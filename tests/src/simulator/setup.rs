@@ -28,14 +28,8 @@ pub const DUPLICATE_WINDOW_MAX_S: u32 = 60;
 const TINY: Limits =
     Limits { transactions_max: 24, tails_max_bytes: 16_384, keys_max: 24, recent_max: 12, waiters_max: 16, batches_max: 8 };
 /// What leaves memory soon, and is read back.
-const SMALL: Limits = Limits {
-    transactions_max: 96,
-    tails_max_bytes: 1 << 17,
-    keys_max: 512,
-    recent_max: 128,
-    waiters_max: 128,
-    batches_max: 32,
-};
+const SMALL: Limits =
+    Limits { transactions_max: 96, tails_max_bytes: 1 << 17, keys_max: 512, recent_max: 128, waiters_max: 128, batches_max: 32 };
 /// What no run reaches.
 const ROOMY: Limits = Limits {
     transactions_max: 1 << 12,
@@ -151,7 +145,12 @@ pub fn merchant_id(number: u32) -> Xid {
 }
 
 fn merchant_terms(number: u32, duplicate_window_s: u32, card_processor: u16) -> MerchantTerms {
-    MerchantTerms { id: merchant_id(number), active: true, duplicate_window_s, processors: OwnProcessors::for_cards(card_processor) }
+    MerchantTerms {
+        id: merchant_id(number),
+        active: true,
+        duplicate_window_s,
+        processors: OwnProcessors::for_cards(card_processor),
+    }
 }
 
 fn processor_terms(index: u16, timeout_ms: u32) -> ProcessorTerms {

@@ -138,15 +138,17 @@ impl World {
 
     fn happen(&mut self, event: Event) {
         match event {
-            Event::Switch(life, task) => self.with_switch(|switch, scene| {
-                if switch.life() == life { switch.perform(scene, task) } else { Ok(()) }
-            }),
+            Event::Switch(life, task) => {
+                self.with_switch(|switch, scene| if switch.life() == life { switch.perform(scene, task) } else { Ok(()) })
+            }
             Event::Carried(connection, End::Switch, what) => self.with_switch(|switch, scene| {
                 switch.carried(scene, connection, what);
                 Ok(())
             }),
             Event::Carried(connection, End::Host, what) => {
-                let Some((processor, _)) = self.wires.parties(connection) else { return };
+                // What comes to a closed end is thrown away.
+                let open = self.wires.parties(connection).filter(|_| self.wires.is_open(connection, End::Host));
+                let Some((processor, _)) = open else { return };
                 let host = &mut self.hosts[usize::from(processor) - 1];
                 host.carried(&mut self.stage, &mut self.wires, &mut self.checks, connection, what);
             }
@@ -190,9 +192,10 @@ impl World {
         self.stage.after(wait_us, Turn::Start);
     }
 
-    /// A process that was killed leaves what it had written to the system; a power cut does not.
+    /// A process that was killed leaves what it had written to the system; a power cut does not, and a disk that has failed is
+    /// changed for what it had stored.
     fn leave_the_disk(&mut self, death: Death) {
-        if death != Death::PowerLost && self.stage.dice.hits(400_000) {
+        if death == Death::Killed && self.stage.dice.hits(400_000) {
             self.home.disk.kill();
         } else {
             let dice = &mut self.stage.dice;

@@ -1,8 +1,8 @@
 //! What a shard's thread does: takes what waits, passes groups on to the journal, wakes at the shard's deadline.
 
 use super::{Death, Scene, Switch, Task};
-use crate::simulator::faults::Fault;
 use crate::simulator::event::Event;
+use crate::simulator::faults::Fault;
 use crate::simulator::stage::Stage;
 use api_front::switch::door::{CommandMessage, Return};
 use protocol::calendar::Micros;

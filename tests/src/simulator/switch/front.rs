@@ -158,7 +158,9 @@ impl Switch {
             scene.checks.told(number, told);
         }
         match told {
-            Some(Told::Version { version, verb, replayed }) => self.answer(scene, number, Heard::Version { version, verb, replayed }),
+            Some(Told::Version { version, verb, replayed }) => {
+                self.answer(scene, number, Heard::Version { version, verb, replayed })
+            }
             Some(Told::Refused(refusal)) => self.answer(scene, number, Heard::Refused(refusal)),
             Some(Told::Stored { id, version, verb }) => {
                 self.wait_for_past(number);

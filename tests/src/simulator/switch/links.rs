@@ -14,8 +14,6 @@ use protocol::calendar::Micros;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
-
-
 /// A link at work.
 pub(super) struct Link {
     processor: u16,

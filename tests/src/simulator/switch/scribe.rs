@@ -96,7 +96,9 @@ impl Switch {
                 Ok(())
             }
             Err(AppendError::Disk(fault)) => Err(died_writing(scene.stage, fate, &fault.to_string())),
-            Err(error @ (AppendError::TooLarge { .. } | AppendError::Failed)) => panic!("a turn's records fit one frame: {error}"),
+            Err(error @ (AppendError::TooLarge { .. } | AppendError::Failed)) => {
+                panic!("a turn's records fit one frame: {error}")
+            }
         }
     }
 

@@ -67,15 +67,7 @@ impl Switch {
         Ok(switch)
     }
 
-    fn of(
-        scene: &Scene<'_>,
-        setup: &Setup,
-        life: Life,
-        shards: Vec<Shard>,
-        scribe: Scribe,
-        past: Past,
-        now: Micros,
-    ) -> Switch {
+    fn of(scene: &Scene<'_>, setup: &Setup, life: Life, shards: Vec<Shard>, scribe: Scribe, past: Past, now: Micros) -> Switch {
         let sensitive = Arc::new(SensitiveTable::new(CALLERS_MAX.min(setup.limits.waiters_max)));
         let journal_writable = Arc::new(AtomicBool::new(true));
         let mut outboxes = Outboxes::default();
@@ -141,7 +133,10 @@ fn open_journal(home: &Home, setup: &Setup, applied: u64) -> Result<(Log<Simulat
 pub fn rotten_start(home: &Home, setup: &Setup, dice: &mut Dice) {
     let disk = home.disk.copy();
     let segments = disk.names().into_iter().filter(|name| name.ends_with(".seg"));
-    let Some(name) = segments.filter(|name| disk.read(name).is_some_and(|bytes| bytes.iter().any(|byte| *byte != 0))).max() else { return };
+    let Some(name) = segments.filter(|name| disk.read(name).is_some_and(|bytes| bytes.iter().any(|byte| *byte != 0))).max()
+    else {
+        return;
+    };
     let Ok((sound, known)) = Log::open(disk.copy(), options(setup, 0), |_, _| {}) else { return };
     drop(sound);
     let bytes = disk.read(&name).unwrap_or_default();
