@@ -81,6 +81,9 @@ cargo build --release --workspace --bins --quiet
 cargo bench -p benches --quiet -- --test
 cargo run --release --quiet -p benches --bin side-by-side -- --smoke
 
+step "simulated worlds, fresh seeds, each twice"
+cargo run --release --quiet -p tests --bin simulate -- --seeds 40 --twice
+
 step "fuzz targets, a minute in all"
 ./fuzz/smoke 60
 
