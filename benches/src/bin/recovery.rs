@@ -60,7 +60,7 @@ fn print(scene: &Scene, figures: &Figures) {
     print_start("empty folder", empty);
     print_start(&format!("SQL home behind by {}", scene.behind), lagging);
     for (round, start) in killed.iter().enumerate() {
-        print_start(&format!("kill -9 under load, {} open, round {}", scene.open, round + 1), start);
+        print_start(&format!("kill -9 under load, {} open, round {}", start.open, round + 1), start);
     }
     for (what, times) in [("cold", cold), ("warm", warm)] {
         if let Some(most) = times.last() {
@@ -71,6 +71,6 @@ fn print(scene: &Scene, figures: &Figures) {
 }
 
 fn print_start(what: &str, start: &Start) {
-    let Start { ready, parts, first_payment, resident_kib } = start;
+    let Start { ready, parts, first_payment, resident_kib, open: _ } = start;
     println!("{what}: ready after {ready:.1?}, first payment {first_payment:.1?}, {} MiB resident; {parts}", resident_kib >> 10);
 }

@@ -34,6 +34,8 @@ const LOAD_CONNECTIONS: usize = 64;
 const SENDERS: usize = 512;
 /// Time-out of the host, milliseconds: nothing times out before the kill.
 const TIMEOUT_MS: u32 = 60_000;
+/// The gate stays open for all payments that are left without an answer.
+const IN_FLIGHT_MAX: u32 = 16_384;
 
 /// What is measured.
 #[derive(Debug, Clone)]
@@ -63,6 +65,8 @@ pub struct Start {
     pub ready: Duration,
     /// Its parts, as the switch says them.
     pub parts: String,
+    /// Transactions that it found under way.
+    pub open: u32,
     /// From the process's start to the first answered payment.
     pub first_payment: Duration,
     /// Memory of the process then, KiB.
@@ -115,6 +119,7 @@ pub fn measure(folder: &Path, scene: &Scene) -> anyhow::Result<Figures> {
         stage.leave_open(&switch, scene.open)?;
         switch.kill()?;
         let (again, start) = stage.timed_start()?;
+        anyhow::ensure!(start.open >= scene.open, "only {} were open at the kill, not {}", start.open, scene.open);
         switch = again;
         killed.push(start);
     }
@@ -183,8 +188,10 @@ impl Stage {
         anyhow::ensure!(status == 200, "the first payment after a restart: {status} {body}");
         let log = std::fs::read_to_string(self.log())?;
         let parts = log.lines().find_map(|line| line.split_once("start took ")).context("the parts in the switch's log")?.1;
-        let start =
-            Start { ready: switch.ready_after(), parts: parts.to_owned(), first_payment, resident_kib: switch.resident_kib()? };
+        let open = log.split_once(" recovered ").and_then(|(_, line)| line.split_once("open=")?.1.split_whitespace().next());
+        let open = open.context("what was open in the switch's log")?.parse()?;
+        let (ready, resident_kib) = (switch.ready_after(), switch.resident_kib()?);
+        let start = Start { ready, parts: parts.to_owned(), open, first_payment, resident_kib };
         Ok((switch, start))
     }
 
@@ -233,6 +240,9 @@ impl Stage {
                 senders.pop_front();
             }
         }
+        // One that came behind them all and is answered: the switch has taken the others.
+        let (status, body) = self.client(switch, 2)?.post("/api/transaction", &sale(1_234, &format!("behind-{}", self.run)))?;
+        anyhow::ensure!(status == 200, "the payment behind those without an answer: {status} {body}");
         Ok(())
     }
 
@@ -270,7 +280,7 @@ fn api_key(merchant: usize) -> String {
 fn config(card: SocketAddr) -> String {
     let mut text = format!(
         "[[processor]]\nname = \"card\"\ntype = \"tsys_sierra\"\naddr = \"{card}\"\ntimeout_ms = {TIMEOUT_MS}\n\
-         [journal]\nsegment_bytes = {SEGMENT_BYTES}\n"
+         [journal]\nsegment_bytes = {SEGMENT_BYTES}\n[limits]\nin_flight_max = {IN_FLIGHT_MAX}\n"
     );
     for merchant in 0..MERCHANTS {
         let (name, key) = (name(merchant), api_key(merchant));
