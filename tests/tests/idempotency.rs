@@ -111,6 +111,7 @@ fn steps_replay_as_well_and_have_one_effect() {
 
 /// The host keeps the first waiting until all of a wave are in; the waves behind it are replays.
 #[test]
+#[expect(clippy::print_stdout, reason = "what the run has met, for whoever reads the log of all checks")]
 fn ten_thousand_under_one_key_are_one_payment_and_one_answer() {
     const CALLERS: usize = 1_000;
     const WAVES: usize = 10;
@@ -211,4 +212,50 @@ fn a_key_is_free_again_after_its_window() {
         (again.header("idempotent-replayed").is_none()).then(|| again.data())
     });
     assert_ne!(id(&fresh.expect("a second passes")), first);
+}
+
+#[test]
+fn a_key_that_is_none_is_refused_by_the_name_of_its_header_and_does_nothing() {
+    let switch = shared();
+    let client = switch.client();
+    let held = client.authorize(3_801, VISA);
+    let (long, step) = ("x".repeat(65), format!("/api/transaction/{}", id(&held)));
+    let calls = ["capture", "void", "refund"].map(|verb| (format!("{step}/{verb}"), json!({})));
+    let calls = calls.into_iter().chain([("/api/transaction".to_owned(), payment("sale", 3_802, VISA))]);
+    for (path, body) in calls {
+        for key in ["", "two words", "\"\"", "\"two words\"", &long] {
+            let refused = client.call("POST", &path, &[("Idempotency-Key", key)], body.to_string().as_bytes()).refusal();
+            assert_eq!(refused.0, 400, "{path} {key:?}");
+            assert!(refused.1.contains("Idempotency-Key"), "{path} {key:?}: {}", refused.1);
+        }
+    }
+    assert_eq!(text(&client.get(id(&held)), "status"), "authorized");
+    assert!(!switch.control().ledger().iter().any(|entry| entry.amount == 3_802));
+}
+
+#[test]
+fn a_steps_key_replays_though_the_transaction_has_changed_since_and_is_free_after_its_window() {
+    let mut switch = Switch::sandboxed();
+    let client = switch.client();
+    let (held, sale) = (client.authorize(3_901, VISA), client.sale(3_902, VISA));
+    let capture = |client: &tests::Client| client.step(id(&held), "capture", &[("Idempotency-Key", "k-1")], &json!({}));
+    let body = json!({"amount": 1_000, "idempotency_key": "k-2", "idempotency_time": 1});
+    let refund = |client: &tests::Client| client.step(id(&sale), "refund", &[], &body);
+    assert_eq!(refund(&client).refusal().0, 400, "it is not settled; what is refused uses no key");
+    let captured = capture(&client);
+    assert_eq!(client.void(id(&held)).status, 200);
+    assert_replay(&captured, &capture(&client));
+    switch.operator().settle();
+    let refunded = refund(&client);
+    assert_eq!((refunded.status, refunded.header("idempotent-replayed")), (200, None));
+    let anew = tests::until(std::time::Duration::from_secs(5), || {
+        let again = refund(&client);
+        again.header("idempotent-replayed").is_none().then_some(again)
+    });
+    assert_ne!(anew.expect("a second passes").header("location"), refunded.header("location"));
+    assert_eq!(client.get(id(&sale))["amount_refunded"], 2_000);
+    switch.kill9();
+    switch.start_again();
+    assert_replay(&captured, &capture(&switch.client()));
+    assert_eq!(text(&switch.client().get(id(&held)), "status"), "voided");
 }
