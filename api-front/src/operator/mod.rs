@@ -8,7 +8,7 @@ mod processors;
 mod tables;
 
 pub use processors::{Steered, word_of};
-pub use tables::{Compiled, TableKind};
+pub use tables::{Compiled, TableKind, tables_in_force};
 
 use crate::switch::door::Door;
 use changes::{AS_CONFIGURED, Changes, Made, NotMade};
@@ -24,11 +24,10 @@ pub struct Operator {
 }
 
 impl Operator {
-    /// Puts in force again what was in force before the start.
+    /// Puts in force again what was in force of the processors before the start; shards have begun with the tables.
     pub async fn start(changes: Changes, doors: Vec<Door>, processors: Vec<Steered>) -> Operator {
         let operator = Operator { changes, doors, processors };
         operator.restore_processors().await;
-        operator.restore_tables().await;
         operator
     }
 

@@ -1,13 +1,14 @@
 //! The tables of rules and routes: from the operator's JSON to what shards obey.
 
 use super::Operator;
-use super::changes::{AS_CONFIGURED, InForce, Made, NotMade, PutInForce, Thing};
+use super::changes::{AS_CONFIGURED, Changes, InForce, Made, NotMade, PutInForce, Thing};
 use crate::switch::door::{Door, Return};
 use protocol::change::Area;
 use protocol::id::Xid;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use switch_core::conditions::typed as conditions;
+use switch_core::input::Input;
 use switch_core::routing::{self, Breaker};
 use switch_core::rules;
 
@@ -125,20 +126,7 @@ impl Operator {
 
     /// Reads, checks and compiles a table, and changes nothing. Gives its JSON in the form in which it is kept.
     pub fn compile(&self, kind: TableKind, version: u32, text: &str) -> Result<(Compiled, String), String> {
-        match kind {
-            TableKind::Rules => {
-                let table: Rules = if text == AS_CONFIGURED { Rules::default() } else { parse(text)? };
-                let typed: Vec<rules::typed::Rule> = table.rules.iter().map(Rule::typed).collect();
-                let compiled = rules::Table::compile(version, &typed).map_err(|error| error.to_string())?;
-                Ok((Compiled::Rules(Arc::new(compiled)), kept(&table)?))
-            }
-            TableKind::Routes => {
-                let table: Routes = if text == AS_CONFIGURED { Routes::default() } else { parse(text)? };
-                let typed: Vec<routing::typed::Route> = table.routes.iter().map(Route::typed).collect();
-                let compiled = routing::Table::compile(version, &typed, Breaker::default(), |id| self.index_of(id));
-                Ok((Compiled::Routes(Arc::new(compiled.map_err(|error| error.to_string())?)), kept(&table)?))
-            }
-        }
+        compile(kind, version, text, |id| self.processor(id).map(|processor| processor.configured.index))
     }
 
     /// Puts a table in the place of the one in force, if that is the one that the caller has seen.
@@ -162,29 +150,65 @@ impl Operator {
         };
         self.changes.make(kind.thing(), text, expected, undoes, check).await
     }
+}
 
-    /// After a start: the tables in force before it are in force again.
-    pub(super) async fn restore_tables(&self) {
-        for kind in [TableKind::Rules, TableKind::Routes] {
-            let in_force = self.changes.in_force(kind.thing()).await;
-            if in_force.version == 0 {
-                continue;
-            }
-            match self.compile(kind, in_force.version, &in_force.text) {
-                Ok((compiled, _)) => compiled.give_to(&self.doors),
-                // It was good when it was made: a processor that it names is configured no more.
-                Err(error) => tracing::error!(table = kind.key(), %error, "the table in force can't be used: none is"),
-            }
+/// The tables that are in force, for shards that begin with them.
+pub async fn tables_in_force(changes: &Changes, index_of: impl Fn(&Xid) -> Option<u16>) -> Vec<Compiled> {
+    let mut tables = Vec::new();
+    for kind in [TableKind::Rules, TableKind::Routes] {
+        let in_force = changes.in_force(kind.thing()).await;
+        if in_force.version == 0 {
+            continue;
+        }
+        match compile(kind, in_force.version, &in_force.text, &index_of) {
+            Ok((compiled, _)) => tables.push(compiled),
+            // It was good when it was made: a processor that it names is configured no more.
+            Err(error) => tracing::error!(table = kind.key(), %error, "the table in force can't be used: none is"),
         }
     }
+    tables
+}
 
-    fn index_of(&self, id: &str) -> Option<u16> {
-        let id: Xid = id.parse().ok()?;
-        self.processor(&id).map(|processor| processor.configured.index)
+fn compile(
+    kind: TableKind,
+    version: u32,
+    text: &str,
+    index_of: impl Fn(&Xid) -> Option<u16>,
+) -> Result<(Compiled, String), String> {
+    match kind {
+        TableKind::Rules => {
+            let table: Rules = if text == AS_CONFIGURED { Rules::default() } else { parse(text)? };
+            let typed: Vec<rules::typed::Rule> = table.rules.iter().map(Rule::typed).collect();
+            let compiled = rules::Table::compile(version, &typed).map_err(|error| error.to_string())?;
+            Ok((Compiled::Rules(Arc::new(compiled)), kept(&table)?))
+        }
+        TableKind::Routes => {
+            let table: Routes = if text == AS_CONFIGURED { Routes::default() } else { parse(text)? };
+            let typed: Vec<routing::typed::Route> = table.routes.iter().map(Route::typed).collect();
+            let index_of = |id: &str| index_of(&id.parse().ok()?);
+            let compiled = routing::Table::compile(version, &typed, Breaker::default(), index_of);
+            Ok((Compiled::Routes(Arc::new(compiled.map_err(|error| error.to_string())?)), kept(&table)?))
+        }
     }
 }
 
 impl Compiled {
+    /// For a shard that is not driven yet.
+    pub fn input(&self) -> Input<'static> {
+        match self {
+            Compiled::Rules(table) => Input::Rules(Arc::clone(table)),
+            Compiled::Routes(table) => Input::Routes(Arc::clone(table)),
+        }
+    }
+
+    /// How far back payments must be counted, seconds.
+    pub fn longest_window_s(&self) -> u32 {
+        match self {
+            Compiled::Rules(table) => table.longest_window_s(),
+            Compiled::Routes(table) => table.longest_window_s(),
+        }
+    }
+
     /// Every shard obeys it from its next input on; one that has stopped needs none.
     fn give_to(&self, doors: &[Door]) {
         for door in doors {

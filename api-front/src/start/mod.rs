@@ -24,7 +24,7 @@ use crate::limits::{CALLERS_MAX, DRAIN_WAIT, FIRST_SIGN_ON_WAIT, SHARD_QUEUE_COM
 use crate::links::{Links, Prepared, Shared};
 use crate::listeners;
 use crate::operator::changes::Changes;
-use crate::operator::{Operator, Steered};
+use crate::operator::{Compiled, Operator, Steered, tables_in_force};
 use crate::sandbox_home::random_bytes;
 use crate::settlement::Settler;
 use crate::settlement::board::Board;
@@ -42,7 +42,7 @@ use crate::switch::sensitive_table::SensitiveTable;
 use crate::switch::threads::ShardThreads;
 use error::StartError;
 use participants::{Participants, Sandbox};
-use persistence::projection::{Fold, StoredChange};
+use persistence::projection::Fold;
 use persistence::sealing::Sealer;
 use persistence::sql::Database;
 use persistence::stores::{ApiKey, Stores};
@@ -83,7 +83,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let sockets = Sockets::bind(&settings).await?;
     let mut storage = Storage::open(&settings, &data, &mut phases).await?;
     let (database, sealer) = (storage.database.clone(), Arc::clone(&storage.sealer));
-    let (stores, changes) = (storage.stores.clone(), storage.changes().await?);
+    let (stores, stored_changes) = (storage.stores.clone(), storage.changes().await?);
     let (run, insides) = Run::begin(&settings, sealer, storage.newest_record_at().await?)?;
     let now = run.clock.now();
     let sandbox = settings.sandbox.as_ref().map(|terms| Sandbox::start(terms, &settings.merchants, &data)).transpose()?;
@@ -93,7 +93,10 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     }
     phases.over(Phase::Enrolment);
     let is_alone = storage.fold.is_some();
-    let shards = recovered_shards(&participants, &database, storage.fold.take(), &run).await?;
+    let changes = Changes::new(stored_changes, run.doors[0].clone(), Arc::clone(&run.ids), run.clock);
+    let index_of = |id: &_| participants.processors.by_id(id).map(|processor| processor.index);
+    let tables = tables_in_force(&changes, index_of).await;
+    let shards = recovered_shards(&participants, &tables, &database, storage.fold.take(), &run).await?;
     phases.over(Phase::Shards);
     if !is_alone {
         digest::say(&database.queries(), "recovered").await;
@@ -246,8 +249,7 @@ impl Run {
 }
 
 /// What was changed at run time before this start is in force again before the first payment.
-async fn operator(participants: &Participants, stored: Vec<StoredChange>, run: &Run, vitals: &Vitals) -> Operator {
-    let changes = Changes::new(stored, run.doors[0].clone(), Arc::clone(&run.ids), run.clock);
+async fn operator(participants: &Participants, changes: Changes, run: &Run, vitals: &Vitals) -> Operator {
     let terms = processor_terms(&participants.processors, &participants.configured);
     let steered = participants.processors.iter().filter_map(|processor| {
         let configured = *terms.iter().find(|terms| terms.index == processor.index)?;
@@ -259,6 +261,7 @@ async fn operator(participants: &Participants, stored: Vec<StoredChange>, run: &
 /// Shards with everything in them that was under way.
 async fn recovered_shards(
     participants: &Participants,
+    tables: &[Compiled],
     database: &Database,
     fold: Option<Fold>,
     run: &Run,
@@ -267,7 +270,11 @@ async fn recovered_shards(
     let processors = processor_terms(&participants.processors, &participants.configured);
     let now = run.clock.now();
     let mut shards = recovery::empty_shards(run.doors.len() as u16, now, &merchants, &processors);
-    let window_s_max = merchants.iter().map(|terms| terms.duplicate_window_s).max().unwrap_or(0);
+    for shard in &mut shards {
+        tables.iter().for_each(|table| shard.accept(now, table.input()));
+    }
+    let duplicates = merchants.iter().map(|terms| terms.duplicate_window_s);
+    let window_s_max = duplicates.chain(tables.iter().map(Compiled::longest_window_s)).max().unwrap_or(0);
     let lsn = match fold {
         Some(fold) => recovery::recover_folded(&mut shards, fold, now),
         None => recovery::recover(&mut shards, &database.queries(), now, window_s_max).await?,

@@ -73,7 +73,11 @@ fn give(shards: &mut [Shard], now: Micros, item: &RecoveryItem) {
             let (transaction, tail) = stored.parts();
             to(transaction.merchant, Recovered::Transaction(transaction, tail));
         }
-        RecoveryItem::Recent(stored) => to(stored.transaction().merchant, Recovered::Recent(stored.transaction())),
+        RecoveryItem::Recent(stored) => {
+            let (transaction, tail) = stored.parts();
+            to(transaction.merchant, Recovered::Recent(transaction));
+            to(transaction.merchant, Recovered::Counted(transaction, tail));
+        }
         RecoveryItem::Batch(batch) => to(batch.merchant, Recovered::Batch(batch)),
         RecoveryItem::BatchNumber { merchant, processor, number } => {
             to(*merchant, Recovered::BatchNumber { merchant: *merchant, processor: *processor, number: *number });
