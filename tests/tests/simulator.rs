@@ -11,6 +11,7 @@ const ACTS: u64 = 80;
 /// Runs whose seed is fresh.
 const FRESH: usize = 16;
 
+#[expect(clippy::print_stdout, reason = "cargo shows it when the test fails")]
 fn simulate(seed: u64) -> Outcome {
     let replay = format!("cargo run --release -p tests --bin simulate -- --seed {seed:#018x} --acts {ACTS}");
     println!("repeat with:\n  {replay}");
