@@ -7,12 +7,11 @@ use protocol::calendar::Micros;
 use protocol::id::Xid;
 use protocol::words::Verb;
 use sqlx::AnyConnection;
-use sqlx::any::AnyRow;
 
 use super::IdempotencyKey;
 use super::queries::{Queries, StoredTransaction, UNFINISHED_BATCHES, read_batch};
 use crate::error::PersistenceError;
-use crate::sql::{Fields, unsigned};
+use crate::sql::{Dialect, Fields, unsigned};
 
 /// How far back a restart looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,7 +89,7 @@ impl Queries {
         batch_numbers(&mut snapshot, &mut take).await?;
         open_transactions(&mut snapshot, &mut take).await?;
         recent_transactions(&mut snapshot, scope, &mut take).await?;
-        keys(&mut snapshot, scope.now, &mut take).await?;
+        keys(&mut snapshot, self.database.dialect, scope.now, &mut take).await?;
         snapshot.commit().await.map_err(PersistenceError::sql(OPERATION))?;
         Ok(applied)
     }
@@ -114,39 +113,86 @@ async fn open_transactions(snapshot: &mut AnyConnection, take: &mut impl FnMut(R
 }
 
 /// Newest use first: where a clock that was set back makes two uses of one key look alive, the first to come is right.
-async fn keys(snapshot: &mut AnyConnection, now: Micros, take: &mut impl FnMut(RecoveryItem)) -> Result<(), PersistenceError> {
+async fn keys(
+    snapshot: &mut AnyConnection,
+    dialect: Dialect,
+    now: Micros,
+    take: &mut impl FnMut(RecoveryItem),
+) -> Result<(), PersistenceError> {
     // Longer than any hash, so that it sorts behind all of them.
     let (mut before, mut before_hash) = (i64::MAX, vec![0xff; 17]);
     loop {
-        let select = sqlx::query(
-            "SELECT key_hash, request_hash, transaction_id, idempotency.verb, answer_version, expires_at, merchant \
-             FROM idempotency JOIN transactions ON transactions.id = transaction_id \
-             WHERE expires_at > $1 AND (expires_at, key_hash) < ($2, $3) ORDER BY expires_at DESC, key_hash DESC LIMIT $4",
-        );
-        let select = select.bind(now.0).bind(before).bind(&before_hash[..]).bind(i64::from(PAGE_ROWS));
-        let rows = select.fetch_all(&mut *snapshot).await.map_err(PersistenceError::sql(OPERATION))?;
-        for row in &rows {
-            let key = read_key(row)?;
+        let select = sqlx::query(packed_keys(dialect)).bind(now.0).bind(before).bind(&before_hash[..]);
+        let row = select.bind(i64::from(PAGE_ROWS)).fetch_one(&mut *snapshot).await;
+        let packed = Fields::of(&row.map_err(PersistenceError::sql(OPERATION))?, "idempotency").text("packed")?;
+        let page = packed.as_bytes().chunks(PACKED_KEY_CHARS);
+        let is_last = page.len() < PAGE_ROWS as usize;
+        for packed in page {
+            let fault = PersistenceError::StoredRow { table: "idempotency", fault: "a key can't be read" };
+            let (merchant, key) = unpacked(packed).ok_or(fault)?;
             (before, before_hash) = (key.expires_at.0, key.hash.to_vec());
-            take(RecoveryItem::Key { merchant: Fields::of(row, "transactions").id("merchant")?, key });
+            take(RecoveryItem::Key { merchant, key });
         }
-        if rows.len() < PAGE_ROWS as usize {
+        if is_last {
             return Ok(());
         }
     }
 }
 
-fn read_key(row: &AnyRow) -> Result<IdempotencyKey, PersistenceError> {
-    let fields = Fields::of(row, "idempotency");
-    let fault = PersistenceError::StoredRow { table: "idempotency", fault: "the verb is unknown" };
-    Ok(IdempotencyKey {
-        hash: fields.array("key_hash")?,
-        request: fields.array("request_hash")?,
-        transaction: fields.id("transaction_id")?,
-        verb: Verb::from_number(fields.narrow("verb")?).ok_or(fault)?,
-        answer_version: fields.narrow("answer_version")?,
-        expires_at: fields.time("expires_at")?,
-    })
+/// A page of keys in one text: the driver carries each row and each value by itself, which for hundreds of thousands of small ones
+/// costs more than all the rest of a restart. Two hashes, two ids, verb, version and expiry, hexadecimal.
+const fn packed_keys(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Sqlite => {
+            "SELECT COALESCE(group_concat(packed, ''), '') AS packed FROM (\
+             SELECT hex(key_hash) || hex(request_hash) || hex(transaction_id) || hex(merchant) || \
+             printf('%02x%08x%016x', idempotency.verb, answer_version, expires_at) AS packed \
+             FROM idempotency JOIN transactions ON transactions.id = transaction_id \
+             WHERE expires_at > $1 AND (expires_at, key_hash) < ($2, $3) ORDER BY expires_at DESC, key_hash DESC LIMIT $4) AS page"
+        }
+        Dialect::Postgres => {
+            "SELECT COALESCE(string_agg(packed, '' ORDER BY expires_at DESC, key_hash DESC), '') AS packed FROM (\
+             SELECT expires_at, key_hash, encode(key_hash, 'hex') || encode(request_hash, 'hex') || \
+             encode(transaction_id, 'hex') || encode(merchant, 'hex') || lpad(to_hex(idempotency.verb), 2, '0') || \
+             lpad(to_hex(answer_version), 8, '0') || lpad(to_hex(expires_at), 16, '0') AS packed \
+             FROM idempotency JOIN transactions ON transactions.id = transaction_id \
+             WHERE expires_at > $1 AND (expires_at, key_hash) < ($2, $3) ORDER BY expires_at DESC, key_hash DESC LIMIT $4) AS page"
+        }
+    }
+}
+
+const PACKED_KEY_CHARS: usize = 2 * (16 + 16 + 12 + 12 + 1 + 4 + 8);
+
+fn unpacked(packed: &[u8]) -> Option<(Xid, IdempotencyKey)> {
+    let bytes: [u8; PACKED_KEY_CHARS / 2] = from_hex(packed)?;
+    let (hash, rest) = bytes.split_first_chunk()?;
+    let (request, rest) = rest.split_first_chunk()?;
+    let (transaction, rest) = rest.split_first_chunk()?;
+    let (merchant, rest) = rest.split_first_chunk()?;
+    let ([verb], rest) = rest.split_first_chunk()?;
+    let (answer_version, rest) = rest.split_first_chunk()?;
+    let (expires_at, _) = rest.split_first_chunk()?;
+    let key = IdempotencyKey {
+        hash: *hash,
+        request: *request,
+        transaction: Xid(*transaction),
+        verb: Verb::from_number(*verb)?,
+        answer_version: u32::from_be_bytes(*answer_version),
+        expires_at: Micros(i64::from_be_bytes(*expires_at)),
+    };
+    Some((Xid(*merchant), key))
+}
+
+fn from_hex<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    let (pairs, []) = text.as_chunks::<2>() else { return None };
+    if pairs.len() != N {
+        return None;
+    }
+    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+        *byte = (char::from(*high).to_digit(16)? << 4 | char::from(*low).to_digit(16)?) as u8;
+    }
+    Some(bytes)
 }
 
 /// Newest first, so that the bound leaves out the oldest: those fall out of the duplicate window first.
