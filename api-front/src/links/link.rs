@@ -67,7 +67,7 @@ impl Link {
             match self.refusing(timeout(CONNECT_TIMEOUT, connecting)).await {
                 None => break,
                 Some(Ok(Ok(stream))) => {
-                    if self.serve(stream).await {
+                    if !self.is_held && self.serve(stream).await {
                         wait = RECONNECT_MIN;
                     }
                 }
@@ -218,6 +218,9 @@ impl<'a> Connection<'a> {
         let ended = loop {
             let acted = self.link.act();
             self.was_signed_on |= acted.signed_on;
+            if acted.signed_on && self.link.is_held {
+                self.link.traffic.sign_off(self.link.shared.clock.now());
+            }
             if let Some(reason) = acted.disconnect {
                 break Ended::Session(reason);
             }

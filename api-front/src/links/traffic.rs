@@ -152,6 +152,7 @@ impl Traffic {
             Ok(()) => self.options.meter.sent(now),
             Err(why) => {
                 tracing::warn!(link = self.options.name, id = %order.sent.id, leg = ?order.sent.leg, ?why, "not sent");
+                self.keep_sensitive(order, sensitive);
                 self.refuse(order);
             }
         }
@@ -159,8 +160,8 @@ impl Traffic {
 
     /// Gives a request back as not sent.
     pub fn refuse(&mut self, order: &Order) {
-        // The value would wait in vain: a repeat goes without it.
-        drop(self.options.sensitive.take(&order.sent.id));
+        // What was provably not sent may go to another processor, and then with its card verification value: it waits on, until
+        // the caller has its reply.
         self.options.meter.not_sent(self.now);
         self.give(order.shard, Return::NotSent(order.sent));
     }
@@ -177,6 +178,14 @@ impl Traffic {
         match order.sent.leg {
             Leg::Original => self.options.sensitive.take(&order.sent.id),
             Leg::Step | Leg::Reversal | Leg::Totals => None,
+        }
+    }
+
+    /// Puts back what was taken for a request that then was not written.
+    fn keep_sensitive(&self, order: &Order, sensitive: Option<Box<SensitiveData>>) {
+        if let Some(data) = sensitive {
+            // The place that it has just left; were it gone, the payment would go on without the value.
+            self.options.sensitive.put(order.sent.id, *data);
         }
     }
 

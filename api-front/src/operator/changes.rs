@@ -91,7 +91,7 @@ struct Newest {
 
 /// The changes of a switch, and the only way to make one.
 pub struct Changes {
-    newest: Mutex<Newest>,
+    newest: Arc<Mutex<Newest>>,
     door: Door,
     ids: Arc<Ids>,
     clock: Clock,
@@ -118,7 +118,7 @@ impl Changes {
     pub fn new(stored: impl IntoIterator<Item = StoredChange>, door: Door, ids: Arc<Ids>, clock: Clock) -> Changes {
         let mut newest = Newest::default();
         stored.into_iter().for_each(|change| newest.take(change));
-        Changes { newest: Mutex::new(newest), door, ids, clock }
+        Changes { newest: Arc::new(Mutex::new(newest)), door, ids, clock }
     }
 
     /// What is in force of a thing.
@@ -143,7 +143,7 @@ impl Changes {
         check: impl FnOnce(u32) -> Result<PutInForce, String>,
     ) -> Result<Made, NotMade> {
         // One change at a time, so that versions are in the journal's order and no check is of a past that has moved on.
-        let mut newest = self.newest.lock().await;
+        let mut newest = Arc::clone(&self.newest).lock_owned().await;
         let present = newest.of(thing).version;
         if let Some(expected) = expected.filter(|expected| *expected != present) {
             return Err(NotMade::Conflict { present, expected });
@@ -153,19 +153,19 @@ impl Changes {
         }
         let made = Made { id: self.ids.draw(self.clock.now()), version: newest.version + 1 };
         let put_in_force = check(made.version).map_err(NotMade::Invalid)?;
-        self.journal(parts(thing, made, undoes, &text)).await?;
-        put_in_force();
-        newest.version = made.version;
-        newest.things.insert(thing, InForce { version: made.version, text: text.into() });
-        Ok(made)
-    }
-
-    async fn journal(&self, parts: Vec<(Change, Vec<u8>)>) -> Result<(), NotMade> {
         let (reply, durable) = oneshot::channel();
-        if !self.door.give(Return::Configure { parts, reply }) {
+        if !self.door.give(Return::Configure { parts: parts(thing, made, undoes, &text), reply }) {
             return Err(NotMade::JournalFull);
         }
-        durable.await.map_err(|_| NotMade::JournalFull)
+        // A caller that goes away from here on leaves a change behind that is made all the same.
+        let finish = async move {
+            durable.await.map_err(|_| NotMade::JournalFull)?;
+            put_in_force();
+            newest.version = made.version;
+            newest.things.insert(thing, InForce { version: made.version, text: text.into() });
+            Ok(made)
+        };
+        tokio::spawn(finish).await.unwrap_or(Err(NotMade::JournalFull))
     }
 }
 
@@ -261,6 +261,33 @@ mod tests {
             |(change, text): &(Change, Vec<u8>)| (change.version.get(), change.part.get(), change.undoes.get(), text.len());
         let journaled: Vec<_> = journaled.iter().flatten().map(facts).collect();
         assert_eq!(journaled, [(1, 0, 0, CHANGE_PART_MAX_BYTES), (1, 1, 0, 1), (2, 0, 1, 2)]);
+    }
+
+    #[tokio::test]
+    async fn a_caller_that_goes_away_leaves_a_change_that_is_made() {
+        let (changes, inside) = changes();
+        let put = |_| Ok(Box::new(|| ()) as PutInForce);
+        {
+            let made = std::pin::pin!(changes.make(RULES, "[1]".into(), None, 0, put));
+            assert!(poll_once(made).await.is_none(), "the journal has not answered");
+        }
+        let shard = journal(inside);
+        let second = changes.make(RULES, "[2]".into(), None, 0, put).await.unwrap();
+        assert_eq!((second.version, &*changes.in_force(RULES).await.text), (2, "[2]"));
+        drop(changes);
+        assert_eq!(shard.join().unwrap().len(), 2);
+    }
+
+    /// Polls a future once and lets it go.
+    async fn poll_once<T>(mut future: std::pin::Pin<&mut impl Future<Output = T>>) -> Option<T> {
+        std::future::poll_fn(|context| {
+            let polled = future.as_mut().poll(context);
+            std::task::Poll::Ready(match polled {
+                std::task::Poll::Ready(value) => Some(value),
+                std::task::Poll::Pending => None,
+            })
+        })
+        .await
     }
 
     #[tokio::test]

@@ -36,7 +36,7 @@ impl Operator {
         &self.changes
     }
 
-    /// Takes a change back: what was in force of its thing before it is in force again, as a change of its own.
+    /// Takes a change back, if it is the newest of its thing: what was in force of its thing before it is in force again, as a change of its own.
     /// `changes` are all there were.
     pub async fn undo(&self, changes: &[StoredChange], id: &Xid) -> Result<Made, NotMade> {
         let place = changes.iter().position(|change| change.id == *id).ok_or(NotMade::NoSuchChange)?;
@@ -44,10 +44,10 @@ impl Operator {
         match undone.area {
             Area::Processor => {
                 let processor = self.processor(&undone.subject).ok_or(NotMade::NoSuchChange)?;
-                self.change_processor(processor, text, undone.version).await
+                self.change_processor(processor, text, Some(undone.version), undone.version).await
             }
-            Area::Rules => self.change_table(TableKind::Rules, text, None, undone.version).await,
-            Area::Routes => self.change_table(TableKind::Routes, text, None, undone.version).await,
+            Area::Rules => self.change_table(TableKind::Rules, text, Some(undone.version), undone.version).await,
+            Area::Routes => self.change_table(TableKind::Routes, text, Some(undone.version), undone.version).await,
             // Merchants are not changed at run time.
             Area::Merchant => Err(NotMade::NoSuchChange),
         }

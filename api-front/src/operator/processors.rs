@@ -81,16 +81,22 @@ impl Operator {
     pub async fn set_processor_state(&self, processor: &Steered, state: ProcessorState) -> Result<Made, NotMade> {
         let text = serde_json::to_string(&Text { state: word_of(state).to_owned() })
             .map_err(|error| NotMade::Invalid(error.to_string()))?;
-        self.change_processor(processor, text, 0).await
+        self.change_processor(processor, text, None, 0).await
     }
 
-    pub(super) async fn change_processor(&self, processor: &Steered, text: String, undoes: u32) -> Result<Made, NotMade> {
+    pub(super) async fn change_processor(
+        &self,
+        processor: &Steered,
+        text: String,
+        expected: Option<u32>,
+        undoes: u32,
+    ) -> Result<Made, NotMade> {
         let (steered, doors, new) = (processor.clone(), self.doors.clone(), text.clone());
         let check = move |_| {
             let state = steered.state_of(&new)?;
             Ok(Box::new(move || steered.put(state, &doors)) as PutInForce)
         };
-        self.changes.make(processor.thing(), text, None, undoes, check).await
+        self.changes.make(processor.thing(), text, expected, undoes, check).await
     }
 
     /// After a start: what was said before holds again.

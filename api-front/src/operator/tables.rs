@@ -153,7 +153,8 @@ impl Operator {
 }
 
 /// The tables that are in force, for shards that begin with them.
-pub async fn tables_in_force(changes: &Changes, index_of: impl Fn(&Xid) -> Option<u16>) -> Vec<Compiled> {
+/// Rules that can't be used refuse the start, for without them payments would pass that they deny.
+pub async fn tables_in_force(changes: &Changes, index_of: impl Fn(&Xid) -> Option<u16>) -> Result<Vec<Compiled>, String> {
     let mut tables = Vec::new();
     for kind in [TableKind::Rules, TableKind::Routes] {
         let in_force = changes.in_force(kind.thing()).await;
@@ -162,11 +163,12 @@ pub async fn tables_in_force(changes: &Changes, index_of: impl Fn(&Xid) -> Optio
         }
         match compile(kind, in_force.version, &in_force.text, &index_of) {
             Ok((compiled, _)) => tables.push(compiled),
-            // It was good when it was made: a processor that it names is configured no more.
-            Err(error) => tracing::error!(table = kind.key(), %error, "the table in force can't be used: none is"),
+            Err(error) if kind == TableKind::Rules => return Err(error),
+            // It was good when it was made: a processor that it names is configured no more. Merchants' own processors serve.
+            Err(error) => tracing::error!(%error, "the routes in force can't be used: none are"),
         }
     }
-    tables
+    Ok(tables)
 }
 
 fn compile(

@@ -43,6 +43,9 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
+    /// The table of rules in force can't be used.
+    #[error("the rules in force can't be used, and payments would pass that they deny: {0}")]
+    Rules(String),
     /// A thread can't be started.
     #[error("start a thread: {0}")]
     Thread(io::Error),

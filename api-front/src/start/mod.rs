@@ -95,7 +95,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let is_alone = storage.fold.is_some();
     let changes = Changes::new(stored_changes, run.doors[0].clone(), Arc::clone(&run.ids), run.clock);
     let index_of = |id: &_| participants.processors.by_id(id).map(|processor| processor.index);
-    let tables = tables_in_force(&changes, index_of).await;
+    let tables = tables_in_force(&changes, index_of).await.map_err(StartError::Rules)?;
     let shards = recovered_shards(&participants, &tables, &database, storage.fold.take(), &run).await?;
     phases.over(Phase::Shards);
     if !is_alone {

@@ -22,6 +22,7 @@ use persistence::stores::Stores;
 use protocol::calendar::Micros;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use switch_core::limits::VELOCITY_WINDOW_MAX_S;
 use tokio::task::spawn_blocking;
 
 /// All that lasts, open.
@@ -125,7 +126,7 @@ impl Storage {
 /// Whatever a merchant's terms turn out to be: its shard leaves out what its own window does not reach.
 fn scope_of_any_merchant() -> RecoveryScope {
     let now = Clock::start_after(Micros::NONE).now();
-    recovery::scope(now, *WINDOW_BOUND_S.end())
+    recovery::scope(now, (*WINDOW_BOUND_S.end()).max(VELOCITY_WINDOW_MAX_S))
 }
 
 /// What writes: the journal's threads, and the one that takes the journal into the SQL home.

@@ -1,5 +1,6 @@
 //! Sale, authorization, credit and verification: commands that make a transaction on a card.
 
+use super::tables::batch_id;
 use super::{Stop, account_of, window_end};
 use crate::duplicates::Likeness;
 use crate::input::{Leg, Token};
@@ -101,7 +102,7 @@ impl Shard {
         let transaction = &self.table[at].transaction;
         let (verb, amount) = (transaction.verb(), transaction.amount.get());
         if captures_at_once(verb) {
-            let id = self.batch_id(transaction.id);
+            let id = batch_id(transaction.id, &transaction.choice);
             self.enter_batch(at, id);
         }
         let (index, id, now) = (self.table[at].transaction.processor.get(), self.table[at].transaction.id, self.now);

@@ -160,7 +160,8 @@ impl Shard {
         let (next, choice) = route.choose_next(id, &transaction.choice, failed, |index| self.standing(index));
         let choice = Choice { routes_version: self.routes.version().into(), ..choice };
         let moved = next.map(|processor| Transaction { processor: processor.into(), ..*transaction });
-        let has_room = moved.is_some_and(|moved| self.batches.has_room(account_of(&moved), self.batch_id(id)));
+        let batch_id = batch_id(id, &choice);
+        let has_room = moved.is_some_and(|moved| self.batches.has_room(account_of(&moved), batch_id));
         self.table[at].transaction.choice = choice;
         let Some(next) = next.filter(|_| has_room) else { return false };
         self.end_exchange(at, Leg::Original);
@@ -173,13 +174,6 @@ impl Shard {
         true
     }
 
-    /// The id of the batch that a payment opens when its account has none: another one at the second processor, where the first
-    /// attempt may have opened one.
-    pub(super) fn batch_id(&self, transaction: Xid) -> Xid {
-        let first = transaction.sibling(Xid::BATCH);
-        if self.batches.find(first).is_some() { transaction.sibling(Xid::BATCH_OF_FAIL_OVER) } else { first }
-    }
-
     /// Notes what became of one of a transaction's requests, for the health of its processor.
     pub(super) fn note_health(&mut self, at: SlotAt, leg: Leg, outcome: Outcome) {
         let transaction = &self.table[at].transaction;
@@ -187,6 +181,14 @@ impl Shard {
         let (index, id, now, breaker) = (transaction.processor.get(), transaction.id, self.now, *self.routes.breaker());
         self.processor_mut(index).health.note(id, outcome, now, &breaker);
     }
+}
+
+/// The id of the batch that a payment opens when its account has none: another one after a fail-over, for the first attempt may have
+/// opened one, at another processor. It follows from the attempt alone, so that an id never comes again at a second processor. Two are
+/// all that an id's siblings have room for: a third attempt that would have to open a batch is not made while the second's is unfinished.
+pub(super) fn batch_id(transaction: Xid, choice: &Choice) -> Xid {
+    let failed_over = choice.skips().any(|skip| skip.reason == Some(SkipReason::NotSent));
+    transaction.sibling(if failed_over { Xid::BATCH_OF_FAIL_OVER } else { Xid::BATCH })
 }
 
 /// Marks a flagged payment. True for a denied one.

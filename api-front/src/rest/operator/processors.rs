@@ -66,7 +66,7 @@ pub(super) async fn sign_on(state: State<Front>, id: PathId, headers: HeaderMap)
     tell(state, id, headers, Control::SignOn).await
 }
 
-/// `POST /operator/processors/{id}/sign-off`: holds until sign-on, enable or the next start.
+/// `POST /operator/processors/{id}/sign-off`: holds until sign-on or the next start. What is in flight becomes unknown and is reversed: drain first.
 pub(super) async fn sign_off(state: State<Front>, id: PathId, headers: HeaderMap) -> Result<Response, Problem> {
     tell(state, id, headers, Control::SignOff).await
 }
