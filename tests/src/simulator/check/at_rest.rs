@@ -2,6 +2,7 @@
 
 use super::broken;
 use reference_model::Invariant;
+use std::io::BufRead as _;
 
 /// Looks for card numbers in files.
 pub(super) fn search(files: &[(&str, &[u8])], pans: &[String]) {
@@ -20,12 +21,11 @@ fn last_four(pan: &str) -> &str {
     pan.get(pan.len().saturating_sub(4)..).unwrap_or_default()
 }
 
-/// Looks at the first byte before it looks at the rest: files are long.
+/// Skips to the next first byte before it looks at the rest: files are long.
 fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
     let Some((first, rest)) = wanted.split_first() else { return false };
     let mut left = bytes;
-    while let Some(at) = left.iter().position(|byte| byte == first) {
-        left = &left[at + 1..];
+    while left.skip_until(*first).is_ok_and(|skipped| skipped > 0) {
         if left.starts_with(rest) {
             return true;
         }

@@ -138,7 +138,17 @@ fn check_refusal(call: &Call, refusal: Refusal) {
     };
     if !may_be {
         let (verb, awaited) = (call.command.verb(), call.awaited);
-        broken(Invariant::MoneyCloses, format_args!("{verb:?} is refused with {refusal:?} instead of {awaited:?}"));
+        let invariant = match refusal {
+            Refusal::Busy | Refusal::TailTooLong => Invariant::Bounded,
+            Refusal::AmountTooLarge { .. } | Refusal::AmountZero | Refusal::BatchClosing => Invariant::MoneyCloses,
+            Refusal::KeyReused => Invariant::OneEffectPerKey,
+            Refusal::MerchantNotActive
+            | Refusal::ProcessorNotAvailable
+            | Refusal::NotFound
+            | Refusal::IllegalStep { .. }
+            | Refusal::StepInFlight { .. } => Invariant::UnknownIsAState,
+        };
+        broken(invariant, format_args!("{verb:?} is refused with {refusal:?} instead of {awaited:?}"));
     }
 }
 
