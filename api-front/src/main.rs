@@ -9,7 +9,7 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use tokio::runtime::{Builder, Runtime};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -61,8 +61,9 @@ fn serve(flags: Serve) -> Result<(), Box<dyn Error>> {
     let settings = config::load(file.as_deref(), &overrides)?;
     runtime()?.block_on(async {
         let running = start::start(settings).await?;
+        let mut stop = StopSignals::listen()?;
         say(&format!("ready http={} binary={}", running.http, running.binary))?;
-        asked_to_stop().await?;
+        stop.asked().await;
         tracing::info!("draining");
         running.stop().await;
         Ok(())
@@ -76,11 +77,15 @@ fn run_sandbox(flags: &Sandbox) -> Result<(), Box<dyn Error>> {
     options.card_2 = sandbox::Listen { addr: flags.card_2, control: flags.card_2_control };
     let running = sandbox::start(options)?;
     let (card, card_2) = (running.card, running.card_2);
-    say(&format!(
-        "ready card={} card_control={} card_2={} card_2_control={}",
-        card.addr, card.control, card_2.addr, card_2.control
-    ))?;
-    runtime()?.block_on(asked_to_stop())?;
+    runtime()?.block_on(async {
+        let mut stop = StopSignals::listen()?;
+        say(&format!(
+            "ready card={} card_control={} card_2={} card_2_control={}",
+            card.addr, card.control, card_2.addr, card_2.control
+        ))?;
+        stop.asked().await;
+        io::Result::Ok(())
+    })?;
     running.shutdown();
     Ok(())
 }
@@ -96,11 +101,21 @@ fn say(line: &str) -> io::Result<()> {
     out.flush()
 }
 
-async fn asked_to_stop() -> io::Result<()> {
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// SIGTERM and SIGINT. They are listened to before anybody hears that we are ready: whoever does may send one at once.
+struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    fn listen() -> io::Result<StopSignals> {
+        Ok(StopSignals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
-    Ok(())
+
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
