@@ -1,4 +1,5 @@
-//! The story of one payment: every version, every request to the processor, and why it went there.
+//! The story of one payment: its versions, its latest requests to the processor, and why it went there. What was only about to be sent is in
+//! the journal (`journal dump --id`).
 
 use super::{PathId, data, id, id_or_null, moment};
 use crate::rest::Front;
