@@ -4,6 +4,8 @@
 //! and within [`DRAINED_WITHIN_US`] everything that was undecided is decided. Last the switch is killed once more, every answer
 //! that still holds is asked for again, batches are closed, and both sides' books are compared.
 
+pub mod matrix;
+
 use crate::dice::Dice;
 use crate::simulator::cards;
 use crate::simulator::check::{self, Checks, Finish};
