@@ -21,6 +21,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use switch_core::limits::Limits;
 
 /// What a case moves, minor units.
 const AMOUNT: u64 = 2_500;
@@ -39,6 +40,9 @@ const LATE_US: u64 = 6_000_000;
 const SOON_US: u64 = 300_000;
 /// Groups of records that one operation may make at most. It makes three.
 const GROUPS_MAX: u32 = 12;
+/// A case has two transactions: large tables take longer to lay out than the case takes to run.
+const SMALL: Limits =
+    Limits { transactions_max: 48, tails_max_bytes: 1 << 15, keys_max: 48, recent_max: 24, waiters_max: 32, batches_max: 8 };
 /// Bytes of an answer that get through before the connection is cut.
 const CUT_AFTER_BYTES: usize = 7;
 
@@ -308,7 +312,8 @@ fn run_group(without: Case, group: u32, ends: &mut Vec<(Case, End)>) -> bool {
 pub fn run(case: Case, aloud: bool) -> Option<End> {
     let naming = NamedWhenBroken(case);
     let repeat = format!("cargo run -p tests --bin timeout-matrix -- --case '{case}'");
-    let mut world = World::new(Setup::plain(), Fates::Scripted(Script::default()), Dice::of(SEED), repeat, aloud);
+    let setup = Setup { limits: SMALL, ..Setup::plain() };
+    let mut world = World::new(setup, Fates::Scripted(Script::default()), Dice::of(SEED), repeat, aloud);
     world.clients.keeps_ended = true;
     world.run_for(PREPARED_WITHIN_US);
     let target = world.prepare(case.verb);
