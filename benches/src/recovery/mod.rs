@@ -173,7 +173,8 @@ impl Stage {
         let mut command = Command::new(switchyard()?);
         command.args(["--no-sandbox", "--http", any, "--binary", any, "--config"]).arg(self.config());
         command.arg("--data").arg(self.data()).env("SWITCHYARD_LOG", "info");
-        if let Some(database) = &self.database {
+        // The empty folder has a SQL home of its own: one holds the rows of one journal.
+        if let Some(database) = self.database.as_ref().filter(|_| self.data == "switch") {
             command.args(["--database", database]);
         }
         Server::start(&mut command, Some(&self.log()))
