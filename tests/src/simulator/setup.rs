@@ -14,7 +14,7 @@ pub const BEGIN: Micros = Micros(1_795_000_000_000_000);
 /// Bound of the wait between repeats of a reversal, milliseconds.
 pub const REVERSAL_RETRY_MAX_MS: u32 = 8_000;
 /// Longest time-out of a processor, milliseconds.
-pub const TIMEOUT_MAX_MS: u32 = 5_000;
+pub const TIMEOUT_MAX_MS: u32 = 5_030;
 /// How long a host may take to answer network management, milliseconds.
 pub const NETWORK_TIMEOUT_MS: u32 = 2_000;
 /// Silence after which an echo is sent, milliseconds.
@@ -95,7 +95,8 @@ impl Setup {
             merchant_terms(number, window_s, processor)
         };
         let merchants = (0..merchants).map(draw_merchant).collect();
-        let timeouts = [500, 2_000, 2_000, TIMEOUT_MAX_MS];
+        // No whole seconds, as windows are: what ends in one and the same microsecond has no order that anybody could count on.
+        let timeouts = [530, 2_030, 2_030, TIMEOUT_MAX_MS];
         let processors = (1..=processors).map(|index| processor_terms(index, *dice.one_of(&timeouts))).collect();
         let limits = *dice.one_of(&[TINY, SMALL, ROOMY, ROOMY]);
         Setup {

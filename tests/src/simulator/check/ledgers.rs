@@ -46,8 +46,11 @@ impl Ledgers {
             return;
         }
         let before = self.effects.insert(intent.key, (name, intent));
-        if let Some((_, first)) = before.filter(|(first, use_)| *first != name && use_.expires_at > intent.begun_at) {
-            let (first, second) = (first.id, intent.id);
+        let Some((_, other)) = before.filter(|(other, _)| *other != name) else { return };
+        // A late request may reach the host behind the one that came under the key after it.
+        let (first, second) = if other.begun_at <= intent.begun_at { (other, intent) } else { (intent, other) };
+        if first.expires_at > second.begun_at {
+            let (first, second) = (first.id, second.id);
             broken(Invariant::OneEffectPerKey, format_args!("one key has an effect as {first} and one as {second}"));
         }
     }
