@@ -144,8 +144,8 @@ async fn keys(
 const fn packed_keys(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::Sqlite => {
-            "SELECT COALESCE(group_concat(packed, ''), '') AS packed FROM (\
-             SELECT hex(key_hash) || hex(request_hash) || hex(transaction_id) || hex(merchant) || \
+            "SELECT COALESCE(group_concat(packed, '' ORDER BY expires_at DESC, key_hash DESC), '') AS packed FROM (\
+             SELECT expires_at, key_hash, hex(key_hash) || hex(request_hash) || hex(transaction_id) || hex(merchant) || \
              printf('%02x%08x%016x', idempotency.verb, answer_version, expires_at) AS packed \
              FROM idempotency JOIN transactions ON transactions.id = transaction_id \
              WHERE expires_at > $1 AND (expires_at, key_hash) < ($2, $3) ORDER BY expires_at DESC, key_hash DESC LIMIT $4) AS page"
