@@ -232,7 +232,8 @@ impl Stage {
     /// Sends payments that the host never answers, and leaves them in flight: their clients have gone.
     fn leave_open(&mut self, switch: &Server, open: u32) -> anyhow::Result<()> {
         let mut senders = std::collections::VecDeque::new();
-        for number in 0..open {
+        // Some more than is asked for: a client that leaves may take its request with it before it was read.
+        for number in 0..open + open / 10 + 16 {
             let mut client = self.client(switch, 2)?;
             let key = format!("open-{}-{number}", self.run);
             client.send("/api/transaction", &sale(AMOUNT_WITHOUT_ANSWER, &key))?;
