@@ -1,7 +1,7 @@
 //! The world: one switch, its hosts, its clients and what is between them, from a seed to the last check.
 //!
 //! A run has three parts. In the first everything happens that the seed has drawn. Then trouble stops, clients begin nothing new,
-//! and within [`DRAINED_WITHIN_US`] everything that was undecided is decided. Last the switch is killed once more, every answer
+//! and within `DRAINED_WITHIN_US` everything that was undecided is decided. Last the switch is killed once more, every answer
 //! that still holds is asked for again, batches are closed, and both sides' books are compared.
 
 pub mod matrix;

@@ -1,12 +1,12 @@
 //! The checkers: what must never break is looked at after every step of a simulated world.
 //!
-//! - [`watch`]: each shard beside the naive model, input by input (I5, I6, and all that is decided).
-//! - [`callers`]: what callers are told (I2, I4).
-//! - [`journal`]: what lasts, what must last, what a crash left (I2); the fold of it.
-//! - [`wire`]: what leaves for a processor (I1, I3, I9).
-//! - [`ledgers`]: what the hosts hold (I1, I4, I5, I6).
-//! - [`projection`]: the SQL home beside the fold.
-//! - [`at_rest`]: every byte that is stored (I9).
+//! - `watch`: each shard beside the naive model, input by input (I5, I6, and all that is decided).
+//! - `callers`: what callers are told (I2, I4).
+//! - `journal`: what lasts, what must last, what a crash left (I2); the fold of it.
+//! - `wire`: what leaves for a processor (I1, I3, I9).
+//! - `ledgers`: what the hosts hold (I1, I4, I5, I6).
+//! - `projection`: the SQL home beside the fold.
+//! - `at_rest`: every byte that is stored (I9).
 //!
 //! A broken invariant panics with its number, its name and the facts. Nothing in here steers a world, and nothing draws.
 
