@@ -73,7 +73,7 @@ pub struct Batch {
     pub stan: U32,
     /// When its first member came. Microseconds.
     pub opened_at: I64,
-    /// When it was closed: DE7 of the totals message and of each repeat. Microseconds.
+    /// When it was closed, or when the run began that first sent its totals: DE7 of the totals message and of each repeat. Microseconds.
     pub closed_at: I64,
     /// When the processor answered. Microseconds.
     pub answered_at: I64,

@@ -103,6 +103,22 @@ fn totals_without_an_answer_are_sent_again_as_they_were() {
     }
 }
 
+/// A host takes a message for a repeat by type, trace number and DE7: a number of this run with a moment of the run before could be
+/// another batch's.
+#[test]
+fn totals_that_are_first_sent_after_a_restart_carry_a_moment_of_this_run() {
+    let mut driver = Driver::new(ROOMY);
+    done(&mut driver, &sale(), Verdict::Approved);
+    driver.ask(&sale());
+    assert_eq!(orders(&close(&mut driver)), [], "one is undecided");
+    let closed_at = driver.now.0;
+    driver.now = driver.now.plus_s(5);
+    let reversal = only_order(&restart(&mut driver)).sent;
+    let totals = totals(&only_order(&driver.answer(reversal, Verdict::Receipt)));
+    assert!(totals.closed_at.get() > closed_at, "{} is of the run before", totals.closed_at);
+    assert_eq!((totals.capture_count.get(), totals.captured.get()), (1, 1000));
+}
+
 /// What brings a batch's totals out a second time.
 type Repeat = fn(&mut Driver, Sent);
 

@@ -116,8 +116,12 @@ impl Shard {
     fn recover_batch(&mut self, batch: &Batch) {
         let at = self.batches.insert(batch);
         let (processor, stan) = (batch.processor.get(), batch.stan.get());
-        if self.batches[at].batch.state() == BatchState::Closing && stan != 0 {
-            self.processor_mut(processor).stans.reserve(stan);
+        match (self.batches[at].batch.state(), stan) {
+            // Its totals will get a trace number of this run, so their DE7 must be of this run, too: in a second of the run before,
+            // another batch's totals may have gone under that number, and the host would answer these as a repeat of those (I5).
+            (BatchState::Closing, 0) => self.batches[at].batch.closed_at = self.now.0.into(),
+            (BatchState::Closing, _) => self.processor_mut(processor).stans.reserve(stan),
+            (BatchState::Open | BatchState::Accepted | BatchState::Rejected | BatchState::Complete, _) => {}
         }
         self.batches.note_number(batch.merchant, processor, batch.number.get().max(batch.members_number.get()));
     }

@@ -105,9 +105,11 @@ impl Fault {
             Fault::ConnectionCut | Fault::ConnectionStalled => [1_000, 5_000, 40_000],
             Fault::ConnectionSilent => [300_000, 600_000, 900_000],
             Fault::HostDown | Fault::HostCrash | Fault::Crash => [1_000, 6_000, 30_000],
-            Fault::CrashBeforeWrite | Fault::CrashInWrite | Fault::CrashAfterSync | Fault::CrashAfterTold => [300, 2_000, 15_000],
+            Fault::CrashBeforeWrite | Fault::CrashInWrite | Fault::CrashAfterSync | Fault::CrashAfterTold => {
+                [2_000, 10_000, 60_000]
+            }
             Fault::CrashInRecovery => [50_000, 200_000, 500_000],
-            Fault::DiskError => [200, 1_000, 5_000],
+            Fault::DiskError => [1_000, 5_000, 20_000],
             Fault::DiskFull | Fault::ClockJump => [1_000, 4_000, 15_000],
             Fault::BitRot => [50_000, 200_000, 500_000],
             Fault::Hiccup => [500, 3_000, 20_000],
