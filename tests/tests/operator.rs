@@ -54,23 +54,21 @@ fn a_change_that_is_undone_leaves_what_was_before() {
     tell(&operator, "disable");
     let undo = |place: usize| {
         let path = format!("/operator/changes/{}/undo", id(&changes(&operator)[place]));
-        operator.call("POST", &path, &[], b"").data()
+        operator.call("POST", &path, &[], b"")
     };
-    assert_eq!(undo(1)["version"], 3);
+    assert_eq!(undo(1).data()["version"], 3);
     assert_eq!(processor(&operator)["state"], "draining");
-    undo(0);
-    assert_eq!(processor(&operator)["state"], "enabled", "before the first change it was as configured");
+    let (status, said) = undo(0).refusal();
+    assert_eq!((status, said.contains("present version is 3")), (409, true), "another has come behind it: {said}");
+    undo(2).data();
+    assert_eq!(processor(&operator)["state"], "disabled", "what was taken back is back");
     let all = changes(&operator);
     assert_eq!(
         all.iter().map(|change| change["undoes"].clone()).collect::<Vec<_>>(),
-        [json!(null), json!(null), json!(2), json!(1)]
+        [json!(null), json!(null), json!(2), json!(3)]
     );
-    let missing = operator.call("POST", &format!("/operator/changes/{}/undo", keys_id()), &[], b"");
+    let missing = operator.call("POST", "/operator/changes/b7kgflt1tlv51er0fts0/undo", &[], b"");
     assert_eq!(missing.status, 404);
-}
-
-fn keys_id() -> &'static str {
-    "b7kgflt1tlv51er0fts0"
 }
 
 #[test]
