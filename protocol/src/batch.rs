@@ -116,6 +116,11 @@ impl Batch {
         core::str::from_utf8(&self.text[..end]).unwrap_or("")
     }
 
+    /// When it was last closed, or opened while it never was: a cut-over after that moment is one that it has not seen.
+    pub fn opened_or_closed_at(&self) -> Micros {
+        Micros(self.opened_at.get().max(self.closed_at.get()))
+    }
+
     /// When it was closed.
     pub fn closed_at(&self) -> Micros {
         Micros(self.closed_at.get())

@@ -59,6 +59,9 @@ pub enum Input<'a> {
         token: Token,
         /// Index of the processor.
         processor: u16,
+        /// Only batches opened before this moment, and rejected ones last closed before it, so that a cut-over that is told again
+        /// closes nothing more; [`Micros::NEVER`] closes all.
+        before: Micros,
     },
     /// One member of an accepted batch is to be marked settled. It is in memory, or a [`Input::Hydrate`] came before.
     SettleMember {

@@ -203,7 +203,7 @@ impl Shard {
             Input::LinkUp { processor } => self.link_up(processor),
             Input::LinkDown { processor } => self.link_down(processor),
             Input::Hydrate { transaction, tail, read_at } => self.hydrate(transaction, tail, read_at),
-            Input::CloseBatches { token, processor } => self.close_batches(token, processor),
+            Input::CloseBatches { token, processor, before } => self.close_batches(token, processor, before),
             Input::SettleMember { transaction } => self.settle_member(transaction),
             Input::CompleteBatch { batch } => self.complete_batch(batch),
             Input::TakeOver { token, transaction } => self.take_over_reversal(token, transaction),

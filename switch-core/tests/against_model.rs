@@ -9,6 +9,7 @@ mod support;
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use protocol::batch::{Batch, BatchState};
+use protocol::calendar::Micros;
 use protocol::command::{Command, flag};
 use protocol::id::Xid;
 use protocol::record::Body;
@@ -302,7 +303,7 @@ impl World {
         let token = self.driver.draw_token();
         let count = self.model.close_batches(PROCESSOR);
         self.closing.insert(token, count);
-        self.accept(Input::CloseBatches { token, processor: PROCESSOR });
+        self.accept(Input::CloseBatches { token, processor: PROCESSOR, before: Micros::NEVER });
     }
 
     fn settle(&mut self) {

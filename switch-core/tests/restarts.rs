@@ -3,6 +3,7 @@
 mod support;
 
 use protocol::batch::{Batch, BatchState};
+use protocol::calendar::Micros;
 use protocol::frame::FRAME_PAYLOAD_BYTES_MAX;
 use protocol::id::Xid;
 use protocol::refusal::Refusal;
@@ -44,7 +45,7 @@ fn done(driver: &mut Driver, ask: &Ask, verdict: Verdict) -> Xid {
 
 fn close(driver: &mut Driver) -> Vec<Said> {
     let token = driver.draw_token();
-    driver.accept(Input::CloseBatches { token, processor: PROCESSOR });
+    driver.accept(Input::CloseBatches { token, processor: PROCESSOR, before: Micros::NEVER });
     driver.sync()
 }
 

@@ -2,6 +2,7 @@
 
 mod support;
 
+use protocol::calendar::Micros;
 use protocol::command::flag;
 use protocol::id::Xid;
 use protocol::refusal::Refusal;
@@ -99,7 +100,7 @@ fn settle_all(driver: &mut Driver) {
 
 fn close(driver: &mut Driver) -> Vec<Said> {
     let token = driver.draw_token();
-    driver.accept(Input::CloseBatches { token, processor: PROCESSOR });
+    driver.accept(Input::CloseBatches { token, processor: PROCESSOR, before: Micros::NEVER });
     driver.sync()
 }
 

@@ -173,7 +173,7 @@ impl Desk {
             Return::Processor(terms) => self.accept(now, Input::Processor(terms)),
             Return::Rules(table) => self.accept(now, Input::Rules(table)),
             Return::Routes(table) => self.accept(now, Input::Routes(table)),
-            Return::CloseBatches { processor, reply } => self.close_batches(now, processor, reply),
+            Return::CloseBatches { processor, before, reply } => self.close_batches(now, processor, before, reply),
             Return::SettleMembers { members, read_at, reply } => self.settle_members(now, &members, read_at, reply),
             Return::CompleteBatch { batch } => self.accept(now, Input::CompleteBatch { batch }),
             Return::Drain(reply) => self.draining = Some(reply),
@@ -199,13 +199,13 @@ impl Desk {
         }
     }
 
-    fn close_batches(&mut self, now: Micros, processor: u16, reply: oneshot::Sender<Closed>) {
+    fn close_batches(&mut self, now: Micros, processor: u16, before: Micros, reply: oneshot::Sender<Closed>) {
         if self.failed {
             return;
         }
         // The very moment that the shard writes into the batches: the caller knows its own by it.
         if let Ok(token) = self.waiting.enter(Caller::Closing { reply, at: now }) {
-            self.accept(now, Input::CloseBatches { token, processor });
+            self.accept(now, Input::CloseBatches { token, processor, before });
         }
     }
 

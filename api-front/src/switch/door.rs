@@ -125,6 +125,8 @@ pub enum Return {
     CloseBatches {
         /// Index of the processor.
         processor: u16,
+        /// Only those opened, or closed and rejected, before this moment.
+        before: Micros,
         /// Where the count goes.
         reply: oneshot::Sender<Closed>,
     },

@@ -338,7 +338,7 @@ impl Switch {
         let mut asked = Vec::with_capacity(self.0.doors.len());
         for door in &self.0.doors {
             let (reply, closed) = oneshot::channel();
-            door.give(Return::CloseBatches { processor, reply });
+            door.give(Return::CloseBatches { processor, before: Micros::NEVER, reply });
             asked.push(closed);
         }
         let mut closed = Vec::with_capacity(asked.len());

@@ -196,7 +196,7 @@ impl Days {
     }
 
     fn settle(&mut self) -> anyhow::Result<()> {
-        self.shard.accept(self.now, Input::CloseBatches { token: Token(0), processor: self.cast.processor });
+        self.shard.accept(self.now, Input::CloseBatches { token: Token(0), processor: self.cast.processor, before: Micros::NEVER });
         self.exchange(Host::Answers)
     }
 

@@ -5,6 +5,7 @@ use crate::settlement::BatchAt;
 use crate::shard::{Shard, Timer};
 use crate::wheel::Alarm;
 use protocol::batch::BatchState;
+use protocol::calendar::Micros;
 use protocol::id::Xid;
 use protocol::record::Kind;
 use protocol::response_code::ResponseCode;
@@ -12,8 +13,9 @@ use protocol::words::Status;
 
 impl Shard {
     /// Closes a processor's open batches and takes up those that were rejected. Their totals go once nothing in them is undecided.
-    pub(crate) fn close_batches(&mut self, token: Token, processor: u16) {
-        let mut closable: Vec<BatchAt> = self.batches.places().filter(|at| self.is_closable(*at, processor)).collect();
+    pub(crate) fn close_batches(&mut self, token: Token, processor: u16, before: Micros) {
+        let is_meant = |at: &BatchAt| self.is_closable(*at, processor) && self.batches[*at].batch.opened_or_closed_at() < before;
+        let mut closable: Vec<BatchAt> = self.batches.places().filter(is_meant).collect();
         // Oldest first, for those that were rejected draw new numbers: their places say nothing, they are used again.
         closable.sort_unstable_by_key(|at| self.batches[*at].batch.id);
         for &at in &closable {
@@ -77,7 +79,7 @@ impl Shard {
         self.set_totals_alarm(at, self.now.plus_ms(timeout_ms));
     }
 
-    fn set_totals_alarm(&mut self, at: BatchAt, when: protocol::calendar::Micros) {
+    fn set_totals_alarm(&mut self, at: BatchAt, when: Micros) {
         self.wheel.cancel(self.batches[at].alarm);
         self.batches[at].alarm = self.wheel.set(when, Timer::Totals(at));
     }

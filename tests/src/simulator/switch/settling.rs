@@ -36,7 +36,7 @@ impl Switch {
     pub fn close_batches(&mut self, stage: &mut Stage, processor: u16) {
         for shard in 0..self.setup.shards {
             let (reply, closed) = oneshot::channel();
-            self.give(stage, shard, Return::CloseBatches { processor, reply });
+            self.give(stage, shard, Return::CloseBatches { processor, before: Micros::NEVER, reply });
             self.settling.closing.push((shard, closed));
         }
     }
