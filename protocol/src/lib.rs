@@ -4,7 +4,9 @@
 //! commands, transactions, records and journal frames, and the ISO 8583 codec. Must not live here: sockets, files,
 //! clocks, threads, decisions. Everything is a value or a pure function over bytes; parsers of outside bytes never panic.
 
+pub mod aba;
 pub mod batch;
+pub mod binary;
 pub mod calendar;
 pub mod card;
 pub mod change;
@@ -12,6 +14,7 @@ pub mod choice;
 pub mod command;
 pub mod digest;
 pub mod exchange;
+pub mod facts;
 pub mod frame;
 pub mod id;
 pub mod iso8583;
@@ -25,3 +28,4 @@ pub mod secret;
 pub mod tail;
 pub mod transaction;
 pub mod words;
+pub mod xml;
