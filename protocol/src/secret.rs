@@ -87,6 +87,80 @@ impl fmt::Debug for Cvv {
     }
 }
 
+/// Longest account number of a bank: the width of the NACHA entry's field.
+pub const ACCOUNT_NUMBER_MAX_CHARACTERS: usize = 17;
+
+/// The number of a bank account: ASCII letters and digits.
+#[derive(Clone, Zeroize, ZeroizeOnDrop, PartialEq, Eq)]
+pub struct AccountNumber(Short<ACCOUNT_NUMBER_MAX_CHARACTERS>);
+
+impl AccountNumber {
+    /// Takes 1 to 17 ASCII letters and digits.
+    pub fn new(text: &str) -> Option<AccountNumber> {
+        Short::of(text, u8::is_ascii_alphanumeric).map(AccountNumber)
+    }
+
+    /// The characters, for sealing and for what writes them to the processor or its file; nowhere else.
+    pub fn expose(&self) -> &str {
+        self.0.text()
+    }
+}
+
+impl fmt::Debug for AccountNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// Longest number of a driving licence.
+pub const LICENCE_NUMBER_MAX_CHARACTERS: usize = 32;
+
+/// The number of an account holder's driving licence.
+#[derive(Clone, Zeroize, ZeroizeOnDrop, PartialEq, Eq)]
+pub struct LicenceNumber(Short<LICENCE_NUMBER_MAX_CHARACTERS>);
+
+impl LicenceNumber {
+    /// Takes 1 to 32 characters of visible ASCII and spaces.
+    pub fn new(text: &str) -> Option<LicenceNumber> {
+        Short::of(text, |byte| byte.is_ascii_graphic() || *byte == b' ').map(LicenceNumber)
+    }
+
+    /// The characters, for sealing and for the link that writes them to the processor; nowhere else.
+    pub fn expose(&self) -> &str {
+        self.0.text()
+    }
+}
+
+impl fmt::Debug for LicenceNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// A short ASCII text in place, so that no copy of it stays behind in freed memory.
+#[derive(Clone, Zeroize, ZeroizeOnDrop, PartialEq, Eq)]
+struct Short<const MAX: usize> {
+    characters: [u8; MAX],
+    length: u8,
+}
+
+impl<const MAX: usize> Short<MAX> {
+    /// Takes 1 to `MAX` characters that are all acceptable, which must mean ASCII.
+    fn of(text: &str, is_acceptable: impl Fn(&u8) -> bool) -> Option<Short<MAX>> {
+        let bytes = text.as_bytes();
+        if bytes.is_empty() || bytes.len() > MAX || !bytes.iter().all(is_acceptable) {
+            return None;
+        }
+        let mut characters = [0; MAX];
+        characters[..bytes.len()].copy_from_slice(bytes);
+        Some(Short { characters, length: bytes.len() as u8 })
+    }
+
+    fn text(&self) -> &str {
+        core::str::from_utf8(&self.characters[..self.length as usize]).unwrap_or("")
+    }
+}
+
 /// Longest track 2, ISO 8583 DE35.
 pub const TRACK_2_MAX_CHARACTERS: usize = 37;
 
@@ -160,6 +234,17 @@ mod tests {
         assert!(Track2::new(";4012=3012?").is_none() && Track2::new("").is_none() && Track2::new(&"1".repeat(38)).is_none());
         let track = Track2::new("4012D3012").unwrap();
         assert_eq!((track.expose(), format!("{track:?}").as_str()), ("4012=3012", "***"));
+    }
+
+    #[test]
+    fn accounts_and_licences_keep_what_is_theirs_and_say_nothing() {
+        let account = AccountNumber::new("24413815").unwrap();
+        assert_eq!((account.expose(), format!("{account:?}").as_str()), ("24413815", "***"));
+        assert!(AccountNumber::new("").is_none() && AccountNumber::new("12 3").is_none());
+        assert!(AccountNumber::new(&"1".repeat(17)).is_some() && AccountNumber::new(&"1".repeat(18)).is_none());
+        let licence = LicenceNumber::new("r500 123-123").unwrap();
+        assert_eq!((licence.expose(), format!("{licence:?}").as_str()), ("r500 123-123", "***"));
+        assert!(LicenceNumber::new("").is_none() && LicenceNumber::new("é").is_none());
     }
 
     #[test]

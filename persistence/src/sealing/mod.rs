@@ -9,6 +9,7 @@
 
 mod card;
 mod keys;
+mod text;
 
 #[cfg(test)]
 mod tests;
@@ -17,12 +18,16 @@ use std::path::Path;
 
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, Nonce, UnboundKey};
 use protocol::id::Xid;
-use protocol::secret::Pan;
+use protocol::secret::{AccountNumber, LicenceNumber, Pan};
 use zeroize::{Zeroize, Zeroizing};
 
 pub use card::SEALED_CARD_MAX_BYTES;
+pub use text::{SEALED_TEXT_MAX_BYTES, SECRET_TEXT_MAX_BYTES, SecretKind};
 
 use crate::error::{PersistenceError, SealedCardFault};
+
+/// Digits of a bank's routing number.
+const ROUTING_NUMBER_BYTES: usize = 9;
 
 /// What a hash under the idempotency key is for: equal bytes hashed for different ends must not be equal.
 #[derive(Clone, Copy)]
@@ -69,20 +74,71 @@ impl Sealer {
 
     /// Appends the sealed card to `out`: at most [`SEALED_CARD_MAX_BYTES`]. On an error `out` is as it was.
     pub fn seal(&self, pan: &Pan, merchant: &Xid, fingerprint: &[u8; 16], out: &mut Vec<u8>) -> Result<(), PersistenceError> {
-        let refused = PersistenceError::Cryptography { operation: "seal card" };
+        let data = card::associated_data(merchant, fingerprint);
+        self.seal_with(&data, card::plaintext_bytes(pan), |out| card::push_plaintext(out, pan), out)
+    }
+
+    /// Appends a sealed account to `out`, see [`SecretKind::Account`]. On an error `out` is as it was.
+    pub fn seal_account(
+        &self,
+        routing: &str,
+        account: &AccountNumber,
+        merchant: &Xid,
+        fingerprint: &[u8; 16],
+        out: &mut Vec<u8>,
+    ) -> Result<(), PersistenceError> {
+        self.seal_text(SecretKind::Account, &[routing, account.expose()], merchant, fingerprint, out)
+    }
+
+    /// Appends a sealed driving licence's number to `out`. On an error `out` is as it was.
+    pub fn seal_licence(
+        &self,
+        licence: &LicenceNumber,
+        merchant: &Xid,
+        fingerprint: &[u8; 16],
+        out: &mut Vec<u8>,
+    ) -> Result<(), PersistenceError> {
+        self.seal_text(SecretKind::Licence, &[licence.expose()], merchant, fingerprint, out)
+    }
+
+    /// Appends a sealed text, given in parts, to `out`: at most [`SEALED_TEXT_MAX_BYTES`]. On an error `out` is as it was.
+    pub fn seal_text(
+        &self,
+        kind: SecretKind,
+        parts: &[&str],
+        merchant: &Xid,
+        fingerprint: &[u8; 16],
+        out: &mut Vec<u8>,
+    ) -> Result<(), PersistenceError> {
+        let bytes = parts.iter().map(|part| part.len()).sum();
+        if !(1..=SECRET_TEXT_MAX_BYTES).contains(&bytes) {
+            return Err(PersistenceError::Cryptography { operation: "seal a text of this length" });
+        }
+        let data = text::associated_data(kind, merchant, fingerprint);
+        self.seal_with(&data, bytes, |out| parts.iter().for_each(|part| out.extend_from_slice(part.as_bytes())), out)
+    }
+
+    /// Appends header, ciphertext and tag. Room is reserved first, so that no outgrown copy of the plaintext stays in freed memory.
+    fn seal_with(
+        &self,
+        bound_to: &[u8],
+        plaintext_bytes: usize,
+        push_plaintext: impl FnOnce(&mut Vec<u8>),
+        out: &mut Vec<u8>,
+    ) -> Result<(), PersistenceError> {
+        let refused = PersistenceError::Cryptography { operation: "seal" };
         let Some((key_id, key)) = self.seal.last() else { return Err(refused) };
         let mut nonce = [0; card::NONCE_BYTES];
         if aws_lc_rs::rand::fill(&mut nonce).is_err() {
             return Err(refused);
         }
         let start = out.len();
-        out.reserve(card::HEADER_BYTES + card::plaintext_bytes(pan) + card::TAG_BYTES);
+        out.reserve(card::HEADER_BYTES + plaintext_bytes + card::TAG_BYTES);
         out.extend_from_slice(&key_id.to_le_bytes());
         out.extend_from_slice(&nonce);
-        card::push_plaintext(out, pan);
-        let data = Aad::from(card::associated_data(merchant, fingerprint));
+        push_plaintext(out);
         let plaintext = &mut out[start + card::HEADER_BYTES..];
-        match key.seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), data, plaintext) {
+        match key.seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::from(bound_to), plaintext) {
             Ok(tag) => out.extend_from_slice(tag.as_ref()),
             Err(_) => {
                 plaintext.zeroize();
@@ -100,15 +156,65 @@ impl Sealer {
 
     fn try_open(&self, sealed: &[u8], merchant: &Xid, fingerprint: &[u8; 16]) -> Result<Pan, SealedCardFault> {
         let parts = card::cut(sealed)?;
-        let (_, key) = self.seal.iter().find(|(id, _)| *id == parts.key_id).ok_or(SealedCardFault::UnknownKey(parts.key_id))?;
         let mut buffer = Zeroizing::new([0; card::PLAINTEXT_MAX_BYTES + card::TAG_BYTES]);
+        let data = card::associated_data(merchant, fingerprint);
+        card::read_plaintext(self.open_with(&parts, &data, &mut buffer[..])?)
+    }
+
+    /// Opens an account that was sealed for this merchant and fingerprint: the bank's routing number and the account's.
+    pub fn open_account(
+        &self,
+        sealed: &[u8],
+        merchant: &Xid,
+        fingerprint: &[u8; 16],
+    ) -> Result<(String, AccountNumber), PersistenceError> {
+        let text = self.open_text(SecretKind::Account, sealed, merchant, fingerprint)?;
+        let parts = text.split_at_checked(ROUTING_NUMBER_BYTES);
+        let account = parts.and_then(|(routing, account)| Some((routing.to_owned(), AccountNumber::new(account)?)));
+        account.ok_or(PersistenceError::SealedCard(SealedCardFault::Layout))
+    }
+
+    /// Opens a driving licence's number that was sealed for this merchant and fingerprint.
+    pub fn open_licence(&self, sealed: &[u8], merchant: &Xid, fingerprint: &[u8; 16]) -> Result<LicenceNumber, PersistenceError> {
+        let text = self.open_text(SecretKind::Licence, sealed, merchant, fingerprint)?;
+        LicenceNumber::new(&text).ok_or(PersistenceError::SealedCard(SealedCardFault::Layout))
+    }
+
+    /// Opens a text that was sealed as this kind for this merchant and fingerprint.
+    pub fn open_text(
+        &self,
+        kind: SecretKind,
+        sealed: &[u8],
+        merchant: &Xid,
+        fingerprint: &[u8; 16],
+    ) -> Result<Zeroizing<String>, PersistenceError> {
+        let open = || {
+            let parts = text::cut(sealed)?;
+            let mut buffer = Zeroizing::new([0; SECRET_TEXT_MAX_BYTES + card::TAG_BYTES]);
+            let data = text::associated_data(kind, merchant, fingerprint);
+            let plaintext = self.open_with(&parts, &data, &mut buffer[..])?;
+            let text = core::str::from_utf8(plaintext).map_err(|_| SealedCardFault::Layout)?;
+            Ok(Zeroizing::new(text.to_owned()))
+        };
+        open().map_err(PersistenceError::SealedCard)
+    }
+
+    /// The plaintext, in the buffer. The buffer holds any ciphertext that [`card::cut`] or [`text::cut`] has let pass.
+    fn open_with<'b>(&self, parts: &card::Parts<'_>, bound_to: &[u8], buffer: &'b mut [u8]) -> Result<&'b [u8], SealedCardFault> {
+        let (_, key) = self.seal.iter().find(|(id, _)| *id == parts.key_id).ok_or(SealedCardFault::UnknownKey(parts.key_id))?;
         let buffer = &mut buffer[..parts.sealed.len()];
         buffer.copy_from_slice(parts.sealed);
-        let data = Aad::from(card::associated_data(merchant, fingerprint));
-        let plaintext = key
-            .open_in_place(Nonce::assume_unique_for_key(parts.nonce), data, buffer)
-            .map_err(|_| SealedCardFault::NotAuthentic)?;
-        card::read_plaintext(plaintext)
+        let nonce = Nonce::assume_unique_for_key(parts.nonce);
+        let plaintext = key.open_in_place(nonce, Aad::from(bound_to), buffer);
+        plaintext.map(|plaintext| &*plaintext).map_err(|_| SealedCardFault::NotAuthentic)
+    }
+
+    /// The keyed hash of a bank account, as [`Sealer::fingerprint`] is of a card.
+    pub fn account_fingerprint(&self, routing: &str, account: &AccountNumber) -> [u8; 16] {
+        // The word in front keeps it from ever being a card's: a card number is digits only.
+        let mut hasher = blake3::Hasher::new_keyed(&self.fingerprint);
+        hasher.update(b"account").update(routing.as_bytes()).update(account.expose().as_bytes());
+        first_half(&hasher.finalize())
     }
 
     /// The keyed hash of a card number: equal for equal cards of this switch, useless without the key. Its key is none

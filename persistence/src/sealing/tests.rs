@@ -2,7 +2,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use protocol::id::Xid;
-use protocol::secret::Pan;
+use protocol::secret::{AccountNumber, LicenceNumber, Pan};
 
 use super::*;
 
@@ -180,4 +180,39 @@ fn hashes_depend_on_every_part_and_on_what_they_are_for() {
         assert!(!hashes[..place].contains(hash), "hash {place}");
     }
     assert_eq!(sealer.request_hash(&[b"ab", b"c"]), hashes[0]);
+}
+
+#[test]
+fn an_account_and_a_licence_open_to_what_was_sealed_and_never_as_one_another() {
+    let (_folder, sealer) = sealer();
+    let (merchant, account) = (Xid([7; 12]), AccountNumber::new("24413815").unwrap());
+    let fingerprint = sealer.account_fingerprint("490000018", &account);
+    let (mut sealed_account, mut sealed_licence) = (Vec::new(), Vec::new());
+    sealer.seal_account("490000018", &account, &merchant, &fingerprint, &mut sealed_account).unwrap();
+    let licence = LicenceNumber::new("r500123123").unwrap();
+    sealer.seal_licence(&licence, &merchant, &fingerprint, &mut sealed_licence).unwrap();
+    let (routing, opened) = sealer.open_account(&sealed_account, &merchant, &fingerprint).unwrap();
+    assert_eq!((routing.as_str(), opened.expose()), ("490000018", "24413815"));
+    assert_eq!(sealer.open_licence(&sealed_licence, &merchant, &fingerprint).unwrap(), licence);
+    assert!(!sealed_account.windows(8).any(|window| window == b"24413815"));
+    for (sealed, merchant, fingerprint) in [
+        (&sealed_licence, merchant, fingerprint),
+        (&sealed_account, Xid([8; 12]), fingerprint),
+        (&sealed_account, merchant, [0; 16]),
+    ] {
+        let refused = sealer.open_account(sealed, &merchant, &fingerprint).unwrap_err();
+        assert!(matches!(refused, PersistenceError::SealedCard(SealedCardFault::NotAuthentic)), "{refused}");
+    }
+    assert!(sealer.open_card(&sealed_account, &merchant, &fingerprint).is_err());
+    assert!(sealer.seal_text(SecretKind::Correction, &[""], &merchant, &fingerprint, &mut Vec::new()).is_err());
+    assert!(sealer.seal_text(SecretKind::Correction, &[&"x".repeat(129)], &merchant, &fingerprint, &mut Vec::new()).is_err());
+}
+
+#[test]
+fn equal_accounts_have_equal_fingerprints_and_no_cards() {
+    let (_folder, sealer) = sealer();
+    let of = |routing, number| sealer.account_fingerprint(routing, &AccountNumber::new(number).unwrap());
+    assert_eq!(of("490000018", "4111"), of("490000018", "4111"));
+    assert_ne!(of("490000018", "4111"), of("490000018", "4112"));
+    assert_ne!(of("490000018", "9875439"), sealer.fingerprint(&Pan::new("4900000189875439").unwrap()));
 }
