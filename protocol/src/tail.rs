@@ -50,6 +50,22 @@ pub mod tag {
     pub const PAYMENT_ADJUSTMENT_TYPE: u16 = 20;
     /// Name of the rule that denied the payment or flagged it.
     pub const RULE_NAME: u16 = 21;
+    /// The sealed bank account: routing number and account number. See FORMATS.md "Sealed account".
+    pub const SEALED_ACCOUNT: u16 = 22;
+    /// How the account holder agreed: `web`, `ccd`, `ppd` or `tel`.
+    pub const SEC_CODE: u16 = 23;
+    /// `checking` or `savings`.
+    pub const ACCOUNT_TYPE: u16 = 24;
+    /// Number of the check that a telephone payment stands for.
+    pub const CHECK_NUMBER: u16 = 25;
+    /// State that issued the driver's licence, two letters.
+    pub const DL_STATE: u16 = 26;
+    /// The driver's licence number, sealed like an account.
+    pub const SEALED_DL_NUMBER: u16 = 27;
+    /// Routing number of the account's bank, nine digits.
+    pub const ROUTING_NUMBER: u16 = 28;
+    /// The account number with its middle in stars, for views.
+    pub const MASKED_ACCOUNT: u16 = 29;
     /// u64 minor units.
     pub const TAX_AMOUNT: u16 = 30;
     /// u64 minor units.
@@ -70,6 +86,8 @@ pub mod tag {
     pub const EMAIL_RECEIPT: u16 = 41;
     /// One byte, 0 or 1.
     pub const CREATE_VAULT_RECORD: u16 = 42;
+    /// One byte, 0 or 1: the terminal asks for a signature.
+    pub const SIGNATURE_REQUIRED: u16 = 43;
     /// 3-D Secure: electronic commerce indicator.
     pub const ECI: u16 = 50;
     /// 3-D Secure: cardholder authentication verification value.
@@ -78,10 +96,56 @@ pub mod tag {
     pub const XID: u16 = 52;
     /// 3-D Secure: condition.
     pub const CONDITION: u16 = 53;
-    /// First of the twelve fields of the billing address; the others follow in the order of [`super::ADDRESS_FIELDS`].
+    /// Id of the terminal that takes the payment, as text.
+    pub const TERMINAL_ID: u16 = 54;
+    /// Which receipts the terminal prints: `no`, `customer`, `merchant` or `both`.
+    pub const PRINT_RECEIPT: u16 = 55;
+    /// First of the twelve fields of the billing address; the others follow in the order of [`ADDRESS_FIELDS`](super::ADDRESS_FIELDS).
     pub const BILLING: u16 = 64;
     /// First of the twelve fields of the shipping address.
     pub const SHIPPING: u16 = 80;
+    /// Of an answer: the processor's text, where it is longer than its field in the exchange.
+    pub const PROCESSOR_TEXT: u16 = 96;
+    /// Of an answer: a list of the processor's result codes.
+    pub const RESULT_CODES: u16 = 97;
+    /// Of an answer: a list of the processor's type codes.
+    pub const TYPE_CODES: u16 = 98;
+    /// Of an answer: pairs of name and value, as the processor gave them.
+    pub const PROCESSOR_FIELDS: u16 = 99;
+    /// Of an answer: how the terminal read the card.
+    pub const ENTRY_TYPE_TEXT: u16 = 100;
+    /// Of an answer: `credit`, `debit` and the like.
+    pub const PAYMENT_TYPE: u16 = 101;
+    /// Of an answer: the brand of the card that the terminal read.
+    pub const CARD_TYPE: u16 = 102;
+    /// Of an answer: first four digits of that card.
+    pub const FIRST_FOUR: u16 = 103;
+    /// Of an answer: last four digits of that card.
+    pub const LAST_FOUR: u16 = 104;
+    /// Of an answer: name of that card's holder.
+    pub const CARDHOLDER_NAME: u16 = 105;
+    /// Of an answer: EMV application identifier.
+    pub const EMV_AID: u16 = 106;
+    /// Of an answer: EMV application name.
+    pub const EMV_APP_NAME: u16 = 107;
+    /// Of an answer: EMV terminal verification results.
+    pub const EMV_TVR: u16 = 108;
+    /// Of an answer: EMV transaction status information.
+    pub const EMV_TSI: u16 = 109;
+    /// Of an answer: the signature as base64, as it came; at most 12 KiB.
+    pub const SIGNATURE_DATA: u16 = 110;
+    /// Of an answer: the authorization code, where it is longer than its field in the exchange.
+    pub const AUTH_CODE_TEXT: u16 = 111;
+    /// Of a returned entry: the bank's code, `R01` to `R85`.
+    pub const RETURN_CODE: u16 = 112;
+    /// Of a returned entry: when the return came, u64 microseconds since 1970.
+    pub const RETURNED_AT: u16 = 113;
+    /// Of a notification of change: its code, `C01` to `C13`.
+    pub const CHANGE_CODE: u16 = 114;
+    /// Of a notification of change: the corrected data, sealed like an account.
+    pub const SEALED_CHANGE: u16 = 115;
+    /// Of a returned entry or a notification of change: the bank's reason in words.
+    pub const RETURN_TEXT: u16 = 116;
 }
 
 /// Fields of an address in the order of their tags, counted from [`tag::BILLING`] and [`tag::SHIPPING`].
@@ -105,7 +169,8 @@ pub const ADDRESS_LINE_1: u16 = 3;
 /// Offset of `postal_code` from an address's first tag.
 pub const POSTAL_CODE: u16 = 7;
 
-const FIELD_HEADER_BYTES: usize = 4;
+/// Bytes of a field before its value: tag and length.
+pub(crate) const FIELD_HEADER_BYTES: usize = 4;
 
 /// Why bytes are not a tail, or a field can't be added to one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -89,3 +89,17 @@ fn every_field_of_every_layout_stands_in_the_page() {
         &rows!(Change: layout area reserved version id subject undoes part parts length reserved_2),
     );
 }
+
+#[test]
+fn every_tag_of_a_tail_stands_in_the_page() {
+    let page = include_str!("../FORMATS.md");
+    let (_, module) = include_str!("../src/tail.rs").split_once("pub mod tag {").expect("tags have a module");
+    let (module, _) = module.split_once("\n}").expect("the module ends");
+    let constants = module.lines().filter_map(|line| line.trim().strip_prefix("pub const "));
+    let tags: Vec<(&str, &str)> =
+        constants.filter_map(|constant| constant.trim_end_matches(';').split_once(": u16 = ")).collect();
+    assert!(tags.len() > 60, "{} tags", tags.len());
+    for (name, number) in tags {
+        assert!(page.contains(&format!("| {number} | `{name}` | ")), "{name} is {number}");
+    }
+}

@@ -29,7 +29,12 @@ pub enum Input<'a> {
         tail: Tail<'a>,
     },
     /// A processor has answered.
-    Answer(Answer),
+    Answer {
+        /// What it says.
+        answer: Answer,
+        /// What else it says: laid over the transaction's tail for views. No decision depends on it; empty for cards.
+        facts: Tail<'a>,
+    },
     /// A request was provably never written to the processor.
     NotSent(Sent),
     /// A request was written, or may have been, and its connection is gone: no answer can come on it.

@@ -63,6 +63,8 @@ pub struct Stats {
     pub busy: u64,
     /// Payments denied by a rule, before or after the processor's answer.
     pub rule_denials: u64,
+    /// Answers whose facts were left out, because there was no room for them beside the transaction.
+    pub facts_left_out: u64,
     /// Payments offered to another processor of their route, because nothing had been sent to the one before.
     pub fail_overs: u64,
 }
@@ -197,7 +199,7 @@ impl Shard {
         self.close_large_turn();
         match input {
             Input::Command { token, command, tail } => self.command(token, command, tail),
-            Input::Answer(answer) => self.answered(&answer),
+            Input::Answer { answer, facts } => self.answered(&answer, facts),
             Input::NotSent(sent) => self.not_sent(sent),
             Input::Lost(sent) => self.lost(sent),
             Input::LinkUp { processor } => self.link_up(processor),

@@ -60,7 +60,7 @@ impl Sales {
         let (token, tail) = (Token(self.count), Tail::trusted(&self.tail));
         self.shard.accept(now, Input::Command { token, command: &command, tail });
         let sent = self.settle_effects().expect("a sale is sent");
-        self.shard.accept(now, Input::Answer(answer(sent, Verdict::Approved)));
+        self.shard.accept(now, Input::Answer { answer: answer(sent, Verdict::Approved), facts: Tail::trusted(&[]) });
         assert_eq!(self.settle_effects(), None);
     }
 

@@ -231,7 +231,11 @@ fn what_was_provably_not_sent_goes_to_the_next_and_the_client_hears_of_one_payme
     let skips: Vec<_> = offered.choice.skips().map(|skip| (skip.processor, skip.reason)).collect();
     assert_eq!(skips, [(PROCESSOR, Some(SkipReason::NotSent))]);
     assert!(second.stan > first.stan, "each attempt has a number of its own");
-    for stale in [Input::NotSent(first), Input::Lost(first), Input::Answer(answer(first, Verdict::Approved))] {
+    for stale in [
+        Input::NotSent(first),
+        Input::Lost(first),
+        Input::Answer { answer: answer(first, Verdict::Approved), facts: Tail::trusted(&[]) },
+    ] {
         assert_eq!(driver.accept(stale), 0, "what is said of the first attempt is not taken for the second");
     }
     let said = driver.answer(second, Verdict::Approved);

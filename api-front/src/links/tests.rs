@@ -89,7 +89,7 @@ impl Fixture {
     /// What comes back of a request, whatever comes before it.
     fn answer(&self) -> Answer {
         match self.next_return() {
-            Return::Answer(answer) => answer,
+            Return::Answer { answer, .. } => answer,
             other => panic!("an answer, not {other:?}"),
         }
     }

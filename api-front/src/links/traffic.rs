@@ -195,7 +195,7 @@ impl Traffic {
                 Event::SignedOn => self.happened.push_back(Happened::SignedOn),
                 Event::Answer { shard, answer, waited_us } => {
                     self.options.meter.answered(self.now, answer.verdict, waited_us);
-                    self.give(shard, Return::Answer(answer));
+                    self.give(shard, Return::Answer { answer, facts: Vec::new() });
                 }
                 Event::Lost { shard, sent } => {
                     self.options.meter.lost(self.now);

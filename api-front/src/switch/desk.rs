@@ -24,7 +24,7 @@ use protocol::tail::Tail;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use switch_core::Shard;
-use switch_core::input::{Input, Sent, Token};
+use switch_core::input::{Answer, Input, Sent, Token};
 use switch_core::output::{Effects, Output, Reply};
 use tokio::sync::{mpsc, oneshot};
 
@@ -163,7 +163,7 @@ impl Desk {
         match returned {
             Return::Durable(effects, durable) => self.release(now, effects, durable),
             Return::Refused => self.fail(),
-            Return::Answer(answer) => self.accept(now, Input::Answer(answer)),
+            Return::Answer { answer, facts } => self.take_answer(now, answer, &facts),
             Return::NotSent(sent) => self.accept(now, Input::NotSent(sent)),
             Return::Lost(sent) => self.accept(now, Input::Lost(sent)),
             Return::LinkUp { processor } => self.accept(now, Input::LinkUp { processor }),
@@ -179,6 +179,15 @@ impl Desk {
             Return::Drain(reply) => self.draining = Some(reply),
             Return::Stop => self.stop(),
         }
+    }
+
+    /// Facts are views' only: were a connector to make a tail that is none, the answer counts without them.
+    fn take_answer(&mut self, now: Micros, answer: Answer, facts: &[u8]) {
+        let facts = Tail::parse(facts).unwrap_or_else(|error| {
+            tracing::error!(id = %answer.sent.id, %error, "the facts of an answer are left out");
+            Tail::trusted(&[])
+        });
+        self.accept(now, Input::Answer { answer, facts });
     }
 
     fn take_over(&mut self, now: Micros, transaction: Xid, reply: oneshot::Sender<Told>) {

@@ -89,7 +89,12 @@ pub enum Return {
     /// The disk is full: a group was not written, and none will be.
     Refused,
     /// A processor has answered.
-    Answer(Answer),
+    Answer {
+        /// What it says.
+        answer: Answer,
+        /// What else it says, as a tail; empty for cards.
+        facts: Vec<u8>,
+    },
     /// A request was provably never written.
     NotSent(Sent),
     /// A request's connection is gone.

@@ -109,7 +109,7 @@ impl Fixture {
             avs: b'0',
             cvv: 0,
         };
-        self.door.give(Return::Answer(answer));
+        self.door.give(Return::Answer { answer, facts: Vec::new() });
     }
 
     fn stop(self) {

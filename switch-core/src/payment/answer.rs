@@ -10,12 +10,14 @@ use crate::table::SlotAt;
 use protocol::command::flag;
 use protocol::exchange::Exchange;
 use protocol::id::Xid;
+use protocol::limits::TAIL_MAX_BYTES;
 use protocol::record::Kind;
 use protocol::response_code::ResponseCode;
+use protocol::tail::Tail;
 use protocol::words::{ExchangeState, ReversalReason, ReversalState, Status, Verb};
 
 impl Shard {
-    pub(crate) fn answered(&mut self, answer: &Answer) {
+    pub(crate) fn answered(&mut self, answer: &Answer, facts: Tail<'_>) {
         let Sent { id, leg, stan } = answer.sent;
         if leg == Leg::Totals {
             return self.totals_answered(answer);
@@ -28,6 +30,7 @@ impl Shard {
             Leg::Reversal => self.reversal_answered(at, answer),
             Leg::Original | Leg::Step if self.awaits(at, leg, stan) => {
                 self.note_health(at, leg, health_of(&answer.verdict));
+                self.lay_facts(at, facts);
                 match leg {
                     Leg::Step => self.step_answered(at, answer),
                     Leg::Original | Leg::Reversal | Leg::Totals => self.original_answered(at, answer),
@@ -40,6 +43,19 @@ impl Shard {
     fn awaits(&self, at: SlotAt, leg: Leg, stan: u32) -> bool {
         let exchange = exchange(&self.table[at].transaction, leg);
         exchange.state() == ExchangeState::InFlight && exchange.stan.get() == stan
+    }
+
+    /// Money never waits for facts: where there is no room for them they are left out, and that is counted.
+    fn lay_facts(&mut self, at: SlotAt, facts: Tail<'_>) {
+        let length = self.merged_length(at, facts);
+        if facts.bytes().is_empty() {
+            return;
+        }
+        if length > TAIL_MAX_BYTES || !self.tails.has_room(length) {
+            self.stats.facts_left_out += 1;
+            return;
+        }
+        self.merge_tail(at, facts);
     }
 
     /// An answer after its deadline changes nothing: the reversal that was queued then covers it (I3, I6).

@@ -141,7 +141,7 @@ impl Driver {
 
     /// Gives the host's answer; everything becomes durable, and is said.
     pub fn answer(&mut self, sent: Sent, verdict: Verdict) -> Vec<Said> {
-        self.accept(Input::Answer(answer(sent, verdict)));
+        self.accept(Input::Answer { answer: answer(sent, verdict), facts: Tail::trusted(&[]) });
         self.sync()
     }
 

@@ -99,7 +99,7 @@ impl Bench {
     fn answer(&mut self, sent: Sent, verdict: Verdict) {
         let (processor_code, auth_code, text) = (*b"00", *b"TAS001", *b"APPROVAL TAS001 ");
         let answer = Answer { sent, verdict, processor_code, auth_code, text, avs: 0, cvv: 0 };
-        self.checks.take_return(&mut self.desk, 0, NOW, Return::Answer(answer));
+        self.checks.take_return(&mut self.desk, 0, NOW, Return::Answer { answer, facts: Vec::new() });
         self.sync();
     }
 

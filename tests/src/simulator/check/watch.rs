@@ -256,7 +256,7 @@ impl Before {
         match returned {
             Return::Durable(..) => Before::Durable,
             Return::Refused => Before::Refused,
-            Return::Answer(answer) => Before::Answer(answer.sent, answer.verdict),
+            Return::Answer { answer, .. } => Before::Answer(answer.sent, answer.verdict),
             Return::NotSent(sent) => Before::NotSent(*sent),
             Return::Lost(sent) => Before::Lost(*sent),
             Return::LinkUp { .. } | Return::Configure { .. } => Before::Tick,

@@ -110,7 +110,7 @@ fn word(returned: &Return) -> &'static str {
     match returned {
         Return::Durable(..) => "a durable group",
         Return::Refused => "a refusal of the journal",
-        Return::Answer(_) => "an answer",
+        Return::Answer { .. } => "an answer",
         Return::NotSent(_) => "a request that was not sent",
         Return::Lost(_) => "a lost request",
         Return::LinkUp { .. } => "a link that is up",
