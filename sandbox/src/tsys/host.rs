@@ -14,7 +14,7 @@ use super::book::{Book, Difference, Held, Standing, Totals, Verdict};
 use super::wire::{Answer, BatchNumbers, Key, Request, Unfit, Verb, append_answer};
 use crate::faults::{Dice, Fate, Faults};
 use crate::ledger::{Kind, NO_AUTH, NO_ORDINAL, Row};
-use crate::triggers::{self, ActionCode, Mishap, Then};
+use crate::triggers::{self, ActionCode, Mishap, Seen, Then};
 
 /// Names one connection, for sign-on; whoever drives the host draws it and never uses it again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -254,7 +254,8 @@ impl Host {
     }
 
     fn payment(&mut self, now: Micros, kind: Kind, request: &Request<'_, '_>) -> Outcome {
-        let then = triggers::payment(kind, request.amount(), request.pan());
+        let claims_without_proof = request.additional.claims_without_proof();
+        let then = triggers::payment(&Seen { kind, minor: request.amount(), pan: request.pan(), claims_without_proof });
         if then == Then::Lost {
             self.stats.dropped_requests += 1;
             return Outcome::Silent;
@@ -266,7 +267,7 @@ impl Host {
             Then::AnswerLastTwoDigits => (ActionCode(last_two_digits(request.amount())), request.amount(), None),
             Then::ApproveHalf => half(request.amount()),
             Then::Approve(mishap) => (ActionCode::APPROVED, request.amount(), Some(mishap)),
-            Then::CvvMismatch | Then::AvsMismatch | Then::Lost => (ActionCode::APPROVED, request.amount(), None),
+            Then::Cvv(_) | Then::Avs(_) | Then::Lost => (ActionCode::APPROVED, request.amount(), None),
         };
         let mut row = self.row(now, kind, request, action);
         let additional = request.additional;

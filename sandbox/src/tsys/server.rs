@@ -8,17 +8,19 @@ use std::collections::BinaryHeap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use parking_lot::Mutex;
-use protocol::calendar::Micros;
 use protocol::iso8583::Frames;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::host::{ConnectionId, Host, Replies, Stats};
+use super::host::{ConnectionId, Host, Replies};
+use crate::clock::HostClock;
+use crate::control::{Controlled, Health};
 use crate::error::SandboxError;
 use crate::faults::Faults;
 use crate::ledger::file::{LedgerFile, RowReader};
@@ -29,6 +31,7 @@ use crate::limits::{CONNECTIONS_MAX, LATE_ANSWERS_MAX, READ_BURST_MAX_BYTES, WRI
 pub struct Server {
     name: &'static str,
     shell: Mutex<Shell>,
+    clock: HostClock,
     /// True while the host is away, by command or because its ledger can't be written.
     down: watch::Sender<bool>,
     connections: AtomicU64,
@@ -42,56 +45,14 @@ struct Shell {
     broken: bool,
 }
 
-/// What a control address shows of a host's health.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Health {
-    /// It serves.
-    Serving,
-    /// It is away by command.
-    Down,
-    /// It stopped, because its ledger could not be written.
-    LedgerBroken,
-}
-
 impl Server {
     /// Opens the ledger and brings the host to where it was.
     pub fn open(name: &'static str, ledger: &Path, late_ms: u32) -> Result<Arc<Server>, SandboxError> {
         let mut host = Host::new(late_ms);
         let file = LedgerFile::open(ledger, |row| host.reload(row))?;
         let shell = Mutex::new(Shell { host, file, broken: false });
-        Ok(Arc::new(Server { name, shell, down: watch::Sender::new(false), connections: AtomicU64::new(0) }))
-    }
-
-    /// Puts faults in force.
-    pub fn set_faults(&self, faults: Faults) {
-        let mut shell = self.shell.lock();
-        self.down.send_replace(faults.down || shell.broken);
-        shell.host.set_faults(faults);
-    }
-
-    /// The faults in force.
-    pub fn faults(&self) -> Faults {
-        self.shell.lock().host.faults().clone()
-    }
-
-    /// What the host has counted.
-    pub fn stats(&self) -> Stats {
-        self.shell.lock().host.stats()
-    }
-
-    /// Whether the host serves.
-    pub fn health(&self) -> Health {
-        let shell = self.shell.lock();
-        match (shell.broken, shell.host.faults().down) {
-            (true, _) => Health::LedgerBroken,
-            (false, true) => Health::Down,
-            (false, false) => Health::Serving,
-        }
-    }
-
-    /// The rows written so far, for a reader.
-    pub fn rows(&self) -> Result<RowReader, SandboxError> {
-        self.shell.lock().file.reader()
+        let (down, connections) = (watch::Sender::new(false), AtomicU64::new(0));
+        Ok(Arc::new(Server { name, shell, clock: HostClock::default(), down, connections }))
     }
 
     /// Serves whoever connects; never returns.
@@ -123,7 +84,7 @@ impl Server {
 
     /// Lets the host answer frames and makes its ledger rows outlive this process. After an error nothing may be sent.
     fn answer(&self, id: ConnectionId, frames: &mut Frames<'_>, replies: &mut Replies) -> Result<(), SandboxError> {
-        let now = now();
+        let now = self.clock.now();
         let mut shell = self.shell.lock();
         let Shell { host, file, broken } = &mut *shell;
         while !replies.cut && !*broken {
@@ -146,9 +107,37 @@ impl Server {
     }
 }
 
-fn now() -> Micros {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+impl Controlled for Server {
+    fn health(&self) -> Health {
+        let shell = self.shell.lock();
+        match (shell.broken, shell.host.faults().down) {
+            (true, _) => Health::LedgerBroken,
+            (false, true) => Health::Down,
+            (false, false) => Health::Serving,
+        }
+    }
+
+    fn stats(&self) -> Value {
+        json!(self.shell.lock().host.stats())
+    }
+
+    fn faults(&self) -> Faults {
+        self.shell.lock().host.faults().clone()
+    }
+
+    fn set_faults(&self, faults: Faults) {
+        let mut shell = self.shell.lock();
+        self.down.send_replace(faults.down || shell.broken);
+        shell.host.set_faults(faults);
+    }
+
+    fn rows(&self) -> Result<RowReader, SandboxError> {
+        self.shell.lock().file.reader()
+    }
+
+    fn clock(&self) -> &HostClock {
+        &self.clock
+    }
 }
 
 /// Why a connection ended.

@@ -69,6 +69,10 @@ pub struct Additional<'a> {
     pub cvc: Option<&'a str>,
     /// `OR`: this refund pays a sale back.
     pub is_refund: bool,
+    /// `EC`: electronic commerce indicator.
+    pub eci: Option<&'a str>,
+    /// `CA`: what proves that the customer was authenticated.
+    pub cavv: Option<&'a str>,
 }
 
 impl<'a> Additional<'a> {
@@ -85,11 +89,18 @@ impl<'a> Additional<'a> {
                 "ZP" => found.postal_code = Some(value),
                 "CV" => found.cvc = Some(value),
                 "OR" => found.is_refund = true,
+                "EC" => found.eci = Some(value),
+                "CA" => found.cavv = Some(value),
                 _ => {}
             }
             text = rest;
         }
         Some(found)
+    }
+
+    /// True for an indicator that says that the customer was authenticated (02 and 05, by brand), without the value that proves it.
+    pub fn claims_without_proof(&self) -> bool {
+        matches!(self.eci, Some("02" | "2" | "05" | "5")) && self.cavv.is_none_or(str::is_empty)
     }
 }
 

@@ -6,6 +6,7 @@ use protocol::response_code::ResponseCode;
 pub const ACTION_CODES: &[(&str, ResponseCode)] = &[
     ("00", ResponseCode::APPROVED),
     ("85", ResponseCode::APPROVED),
+    ("08", ResponseCode::APPROVED_PENDING_CUSTOMER),
     ("10", ResponseCode::PARTIAL_APPROVAL),
     ("01", ResponseCode::REFER_TO_ISSUER),
     ("02", ResponseCode::REFER_TO_ISSUER),
@@ -31,6 +32,7 @@ pub const ACTION_CODES: &[(&str, ResponseCode)] = &[
     ("91", ResponseCode::COMMUNICATION_ERROR),
     ("94", ResponseCode::DUPLICATE_AT_PROCESSOR),
     ("96", ResponseCode::PROCESSOR_ERROR),
+    ("1A", ResponseCode::CUSTOMER_AUTHENTICATION_REQUIRED),
     ("N7", ResponseCode::INVALID_CVC),
     ("R0", ResponseCode::STOP_RECURRING),
     ("R1", ResponseCode::STOP_RECURRING),

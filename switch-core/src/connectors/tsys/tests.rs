@@ -404,11 +404,12 @@ fn a_request_without_its_card_is_not_written() {
 
 /// Every action code that has a meaning of its own, and what the gateway calls it.
 #[rustfmt::skip]
-const ACTION_CODES_BY_HAND: [(&str, u16); 31] = [
+const ACTION_CODES_BY_HAND: [(&str, u16); 33] = [
     ("00", 100), ("85", 100), ("10", 110), ("01", 240), ("02", 240), ("03", 410), ("04", 250), ("05", 201),
     ("06", 400), ("96", 400), ("07", 253), ("12", 204), ("13", 220), ("14", 222), ("39", 222), ("15", 221),
     ("30", 440), ("41", 251), ("43", 252), ("51", 202), ("54", 223), ("61", 203), ("65", 203), ("82", 225),
     ("N7", 225), ("86", 226), ("91", 421), ("94", 430), ("R0", 261), ("R1", 261), ("R3", 262),
+    ("08", 101), ("1A", 205),
 ];
 
 #[test]
@@ -422,7 +423,7 @@ fn every_action_code_has_its_row_and_any_other_is_a_plain_decline() {
         submit_sale(&mut session, 7);
         session.received(&sale_answer(7, action_code), NOW);
         let expected = match gateway {
-            100 => Verdict::Approved,
+            100 | 101 => Verdict::Approved,
             110 => Verdict::Partial { approved: 1_112 },
             _ => Verdict::Declined(code),
         };

@@ -1,9 +1,12 @@
 //! What makes the card hosts do something else than approve: one table, from which the hosts' behaviour, the answers of
 //! `GET /api/response-codes` and the page `TRIGGERS.md` come.
 //!
-//! Everything is approved unless a row says otherwise. Rows are tried from the top; the first that fits counts.
+//! Everything is approved unless a row says otherwise. Rows are tried from the top; the first that fits counts. What other
+//! hosts do is in their own rooms; [`page`] brings all of it together.
 
-use std::fmt::Write as _;
+pub mod page;
+#[cfg(test)]
+mod tests;
 
 use protocol::response_code::ResponseCode;
 use serde_json::{Value, json};
@@ -21,10 +24,14 @@ impl ActionCode {
     pub const PARTIAL: ActionCode = ActionCode(*b"10");
     /// No reason to decline.
     pub const NO_REASON_TO_DECLINE: ActionCode = ActionCode(*b"85");
+    /// Approved; the customer has yet to be identified.
+    pub const AWAITS_CUSTOMER: ActionCode = ActionCode(*b"08");
+    /// Declined: the customer is to be authenticated first.
+    pub const AUTHENTICATION_REQUIRED: ActionCode = ActionCode(*b"1A");
 
     /// Whether the host approved, wholly or in part.
     pub fn is_approval(self) -> bool {
-        [Self::APPROVED, Self::PARTIAL, Self::NO_REASON_TO_DECLINE].contains(&self)
+        [Self::APPROVED, Self::PARTIAL, Self::NO_REASON_TO_DECLINE, Self::AWAITS_CUSTOMER].contains(&self)
     }
 }
 
@@ -43,6 +50,8 @@ pub enum When {
     Cvc(&'static str),
     /// This postal code.
     PostalCode(&'static str),
+    /// An electronic commerce indicator that claims an authenticated customer (`02`, `05`), and no CAVV that proves it.
+    ClaimWithoutProof,
     /// Anything: the last row.
     Anything,
 }
@@ -60,10 +69,10 @@ pub enum Then {
     Lost,
     /// Approves, but the answer goes wrong.
     Approve(Mishap),
-    /// Approves, with CVV letter `N`.
-    CvvMismatch,
-    /// Approves, with AVS letter `N`.
-    AvsMismatch,
+    /// Approves, with this CVV letter.
+    Cvv(u8),
+    /// Approves, with this AVS letter.
+    Avs(u8),
 }
 
 /// What happens to an answer on its way, after the work was done.
@@ -104,6 +113,24 @@ const fn card(number: &'static str, then: Then, code: u16) -> Trigger {
     Trigger { when: When::Card(number), then, code: Some(ResponseCode(code)) }
 }
 
+const fn cvc(value: &'static str, letter: u8) -> Trigger {
+    Trigger { when: When::Cvc(value), then: Then::Cvv(letter), code: None }
+}
+
+const fn postal_code(code: &'static str, letter: u8) -> Trigger {
+    Trigger { when: When::PostalCode(code), then: Then::Avs(letter), code: None }
+}
+
+/// Amounts, minor units, that no host sees: rules of the gateway deny them to the sandbox's merchant, each with its own code.
+pub const DENIED_AMOUNTS: &[(u64, ResponseCode)] = &[
+    (900_300, ResponseCode::GATEWAY_DECLINE),
+    (900_310, ResponseCode::RULE_ENGINE_DECLINE),
+    (900_320, ResponseCode::CHARGEBACK_DECLINE),
+    (900_321, ResponseCode::FRAUD_DECLINE),
+    (900_322, ResponseCode::CLOSED_DECLINE),
+    (900_323, ResponseCode::STOP_RECURRING_DECLINE),
+];
+
 /// Every trigger of the card hosts.
 pub const TABLE: &[Trigger] = &[
     amount(900_001, b"01", 240),
@@ -113,6 +140,7 @@ pub const TABLE: &[Trigger] = &[
     amount(900_005, b"05", 201),
     amount(900_006, b"06", 400),
     amount(900_007, b"07", 253),
+    amount(900_008, b"08", 101),
     Trigger { when: When::Amount(900_010), then: Then::ApproveHalf, code: Some(ResponseCode::PARTIAL_APPROVAL) },
     amount(900_012, b"12", 204),
     amount(900_013, b"13", 220),
@@ -138,6 +166,7 @@ pub const TABLE: &[Trigger] = &[
     amount(900_102, b"R0", 261),
     amount(900_103, b"R1", 261),
     amount(900_104, b"R3", 262),
+    amount(900_105, b"1A", 205),
     Trigger { when: When::Amount(900_201), then: Then::Lost, code: Some(ResponseCode::COMMUNICATION_ERROR) },
     mishap(900_202, Mishap::AnswerLost),
     mishap(900_203, Mishap::Late),
@@ -149,8 +178,34 @@ pub const TABLE: &[Trigger] = &[
     card("4000000000000069", Then::Answer(ActionCode(*b"54")), 223),
     card("4000000000000051", Then::ApproveHalf, 110),
     Trigger { when: When::CardPaidBack("4000000000000010"), then: Then::Answer(ActionCode(*b"05")), code: None },
-    Trigger { when: When::Cvc("200"), then: Then::CvvMismatch, code: None },
-    Trigger { when: When::PostalCode("20000"), then: Then::AvsMismatch, code: None },
+    Trigger {
+        when: When::ClaimWithoutProof,
+        then: Then::Answer(ActionCode::AUTHENTICATION_REQUIRED),
+        code: Some(ResponseCode::CUSTOMER_AUTHENTICATION_REQUIRED),
+    },
+    cvc("200", b'N'),
+    cvc("201", b'P'),
+    cvc("202", b'S'),
+    cvc("203", b'U'),
+    postal_code("20000", b'N'),
+    postal_code("00001", b'A'),
+    postal_code("00002", b'B'),
+    postal_code("00003", b'C'),
+    postal_code("00004", b'D'),
+    postal_code("00005", b'E'),
+    postal_code("00006", b'F'),
+    postal_code("00007", b'G'),
+    postal_code("00008", b'I'),
+    postal_code("00009", b'M'),
+    postal_code("00010", b'P'),
+    postal_code("00011", b'R'),
+    postal_code("00012", b'S'),
+    postal_code("00013", b'U'),
+    postal_code("00014", b'W'),
+    postal_code("00015", b'X'),
+    postal_code("00016", b'Y'),
+    postal_code("00017", b'Z'),
+    postal_code("00018", b'0'),
     Trigger { when: When::Anything, then: Then::Answer(ActionCode::APPROVED), code: Some(ResponseCode::APPROVED) },
 ];
 
@@ -158,18 +213,36 @@ pub const TABLE: &[Trigger] = &[
 const AMOUNTS: (u64, u64) = (900_001, 900_206);
 /// First digits of every card that any row looks for.
 const CARD_PREFIX: &str = "400000000000";
+/// First digits of every verification value that any row looks for.
+const CVC_PREFIX: &str = "20";
+/// First digits of every postal code that any row looks for. No post office has one of these.
+const POSTAL_CODE_PREFIXES: [&str; 2] = ["000", "20000"];
 
-/// What the host does with a payment of this kind, amount (minor units) and card. A refund is triggered by its card only,
-/// so that a sale of any amount can be refunded.
-pub fn payment(kind: Kind, minor: u64, pan: &str) -> Then {
+/// What a host is told of a payment: all that a row may look at.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'a> {
+    /// What it is.
+    pub kind: Kind,
+    /// Minor units.
+    pub minor: u64,
+    /// The card number.
+    pub pan: &'a str,
+    /// True when it claims an authenticated customer and brings no CAVV.
+    pub claims_without_proof: bool,
+}
+
+/// What the host does with a payment. A refund is triggered by its card only, so that a sale of any amount can be refunded.
+pub fn payment(seen: &Seen<'_>) -> Then {
+    let &Seen { kind, minor, pan, claims_without_proof } = seen;
     let by_amount = matches!(kind, Kind::Authorization | Kind::Sale | Kind::Credit);
     let paid_back = matches!(kind, Kind::Refund | Kind::Credit);
-    let may_hit = (AMOUNTS.0..=AMOUNTS.1).contains(&minor) || pan.starts_with(CARD_PREFIX);
+    let may_hit = claims_without_proof || (AMOUNTS.0..=AMOUNTS.1).contains(&minor) || pan.starts_with(CARD_PREFIX);
     let hit = |row: &&Trigger| match row.when {
         When::Amount(wanted) => by_amount && wanted == minor,
         When::AmountWithin(first, last) => by_amount && (first..=last).contains(&minor),
         When::Card(number) => by_amount && number == pan,
         When::CardPaidBack(number) => paid_back && number == pan,
+        When::ClaimWithoutProof => by_amount && claims_without_proof,
         When::Cvc(_) | When::PostalCode(_) => false,
         When::Anything => true,
     };
@@ -177,30 +250,39 @@ pub fn payment(kind: Kind, minor: u64, pan: &str) -> Then {
     row.map_or(Then::Answer(ActionCode::APPROVED), |row| row.then)
 }
 
-/// CVV letter for what came in the request: `M` match, `N` none, blank when none came.
+/// CVV letter for what came in the request: a row's, `M` match, blank when none came.
 pub fn cvv_letter(cvc: Option<&str>) -> u8 {
-    match cvc {
-        None => b' ',
-        Some(cvc) if TABLE.iter().any(|row| matches!(row.when, When::Cvc(text) if text == cvc)) => b'N',
-        Some(_) => b'M',
-    }
+    let Some(cvc) = cvc else { return b' ' };
+    let row = |row: &Trigger| match (row.when, row.then) {
+        (When::Cvc(value), Then::Cvv(letter)) if value == cvc => Some(letter),
+        _ => None,
+    };
+    let listed = cvc.starts_with(CVC_PREFIX).then(|| TABLE.iter().find_map(row)).flatten();
+    listed.unwrap_or(b'M')
 }
 
-/// AVS letter for what came in the request: `Y` both, `Z` postal code, `A` address, `N` none matches, `0` not done.
+/// AVS letter for what came in the request: a row's, `Y` both match, `Z` the postal code, `A` the address, `0` not done.
 pub fn avs_letter(has_address: bool, postal_code: Option<&str>) -> u8 {
-    let mismatch = |code| TABLE.iter().any(|row| matches!(row.when, When::PostalCode(text) if text == code));
-    match (has_address, postal_code) {
-        (_, Some(code)) if mismatch(code) => b'N',
+    let row = |row: &Trigger| match (row.when, row.then) {
+        (When::PostalCode(code), Then::Avs(letter)) if Some(code) == postal_code => Some(letter),
+        _ => None,
+    };
+    let may_hit = postal_code.is_some_and(|code| POSTAL_CODE_PREFIXES.iter().any(|prefix| code.starts_with(prefix)));
+    let listed = may_hit.then(|| TABLE.iter().find_map(row)).flatten();
+    listed.unwrap_or(match (has_address, postal_code) {
         (true, Some(_)) => b'Y',
         (false, Some(_)) => b'Z',
         (true, None) => b'A',
         (false, None) => b'0',
-    }
+    })
 }
 
-/// What to lay over a card sale's JSON so that the gateway answers with this code; `None` for a code that no card host
-/// gives. The first row of the table with the code speaks for it; approval needs no trigger.
+/// What to lay over a card sale's JSON so that the gateway answers with this code; `None` for a code that neither a card host
+/// nor a rule of the sandbox gives. The first row of the table with the code speaks for it; approval needs no trigger.
 pub fn trigger_for(code: u16) -> Option<Value> {
+    if let Some((minor, _)) = DENIED_AMOUNTS.iter().find(|(_, denial)| denial.0 == code) {
+        return Some(json!({ "amount": minor }));
+    }
     if code == ResponseCode::APPROVED.0 {
         return Some(json!({}));
     }
@@ -208,131 +290,11 @@ pub fn trigger_for(code: u16) -> Option<Value> {
     match row.when {
         When::Amount(minor) | When::AmountWithin(minor, _) => Some(json!({ "amount": minor })),
         When::Card(number) | When::CardPaidBack(number) => Some(json!({"payment_method": {"card": {"number": number}}})),
+        When::ClaimWithoutProof => {
+            Some(json!({"payment_method": {"card": {"cardholder_authentication": {"eci": "05", "cavv": ""}}}}))
+        }
         When::Cvc(cvc) => Some(json!({"payment_method": {"card": {"cvc": cvc}}})),
         When::PostalCode(postal_code) => Some(json!({"billing_address": {"postal_code": postal_code}})),
         When::Anything => Some(json!({})),
-    }
-}
-
-impl When {
-    fn words(self) -> String {
-        match self {
-            When::Amount(minor) => format!("amount {minor}"),
-            When::AmountWithin(first, last) => format!("any other amount {first} to {last}"),
-            When::Card(number) => format!("card {number}"),
-            When::CardPaidBack(number) => format!("refund or credit to card {number}"),
-            When::Cvc(cvc) => format!("CVC {cvc}"),
-            When::PostalCode(postal_code) => format!("postal code {postal_code}"),
-            When::Anything => "anything else".to_owned(),
-        }
-    }
-}
-
-impl Then {
-    fn words(self) -> String {
-        match self {
-            Then::Answer(ActionCode([a, b])) => format!("answers `{}{}`", char::from(a), char::from(b)),
-            Then::ApproveHalf => "approves half of the amount (`10`)".to_owned(),
-            Then::AnswerLastTwoDigits => "answers the last two digits".to_owned(),
-            Then::Lost => "the request is lost: nothing is done, no answer".to_owned(),
-            Then::Approve(mishap) => format!("approves; {}", mishap.words()),
-            Then::CvvMismatch => "approves, CVV letter `N`".to_owned(),
-            Then::AvsMismatch => "approves, AVS letter `N`".to_owned(),
-        }
-    }
-}
-
-impl Mishap {
-    fn words(self) -> &'static str {
-        match self {
-            Mishap::AnswerLost => "the answer is lost",
-            Mishap::Late => "the answer comes too late",
-            Mishap::Garbage => "garbage is sent in place of the answer",
-            Mishap::Cut => "the connection is cut before the answer",
-            Mishap::Oversized => "an oversized length header is sent in place of the answer",
-        }
-    }
-}
-
-/// The table as a page of documentation.
-pub fn markdown() -> String {
-    let mut page = String::from(
-        "# What the sandbox's card hosts do\n\nEverything is approved unless a row of this table says otherwise; the first row that fits counts.\n\
-         Amounts are in minor units (900051 is $9,000.51) and work for authorizations, sales and credits; cards for these and for verifications.\n\
-         The page is written from the table in `src/triggers.rs`.\n\n| request | host | response code |\n| --- | --- | --- |\n",
-    );
-    for row in TABLE {
-        let code = row.code.map_or(String::new(), |code| format!("{} {}", code.0, code.text()));
-        // Writing to a String cannot fail.
-        let _ = writeln!(page, "| {} | {} | {code} |", row.when.words(), row.then.words());
-    }
-    page
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_row_is_within_reach_of_the_short_cut() {
-        for row in TABLE {
-            match row.when {
-                When::Amount(minor) => assert!((AMOUNTS.0..=AMOUNTS.1).contains(&minor)),
-                When::AmountWithin(first, last) => assert!(AMOUNTS.0 <= first && last <= AMOUNTS.1),
-                When::Card(number) | When::CardPaidBack(number) => assert!(number.starts_with(CARD_PREFIX)),
-                When::Cvc(_) | When::PostalCode(_) | When::Anything => {}
-            }
-        }
-    }
-
-    #[test]
-    fn rows_do_what_they_say() {
-        let pan = "4012000098765439";
-        for row in TABLE {
-            match row.when {
-                When::Amount(minor) => assert_eq!(payment(Kind::Sale, minor, pan), row.then),
-                When::Card(number) => assert_eq!(payment(Kind::Sale, 1112, number), row.then),
-                When::CardPaidBack(number) => {
-                    assert_eq!(payment(Kind::Refund, 1112, number), row.then);
-                    assert_eq!(payment(Kind::Sale, 1112, number), Then::Answer(ActionCode::APPROVED));
-                }
-                When::Cvc(cvc) => assert_eq!(cvv_letter(Some(cvc)), b'N'),
-                When::PostalCode(code) => assert_eq!(avs_letter(true, Some(code)), b'N'),
-                When::AmountWithin(..) => assert_eq!(payment(Kind::Credit, 900_099, pan), row.then),
-                When::Anything => assert_eq!(payment(Kind::Sale, 1112, pan), row.then),
-            }
-        }
-        assert_eq!(payment(Kind::Refund, 900_051, pan), Then::Answer(ActionCode::APPROVED), "a refund goes by its card");
-        assert_eq!(cvv_letter(Some("20000")), b'M');
-        assert_eq!(avs_letter(false, Some("200")), b'Z');
-    }
-
-    #[test]
-    fn last_two_digits_and_named_rows_agree() {
-        for row in TABLE {
-            if let (When::Amount(minor @ 900_001..=900_099), Then::Answer(action)) = (row.when, row.then) {
-                assert_eq!(action.0, *format!("{:02}", minor % 100).as_bytes(), "{minor}");
-            }
-        }
-    }
-
-    #[test]
-    fn every_code_of_a_card_host_has_a_trigger() {
-        let elsewhere = [0, 101, 300, 301, 310];
-        for row in protocol::response_code::TABLE {
-            assert_eq!(trigger_for(row.code.0).is_none(), elsewhere.contains(&row.code.0), "{:?}", row.code);
-        }
-        assert_eq!(trigger_for(202), Some(json!({"amount": 900_051})));
-        assert_eq!(trigger_for(100), Some(json!({})));
-    }
-
-    #[test]
-    fn the_page_is_the_table() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/TRIGGERS.md");
-        if std::env::var_os("WRITE_TRIGGERS").is_some() {
-            std::fs::write(path, markdown()).unwrap();
-        }
-        let written = std::fs::read_to_string(path).unwrap();
-        assert_eq!(written, markdown(), "run WRITE_TRIGGERS=1 cargo test -p sandbox the_page_is_the_table");
     }
 }
