@@ -1,6 +1,6 @@
 //! A host's control address: HTTP on loopback, for tests and for a person at work on the switch.
 //!
-//! `GET /ledger` (`?after=ordinal&limit=n`), `GET` and `POST /faults`, `GET /stats`, `GET /healthz`.
+//! `GET /ledger` (`?after=ordinal&limit=n`), `GET` and `POST /faults`, `GET` and `POST /clock`, `GET /stats`, `GET /healthz`.
 
 use std::sync::Arc;
 
@@ -12,26 +12,55 @@ use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
 use http_body_util::channel::{Channel, Sender};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::clock::{ClockMove, HostClock};
+use crate::error::SandboxError;
 use crate::faults::Faults;
 use crate::ledger::file::RowReader;
 use crate::ledger::{Batch, Entry, Marks, Row};
 use crate::limits::CONTROL_BODY_MAX_BYTES;
-use crate::tsys::server::{Health, Server};
 
-/// The control address of one card host.
-pub fn router(server: Arc<Server>) -> Router {
+/// What a control address shows of a host's health.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// It serves.
+    Serving,
+    /// It is away by command.
+    Down,
+    /// It stopped, because its ledger could not be written.
+    LedgerBroken,
+}
+
+/// A host as its control address sees it.
+pub trait Controlled: Send + Sync + 'static {
+    /// Whether it serves.
+    fn health(&self) -> Health;
+    /// What it has counted.
+    fn stats(&self) -> Value;
+    /// The faults in force.
+    fn faults(&self) -> Faults;
+    /// Puts faults in force.
+    fn set_faults(&self, faults: Faults);
+    /// The rows written so far, for a reader.
+    fn rows(&self) -> Result<RowReader, SandboxError>;
+    /// Its clock.
+    fn clock(&self) -> &HostClock;
+}
+
+/// The control address of one host.
+pub fn router<S: Controlled>(server: Arc<S>) -> Router {
     Router::new()
-        .route("/ledger", get(ledger))
-        .route("/faults", get(faults).post(set_faults))
-        .route("/stats", get(stats))
-        .route("/healthz", get(healthz))
+        .route("/ledger", get(ledger::<S>))
+        .route("/faults", get(faults::<S>).post(set_faults::<S>))
+        .route("/clock", get(clock::<S>).post(move_clock::<S>))
+        .route("/stats", get(stats::<S>))
+        .route("/healthz", get(healthz::<S>))
         .layer(DefaultBodyLimit::max(CONTROL_BODY_MAX_BYTES))
         .with_state(server)
 }
 
-async fn healthz(State(server): State<Arc<Server>>) -> Response {
+async fn healthz<S: Controlled>(State(server): State<Arc<S>>) -> Response {
     let (code, word) = match server.health() {
         Health::Serving => (StatusCode::OK, "ok"),
         Health::Down => (StatusCode::OK, "down by command"),
@@ -40,20 +69,32 @@ async fn healthz(State(server): State<Arc<Server>>) -> Response {
     (code, Json(json!({ "status": word }))).into_response()
 }
 
-async fn stats(State(server): State<Arc<Server>>) -> Response {
+async fn stats<S: Controlled>(State(server): State<Arc<S>>) -> Response {
     Json(server.stats()).into_response()
 }
 
-async fn faults(State(server): State<Arc<Server>>) -> Response {
+async fn faults<S: Controlled>(State(server): State<Arc<S>>) -> Response {
     Json(server.faults()).into_response()
 }
 
-async fn set_faults(State(server): State<Arc<Server>>, body: Bytes) -> Response {
+async fn set_faults<S: Controlled>(State(server): State<Arc<S>>, body: Bytes) -> Response {
     match Faults::from_json(&body) {
         Ok(faults) => {
             server.set_faults(faults.clone());
             Json(faults).into_response()
         }
+        Err(error) => refuse(StatusCode::BAD_REQUEST, &error),
+    }
+}
+
+async fn clock<S: Controlled>(State(server): State<Arc<S>>) -> Response {
+    Json(json!({ "now": server.clock().now().to_string() })).into_response()
+}
+
+async fn move_clock<S: Controlled>(State(server): State<Arc<S>>, body: Bytes) -> Response {
+    let wanted = serde_json::from_slice::<ClockMove>(&body).map_err(|error| error.to_string());
+    match wanted.and_then(|wanted| server.clock().advance(&wanted)) {
+        Ok(()) => clock(State(server)).await,
         Err(error) => refuse(StatusCode::BAD_REQUEST, &error),
     }
 }
@@ -72,7 +113,7 @@ struct Page {
     limit: Option<u64>,
 }
 
-async fn ledger(State(server): State<Arc<Server>>, Query(page): Query<Page>) -> Response {
+async fn ledger<S: Controlled>(State(server): State<Arc<S>>, Query(page): Query<Page>) -> Response {
     let rows = match server.rows() {
         Ok(rows) => rows,
         Err(error) => return refuse(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),

@@ -6,6 +6,7 @@
 //!
 //! [`start`] runs two card hosts on a thread of their own. [`tsys::Host`] is the same host as a value, for a simulator.
 
+pub mod clock;
 pub mod control;
 pub mod error;
 pub mod faults;
@@ -13,6 +14,7 @@ pub mod ledger;
 pub mod limits;
 pub mod triggers;
 pub mod tsys;
+pub mod web;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;

@@ -23,6 +23,8 @@ pub const BATCH_NUMBER_REST_DAYS: u32 = 5;
 pub const DELAY_MAX_MS: u32 = 600_000;
 /// Largest body of a request to the control address, in bytes.
 pub const CONTROL_BODY_MAX_BYTES: usize = 16 * 1024;
+/// Largest body of a request to a host that is asked by HTTP, in bytes.
+pub const WEB_REQUEST_MAX_BYTES: usize = 64 * 1024;
 /// Ledger rows read from the file at a time.
 pub const LEDGER_CHUNK_ROWS: usize = 512;
 

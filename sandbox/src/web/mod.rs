@@ -1,0 +1,74 @@
+//! The shell around every host that is asked by HTTP: sockets, clock and ledger file. Nothing is decided here.
+//!
+//! A host is a value ([`WebHost`]): requests come in, replies and ledger rows come out. [`server`] writes the rows before the
+//! answer leaves, so that the ledger outlives a crash that the answer has outlived. What a processor's bytes mean is its folder's.
+
+pub mod server;
+
+use protocol::calendar::Micros;
+use serde_json::Value;
+
+use crate::faults::Faults;
+use crate::ledger::Row;
+
+/// A request as it came.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// `GET`, `POST`, …
+    pub method: &'a str,
+    /// Path, from the `/` on.
+    pub path: &'a str,
+    /// What follows the `?`; empty when nothing does.
+    pub query: &'a str,
+    /// Body, at most [`crate::limits::WEB_REQUEST_MAX_BYTES`].
+    pub body: &'a [u8],
+}
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebAnswer {
+    /// HTTP status.
+    pub status: u16,
+    /// `Content-Type`.
+    pub content_type: &'static str,
+    /// Body.
+    pub body: Vec<u8>,
+}
+
+/// What becomes of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// It is answered, after a delay in milliseconds.
+    Answer(WebAnswer, u32),
+    /// It is never answered; the connection stays.
+    Silent,
+    /// Its connection is cut.
+    Cut,
+    /// Nothing is decided yet: somebody is at work on it, whether or not the client waits.
+    Wait {
+        /// Names the work.
+        ticket: u64,
+        /// When [`WebHost::resume`] is to be called at the latest, milliseconds from now.
+        ms: u32,
+    },
+}
+
+/// A host as a value.
+pub trait WebHost: Send + 'static {
+    /// Takes in a row that an earlier life of the host wrote. Rows come in order, before any request.
+    fn reload(&mut self, row: &Row);
+    /// Takes a request.
+    fn accept(&mut self, now: Micros, asked: &Asked<'_>) -> Reply;
+    /// Goes on with what waits under a ticket: its time has come (`is_due`), or something else was asked of the host.
+    fn resume(&mut self, now: Micros, ticket: u64, is_due: bool) -> Reply;
+    /// Ledger rows to be written away before the answers leave: [`crate::ledger::ROW_BYTES`] each.
+    fn unwritten(&self) -> &[u8];
+    /// Says that [`WebHost::unwritten`] was written away.
+    fn rows_written(&mut self);
+    /// The faults in force.
+    fn faults(&self) -> &Faults;
+    /// Puts faults in force in place of those before.
+    fn set_faults(&mut self, faults: Faults);
+    /// What was counted, as `GET /stats` shows it.
+    fn stats(&self) -> Value;
+}
