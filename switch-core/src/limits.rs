@@ -63,6 +63,8 @@ pub const ENTRY_NAME_MAX_BYTES: usize = 64;
 pub const CONDITION_VALUES_MAX: usize = 256;
 /// Different velocities that a table may count for one merchant: each costs its payments a counter.
 pub const TABLE_GAUGES_MAX: usize = 16;
+/// A reversal that waits for so long, seconds, is told to the operator as stuck.
+pub const REVERSAL_STUCK_AFTER_S: u32 = 60;
 /// Longest window of a velocity: what recovery must count again, seconds.
 pub const VELOCITY_WINDOW_MAX_S: u32 = 604_800;
 /// Highest count that a velocity may be compared with, payments.

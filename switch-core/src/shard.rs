@@ -6,9 +6,9 @@ use crate::conditions::Velocity;
 use crate::duplicates::{Duplicates, RecentAt};
 use crate::idempotency::{KeyAt, Keys};
 use crate::input::{Input, Leg, MerchantTerms, ProcessorState, ProcessorTerms, Sent, Token};
-use crate::limits::{Limits, SHARDS_MAX, TURN_CLOSES_AT_BYTES, VELOCITY_COUNTERS_MAX};
+use crate::limits::{Limits, REVERSAL_STUCK_AFTER_S, SHARDS_MAX, TURN_CLOSES_AT_BYTES, VELOCITY_COUNTERS_MAX};
 use crate::output::{Effects, Released, Written};
-use crate::routing::{Circuit, Health};
+use crate::routing::{Circuit, Health, Results};
 use crate::settlement::{BatchAt, Batches};
 use crate::stan::Stans;
 use crate::table::{SlotAt, Table};
@@ -121,8 +121,12 @@ pub struct ProcessorReport {
     pub counts: ProcessorCounts,
     /// Reversals that it has not acknowledged.
     pub reversals_queued: u32,
+    /// Of those, the ones that wait for longer than [`REVERSAL_STUCK_AFTER_S`].
+    pub reversals_stuck: u32,
     /// When the oldest of those was queued; [`Micros::NONE`] when there is none.
     pub oldest_reversal_at: Micros,
+    /// What became of its latest requests, as its circuit counts them.
+    pub results: Results,
 }
 
 /// A shard.
@@ -286,13 +290,17 @@ impl Shard {
     }
 
     /// A processor as this shard has it; `None` when it has none of that index.
-    pub fn processor_report(&self, index: u16) -> Option<ProcessorReport> {
+    /// `now` may be later than the latest moment that it was told: a report is no input.
+    pub fn processor_report(&self, index: u16, now: Micros) -> Option<ProcessorReport> {
         let Processor { terms, reversals, health, counts, .. } = self.processor(index)?;
+        let stuck_before = Micros(now.0.saturating_sub(i64::from(REVERSAL_STUCK_AFTER_S) * 1_000_000));
         Some(ProcessorReport {
             state: terms.state,
             circuit: health.circuit(),
             counts: *counts,
             reversals_queued: reversals.len() as u32,
+            reversals_stuck: reversals.range(..(stuck_before, Xid::NONE)).count() as u32,
+            results: health.results(now, self.routes.breaker()),
             oldest_reversal_at: reversals.first().map_or(Micros::NONE, |(queued_at, _)| *queued_at),
         })
     }

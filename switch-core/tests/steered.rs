@@ -242,7 +242,7 @@ fn what_was_provably_not_sent_goes_to_the_next_and_the_client_hears_of_one_payme
     assert_eq!(reply(&said).status(), Status::PendingSettlement);
     let told = replies(&said)[0].clone();
     assert_eq!(replies(&driver.ask(&sale(500).keyed(1))), [&told], "I4: one effect, one answer");
-    let report = driver.shard.processor_report(PROCESSOR).unwrap();
+    let report = driver.shard.processor_report(PROCESSOR, driver.shard.now()).unwrap();
     assert_eq!((report.counts.in_flight, driver.shard.in_flight(), driver.shard.stats().fail_overs), (0, 0, 1));
 }
 
@@ -296,7 +296,7 @@ fn a_silent_processor_is_passed_over_until_its_probes_are_answered() {
         driver.ask(&sale(500));
     }
     driver.advance_ms(TIMEOUT_MS);
-    assert!(matches!(driver.shard.processor_report(PROCESSOR).unwrap().circuit, Circuit::Open { .. }));
+    assert!(matches!(driver.shard.processor_report(PROCESSOR, driver.shard.now()).unwrap().circuit, Circuit::Open { .. }));
     let processor = |driver: &mut Driver| {
         let sent = orders(&driver.ask(&sale(600)))[0].sent;
         driver.answer(sent, Verdict::Approved);
@@ -305,7 +305,7 @@ fn a_silent_processor_is_passed_over_until_its_probes_are_answered() {
     assert_eq!(processor(&mut driver), SECOND);
     driver.advance_ms(5_000);
     assert_eq!([0; 3].map(|_| processor(&mut driver)), [PROCESSOR; 3], "three probes");
-    assert_eq!(driver.shard.processor_report(PROCESSOR).unwrap().circuit, Circuit::Closed);
+    assert_eq!(driver.shard.processor_report(PROCESSOR, driver.shard.now()).unwrap().circuit, Circuit::Closed);
     driver.accept(Input::LinkDown { processor: PROCESSOR });
     assert_eq!(processor(&mut driver), SECOND);
     driver.accept(Input::LinkUp { processor: PROCESSOR });

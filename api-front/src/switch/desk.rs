@@ -176,6 +176,8 @@ impl Desk {
             Return::CloseBatches { processor, before, reply } => self.close_batches(now, processor, before, reply),
             Return::SettleMembers { members, read_at, reply } => self.settle_members(now, &members, read_at, reply),
             Return::CompleteBatch { batch } => self.accept(now, Input::CompleteBatch { batch }),
+            // Nobody listens any more when the operator has gone away.
+            Return::Report { processor, reply } => drop(reply.send(self.shard.processor_report(processor, now))),
             Return::Drain(reply) => self.draining = Some(reply),
             Return::Stop => self.stop(),
         }

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use switch_core::input::{Answer, MerchantTerms, ProcessorTerms, Sent};
 use switch_core::output::Effects;
-use switch_core::{routing, rules};
+use switch_core::{ProcessorReport, routing, rules};
 use tokio::sync::oneshot;
 
 /// One command on its way to a shard.
@@ -148,6 +148,13 @@ pub enum Return {
     CompleteBatch {
         /// The batch.
         batch: Xid,
+    },
+    /// Say how a processor stands. Changes nothing.
+    Report {
+        /// Index of the processor.
+        processor: u16,
+        /// Told at once; `None` when the shard has none of that index.
+        reply: oneshot::Sender<Option<ProcessorReport>>,
     },
     /// Answer once no request to a processor is undecided.
     Drain(oneshot::Sender<()>),

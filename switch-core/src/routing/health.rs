@@ -8,7 +8,7 @@ use core::ops::RangeInclusive;
 use protocol::calendar::Micros;
 use protocol::id::Xid;
 
-/// Slices of the window in which results are counted.
+/// Resultss of the window in which results are counted.
 const SLICES: usize = 8;
 
 /// When a circuit opens and closes.
@@ -100,18 +100,22 @@ pub enum Circuit {
     },
 }
 
+/// What became of requests, counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Slice {
-    answered: u32,
-    failed: u32,
-    timed_out: u32,
+pub struct Results {
+    /// Explicit answers, declines too.
+    pub answered: u32,
+    /// Answers that say that the processor is not well, and requests never written to it.
+    pub failed: u32,
+    /// No explicit answer in time.
+    pub timed_out: u32,
 }
 
 /// One processor's health.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Health {
     circuit: Circuit,
-    slices: [Slice; SLICES],
+    slices: [Results; SLICES],
     /// Number of the newest slice, counted from 1970.
     newest: i64,
     in_a_row: u32,
@@ -119,7 +123,7 @@ pub struct Health {
 
 impl Default for Health {
     fn default() -> Health {
-        Health { circuit: Circuit::Closed, slices: [Slice::default(); SLICES], newest: 0, in_a_row: 0 }
+        Health { circuit: Circuit::Closed, slices: [Results::default(); SLICES], newest: 0, in_a_row: 0 }
     }
 }
 
@@ -198,10 +202,9 @@ impl Health {
     }
 
     fn count(&mut self, outcome: Outcome, now: Micros, breaker: &Breaker) {
-        let slice_us = i64::from(breaker.window_s) * 1_000_000 / SLICES as i64;
-        let slice = now.0.div_euclid(slice_us.max(1));
+        let slice = slice_of(now, breaker);
         let begun = (slice - self.newest).clamp(0, SLICES as i64);
-        (0..begun).for_each(|back| self.slices[place(slice - back)] = Slice::default());
+        (0..begun).for_each(|back| self.slices[place(slice - back)] = Results::default());
         self.newest = self.newest.max(slice);
         let counts = &mut self.slices[place(self.newest)];
         match outcome {
@@ -212,8 +215,21 @@ impl Health {
         self.in_a_row = if outcome == Outcome::Answered { 0 } else { self.in_a_row.saturating_add(1) };
     }
 
+    /// What became of the requests of the window that ends now.
+    pub fn results(&self, now: Micros, breaker: &Breaker) -> Results {
+        let over = (slice_of(now, breaker) - self.newest).clamp(0, SLICES as i64);
+        let mut sum = Results::default();
+        for back in 0..SLICES as i64 - over {
+            let Results { answered, failed, timed_out } = self.slices[place(self.newest - back)];
+            sum.answered += answered;
+            sum.failed += failed;
+            sum.timed_out += timed_out;
+        }
+        sum
+    }
+
     fn is_ill(&self, breaker: &Breaker) -> bool {
-        let sum = |part: fn(&Slice) -> u32| self.slices.iter().map(|slice| u64::from(part(slice))).sum::<u64>();
+        let sum = |part: fn(&Results) -> u32| self.slices.iter().map(|slice| u64::from(part(slice))).sum::<u64>();
         let (answered, failed, timed_out) =
             (sum(|slice| slice.answered), sum(|slice| slice.failed), sum(|slice| slice.timed_out));
         let all = answered + failed + timed_out;
@@ -222,6 +238,12 @@ impl Health {
             && (is_share(timed_out, breaker.timeouts_percent) || is_share(failed + timed_out, breaker.failures_percent));
         shares_tell || self.in_a_row >= breaker.in_a_row_max
     }
+}
+
+/// Number of a moment's slice, counted from 1970.
+fn slice_of(moment: Micros, breaker: &Breaker) -> i64 {
+    let slice_us = i64::from(breaker.window_s) * 1_000_000 / SLICES as i64;
+    moment.0.div_euclid(slice_us.max(1))
 }
 
 fn place(slice: i64) -> usize {

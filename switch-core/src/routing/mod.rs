@@ -9,7 +9,7 @@ mod table;
 pub mod typed;
 
 pub use choice::Standing;
-pub use health::{Breaker, Circuit, Health, Outcome};
+pub use health::{Breaker, Circuit, Health, Outcome, Results};
 pub use table::{Route, Table};
 
 #[cfg(test)]
