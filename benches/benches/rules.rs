@@ -44,7 +44,7 @@ fn rules(count: u64, counts_velocity: bool) -> Vec<Rule> {
                 _ => vec![amount],
             };
             let (name, stage, then) = (number.to_string(), "pre".to_owned(), "deny".to_owned());
-            Rule { name, stage, merchant_id: None, conditions, then }
+            Rule { name, stage, merchant_id: None, conditions, then, code: None }
         })
         .collect()
 }

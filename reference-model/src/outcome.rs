@@ -61,6 +61,7 @@ impl Model {
         let Payment { amount: asked, flags, .. } = *self.of(id);
         let allows_part = flags & flag::ALLOW_PARTIAL != 0;
         match (step, verdict) {
+            (None, Verdict::AwaitsCustomer) => self.approve(id, asked, ResponseCode::APPROVED_PENDING_CUSTOMER),
             (None, Verdict::Approved) => self.approve(id, asked, ResponseCode::APPROVED),
             (None, Verdict::Partial { approved }) if approved == asked => self.approve(id, asked, ResponseCode::APPROVED),
             (None, Verdict::Partial { approved }) if allows_part && 0 < approved && approved < asked => {
@@ -71,7 +72,7 @@ impl Model {
             (Some(Verb::Capture), Verdict::Approved) => self.capture(id, amount),
             (Some(_), Verdict::Approved) => self.void(id),
             (Some(_), Verdict::Declined(_)) => self.fail_step(id, ExchangeState::Declined),
-            (_, Verdict::Receipt | Verdict::TryLater) | (Some(_), Verdict::Partial { .. }) => {
+            (_, Verdict::Receipt | Verdict::TryLater) | (Some(_), Verdict::Partial { .. } | Verdict::AwaitsCustomer) => {
                 self.unknown(id, ReversalReason::Lost);
             }
         }

@@ -156,6 +156,8 @@ pub struct Answer {
 pub enum Verdict {
     /// Approved in full; totals: accepted.
     Approved,
+    /// Approved in full, and the customer has yet to agree at the processor's side: code 101. Only of a request that makes a transaction.
+    AwaitsCustomer,
     /// Approved in part.
     Partial {
         /// The part, minor units.

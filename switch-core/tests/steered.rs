@@ -36,7 +36,7 @@ fn fast() -> Condition {
 }
 
 fn rule(name: &str, stage: &str, conditions: Vec<Condition>, then: &str) -> Rule {
-    Rule { name: name.to_owned(), stage: stage.to_owned(), merchant_id: None, conditions, then: then.to_owned() }
+    Rule { name: name.to_owned(), stage: stage.to_owned(), merchant_id: None, conditions, then: then.to_owned(), code: None }
 }
 
 fn rules(rules: &[Rule]) -> Input<'static> {
@@ -113,6 +113,23 @@ fn a_denied_payment_is_replayed_as_it_was() {
     driver.accept(rules(&[]));
     let again = driver.ask(&sale(1_000).keyed(3));
     assert_eq!(replies(&again), replies(&first));
+}
+
+#[test]
+fn a_rule_that_denies_may_say_why_and_a_customer_who_has_yet_to_agree_is_told_apart() {
+    for stage in ["pre", "post"] {
+        let fraud = Rule { code: Some(321), ..rule("fraud", stage, vec![large()], "deny") };
+        let mut driver = driver([rules(&[fraud])]);
+        let mut said = driver.ask(&sale(1_000));
+        if stage == "post" {
+            said = driver.answer(orders(&said)[0].sent, Verdict::AwaitsCustomer);
+        }
+        assert_eq!((reply(&said).status(), reply(&said).response_code()), (Status::Declined, ResponseCode::FRAUD_DECLINE));
+        let sent = orders(&driver.ask(&sale(500)))[0].sent;
+        let said = driver.answer(sent, Verdict::AwaitsCustomer);
+        let expected = (Status::PendingSettlement, ResponseCode::APPROVED_PENDING_CUSTOMER);
+        assert_eq!((reply(&said).status(), reply(&said).response_code()), expected);
+    }
 }
 
 #[test]

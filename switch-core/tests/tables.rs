@@ -55,7 +55,7 @@ fn large() -> Condition {
 }
 
 fn rule(name: &str, conditions: Vec<Condition>) -> Rule {
-    Rule { name: name.to_owned(), stage: "pre".to_owned(), merchant_id: None, conditions, then: "deny".to_owned() }
+    Rule { name: name.to_owned(), stage: "pre".to_owned(), merchant_id: None, conditions, then: "deny".to_owned(), code: None }
 }
 
 fn payment(number: u64) -> Transaction {

@@ -62,7 +62,8 @@ impl Shard {
     fn note_late(&mut self, at: SlotAt, answer: &Answer) {
         self.stats.late_answers += 1;
         self.counts_mut(at).late_answers += 1;
-        self.stats.late_approvals += u64::from(matches!(answer.verdict, Verdict::Approved | Verdict::Partial { .. }));
+        self.stats.late_approvals +=
+            u64::from(matches!(answer.verdict, Verdict::Approved | Verdict::AwaitsCustomer | Verdict::Partial { .. }));
     }
 
     fn original_answered(&mut self, at: SlotAt, answer: &Answer) {
@@ -72,6 +73,7 @@ impl Shard {
         let partial_allowed = transaction.has(flag::ALLOW_PARTIAL);
         match answer.verdict {
             Verdict::Approved => self.approve_original(at, requested, ResponseCode::APPROVED),
+            Verdict::AwaitsCustomer => self.approve_original(at, requested, ResponseCode::APPROVED_PENDING_CUSTOMER),
             Verdict::Partial { approved } if approved == requested => {
                 self.approve_original(at, requested, ResponseCode::APPROVED)
             }
@@ -93,9 +95,9 @@ impl Shard {
 
     fn approve_original(&mut self, at: SlotAt, amount: u64, code: ResponseCode) {
         self.table[at].transaction.original.response_code = code.0.into();
-        if self.is_denied_after(at) {
+        if let Some(denial) = self.is_denied_after(at) {
             self.stats.rule_denials += 1;
-            return self.refuse_approval(at, ResponseCode::RULE_ENGINE_DECLINE, ReversalReason::DeniedByRule);
+            return self.refuse_approval(at, denial, ReversalReason::DeniedByRule);
         }
         self.end_exchange(at, Leg::Original);
         let now = self.now.0;
@@ -159,7 +161,7 @@ impl Shard {
             (Verdict::Approved, Some(Verb::Void)) => self.approve_void(at),
             (Verdict::Declined(code), _) => self.fail_step(at, code, ExchangeState::Declined),
             // A step has no part: whatever the host did, it is not what was asked, and is taken back.
-            (Verdict::Partial { .. } | Verdict::Receipt | Verdict::TryLater | Verdict::Approved, _) => {
+            (Verdict::Partial { .. } | Verdict::AwaitsCustomer | Verdict::Receipt | Verdict::TryLater | Verdict::Approved, _) => {
                 self.become_unknown(at, Leg::Step, ReversalReason::Lost);
             }
         }
@@ -272,7 +274,7 @@ impl Shard {
         }
         match answer.verdict {
             Verdict::TryLater => {}
-            Verdict::Approved | Verdict::Partial { .. } | Verdict::Declined(_) | Verdict::Receipt => {
+            Verdict::Approved | Verdict::AwaitsCustomer | Verdict::Partial { .. } | Verdict::Declined(_) | Verdict::Receipt => {
                 self.stats.reversals_done += 1;
                 self.counts_mut(at).reversals_done += 1;
                 self.reversal_over(at, ReversalState::Done);
@@ -306,7 +308,7 @@ impl Shard {
 /// What an answer says of the processor's own health: a decline is as good an answer as an approval.
 fn health_of(verdict: &Verdict) -> Outcome {
     match verdict {
-        Verdict::Approved | Verdict::Partial { .. } => Outcome::Answered,
+        Verdict::Approved | Verdict::AwaitsCustomer | Verdict::Partial { .. } => Outcome::Answered,
         Verdict::Declined(ResponseCode::PROCESSOR_ERROR | ResponseCode::COMMUNICATION_ERROR) => Outcome::Failed,
         Verdict::Declined(_) => Outcome::Answered,
         Verdict::Receipt | Verdict::TryLater => Outcome::Failed,

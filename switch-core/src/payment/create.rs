@@ -25,14 +25,13 @@ impl Shard {
         let window_s = self.duplicate_window_s(command);
         let likeness = Likeness::of(&transaction);
         let repeated = if window_s > 0 { self.duplicates.first_like(&likeness) } else { None };
-        let decline = if command.has(flag::EXPIRED_CARD) {
+        let own_decline = if command.has(flag::EXPIRED_CARD) {
             Some(ResponseCode::EXPIRED_CARD)
-        } else if repeated.is_some() {
-            Some(ResponseCode::DUPLICATE_TRANSACTION)
         } else {
-            self.is_denied_before(&mut transaction, &mut facts).then_some(ResponseCode::RULE_ENGINE_DECLINE)
+            repeated.map(|_| ResponseCode::DUPLICATE_TRANSACTION)
         };
-        let tail = self.tail_with_rule(tail, &transaction, decline == Some(ResponseCode::RULE_ENGINE_DECLINE));
+        let denial = if own_decline.is_some() { None } else { self.is_denied_before(&mut transaction, &mut facts) };
+        let tail = self.tail_with_rule(tail, &transaction, denial.is_some());
         transaction.tail_length = (tail.len() as u32).into();
         self.check_room(command, tail.len())?;
         let crowded = !self.make_room_to_count(command.merchant)
@@ -50,7 +49,8 @@ impl Shard {
         let kept = self.tails.keep(&tail);
         let at = self.table.insert(&transaction, kept, self.now);
         self.wait(at, token, false);
-        match decline {
+        self.stats.rule_denials += u64::from(denial.is_some());
+        match own_decline.or(denial) {
             Some(code) => self.decline_at_gateway(at, code),
             None => {
                 self.remember_recent(likeness, transaction.id, window_end(self.now, window_s));
@@ -88,7 +88,6 @@ impl Shard {
 
     /// Declines without asking a processor: an outcome with no intent before it.
     fn decline_at_gateway(&mut self, at: SlotAt, code: ResponseCode) {
-        self.stats.rule_denials += u64::from(code == ResponseCode::RULE_ENGINE_DECLINE);
         let transaction = &mut self.table[at].transaction;
         transaction.status = Status::Declined.number();
         transaction.response_code = code.0.into();

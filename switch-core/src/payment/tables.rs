@@ -6,7 +6,7 @@ use super::{account_of, exchange};
 use crate::conditions::Facts;
 use crate::input::{Leg, ProcessorState};
 use crate::routing::{Outcome, Standing};
-use crate::rules::{Stage, Verdict};
+use crate::rules::{Match, Stage, Verdict};
 use crate::shard::Shard;
 use crate::table::SlotAt;
 use protocol::choice::Choice;
@@ -14,6 +14,7 @@ use protocol::command::flag;
 use protocol::id::Xid;
 use protocol::limits::TAIL_MAX_BYTES;
 use protocol::refusal::Refusal;
+use protocol::response_code::ResponseCode;
 use protocol::tail::{self, Tail, tag};
 use protocol::transaction::Transaction;
 use protocol::words::{Basis, SkipReason, Verb};
@@ -89,17 +90,18 @@ impl Shard {
         }
     }
 
-    /// Asks the rules before the processor is asked, and notes which one spoke. True when it denies the payment.
-    pub(super) fn is_denied_before(&self, transaction: &mut Transaction, facts: &mut Facts) -> bool {
+    /// Asks the rules before the processor is asked, and notes which one spoke. The code of a denial, `None` when the payment
+    /// goes on.
+    pub(super) fn is_denied_before(&self, transaction: &mut Transaction, facts: &mut Facts) -> Option<ResponseCode> {
         let merchant = transaction.merchant;
         if transaction.has(flag::BYPASS_RULES) || !self.rules.asks(Stage::Pre, merchant) {
-            return false;
+            return None;
         }
         self.velocity.foresee(transaction, self.rules.gauges(merchant), facts);
         let found = self.rules.first_match(Stage::Pre, merchant, facts);
         transaction.choice.rules_version = self.rules.version().into();
         transaction.choice.pre_rule = found.map_or(0, |found| found.position).into();
-        note_verdict(transaction, found.map(|found| found.verdict))
+        note_verdict(transaction, found)
     }
 
     /// The tail of a payment, with the name of the rule that denies or flags it.
@@ -110,14 +112,14 @@ impl Shard {
         Cow::Owned(named(tail, self.rules.name(transaction.choice.pre_rule.get())))
     }
 
-    /// Asks the rules after the processor's answer, which stands in the transaction, and notes which one spoke. True when it denies
-    /// the payment. A refund gives back what was let through; no rule is asked about it.
-    pub(super) fn is_denied_after(&mut self, at: SlotAt) -> bool {
+    /// Asks the rules after the processor's answer, which stands in the transaction, and notes which one spoke. The code of a
+    /// denial, `None` when the payment stands. A refund gives back what was let through; no rule is asked about it.
+    pub(super) fn is_denied_after(&mut self, at: SlotAt) -> Option<ResponseCode> {
         let transaction = &self.table[at].transaction;
         let merchant = transaction.merchant;
         let is_asked = transaction.verb() != Verb::Refund && !transaction.has(flag::BYPASS_RULES);
         if !is_asked || !self.rules.asks(Stage::Post, merchant) {
-            return false;
+            return None;
         }
         let mut facts = self.facts_at(at);
         self.velocity.read(&self.table[at].transaction, self.rules.gauges(merchant), &mut facts, self.now);
@@ -125,9 +127,9 @@ impl Shard {
         let transaction = &mut self.table[at].transaction;
         transaction.choice.rules_version = self.rules.version().into();
         transaction.choice.post_rule = found.map_or(0, |found| found.position).into();
-        let denied = note_verdict(transaction, found.map(|found| found.verdict));
+        let denied = note_verdict(transaction, found);
         match found.map(|found| (found.verdict, found.position)) {
-            Some((Verdict::Deny | Verdict::Flag, position)) => self.note_rule_name(at, position),
+            Some((Verdict::Deny(_) | Verdict::Flag, position)) => self.note_rule_name(at, position),
             Some((Verdict::Accept, _)) | None => {}
         }
         denied
@@ -191,15 +193,15 @@ pub(super) fn batch_id(transaction: Xid, choice: &Choice) -> Xid {
     transaction.sibling(if failed_over { Xid::BATCH_OF_FAIL_OVER } else { Xid::BATCH })
 }
 
-/// Marks a flagged payment. True for a denied one.
-fn note_verdict(transaction: &mut Transaction, verdict: Option<Verdict>) -> bool {
-    match verdict {
-        Some(Verdict::Deny) => true,
-        Some(Verdict::Flag) => {
+/// Marks a flagged payment. The code of a denied one.
+fn note_verdict(transaction: &mut Transaction, found: Option<Match>) -> Option<ResponseCode> {
+    match found?.verdict {
+        Verdict::Deny(code) => Some(code),
+        Verdict::Flag => {
             transaction.flags = (transaction.flags.get() | flag::FLAGGED).into();
-            false
+            None
         }
-        Some(Verdict::Accept) | None => false,
+        Verdict::Accept => None,
     }
 }
 

@@ -4,6 +4,7 @@ use super::typed;
 use crate::conditions::{Asked, Facts, Fault, Gauge, Kind, Scoped, TableError, Typed};
 use crate::limits::RULES_MAX;
 use protocol::id::Xid;
+use protocol::response_code::{RULE_DECLINES, ResponseCode};
 
 const KIND: Kind = Kind { entry: "rule", entries: "rules", entries_max: RULES_MAX };
 
@@ -30,8 +31,8 @@ impl Stage {
 pub enum Verdict {
     /// The payment goes on, and no later rule of the stage is asked.
     Accept,
-    /// The payment is declined with 310.
-    Deny,
+    /// The payment is declined, with this code.
+    Deny(ResponseCode),
     /// The payment goes on, marked, and no later rule of the stage is asked.
     Flag,
 }
@@ -121,9 +122,20 @@ fn parse_words(position: u16, rule: &typed::Rule) -> Result<Match, Fault> {
     }
     let verdict = match rule.then.as_str() {
         "accept" => Verdict::Accept,
-        "deny" => Verdict::Deny,
+        "deny" => Verdict::Deny(denial(rule)?),
         "flag" => Verdict::Flag,
         word => return Err(Fault::new("then", format!("{word:?}"), "accept, deny or flag")),
     };
+    if let Some(code) = rule.code
+        && !matches!(verdict, Verdict::Deny(_))
+    {
+        return Err(Fault::new("code", format!("{code} beside {:?}", rule.then), "no code but beside deny"));
+    }
     Ok(Match { position, verdict })
+}
+
+fn denial(rule: &typed::Rule) -> Result<ResponseCode, Fault> {
+    let Some(number) = rule.code else { return Ok(ResponseCode::RULE_ENGINE_DECLINE) };
+    let known = RULE_DECLINES.into_iter().find(|code| code.0 == number);
+    known.ok_or_else(|| Fault::new("code", number.to_string(), "300, 310, 320, 321, 322 or 323"))
 }

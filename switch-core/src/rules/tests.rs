@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use protocol::calendar::Micros;
 use protocol::id::Xid;
 use protocol::money::Currency;
+use protocol::response_code::{RULE_DECLINES, ResponseCode};
 use protocol::tail::{self, Tail, tag};
 use protocol::transaction::Transaction;
 use protocol::words::{Brand, EntryType, PaymentMethod, Source};
@@ -108,7 +109,7 @@ fn velocity(per: &str, window_s: u64, op: &str, value: u64) -> Condition {
 }
 
 fn rule(name: &str, stage: &str, conditions: Vec<Condition>, then: &str) -> Rule {
-    Rule { name: name.to_owned(), stage: stage.to_owned(), merchant_id: None, conditions, then: then.to_owned() }
+    Rule { name: name.to_owned(), stage: stage.to_owned(), merchant_id: None, conditions, then: then.to_owned(), code: None }
 }
 
 fn deny(conditions: Vec<Condition>) -> Rule {
@@ -200,7 +201,7 @@ fn the_first_match_decides_and_the_rules_for_all_come_first() {
         table.first_match(Stage::Pre, merchant, &payment.facts(1)).map(|found| (table.name(found.position), found.verdict))
     };
     assert_eq!(decided(100, OURS), Some(("small", Verdict::Accept)));
-    assert_eq!(decided(9_000, OURS), Some(("large", Verdict::Deny)));
+    assert_eq!(decided(9_000, OURS), Some(("large", Verdict::Deny(ResponseCode::RULE_ENGINE_DECLINE))));
     assert_eq!(decided(1_000, OURS), Some(("ours", Verdict::Flag)));
     assert_eq!(decided(1_000, THEIRS), None);
     assert_eq!(table.first_match(Stage::Post, THEIRS, &sale().facts(1)).unwrap().position, 4);
@@ -293,6 +294,20 @@ fn a_refused_table_says_which_rule_which_condition_and_what_is_accepted() {
         refused(vec![Rule { merchant_id: Some("x".into()), ..good() }]),
         "rule 1 \"good\", invalid merchant_id: \"x\"; accepted: the id of a merchant account, or null for all"
     );
+}
+
+#[test]
+fn a_denial_answers_with_the_code_of_its_rule() {
+    let denial = |code| Rule { code, ..rule("no", "pre", vec![], "deny") };
+    let facts = sale().facts(1);
+    for code in RULE_DECLINES {
+        let found = compile(&[denial(Some(code.0))]).first_match(Stage::Pre, OURS, &facts).unwrap();
+        assert_eq!(found.verdict, Verdict::Deny(code));
+    }
+    let refused = |rule| Table::compile(1, &[rule]).unwrap_err().to_string();
+    assert_eq!(refused(denial(Some(301))), "rule 1 \"no\", invalid code: 301; accepted: 300, 310, 320, 321, 322 or 323");
+    let beside = refused(Rule { code: Some(310), ..rule("no", "pre", vec![], "flag") });
+    assert_eq!(beside, "rule 1 \"no\", invalid code: 310 beside \"flag\"; accepted: no code but beside deny");
 }
 
 #[test]
@@ -477,7 +492,7 @@ proptest! {
                 let found = table.first_match(stage, payment.merchant, &facts);
                 let said = found.map(|found| (found.position, match found.verdict {
                     Verdict::Accept => "accept".to_owned(),
-                    Verdict::Deny => "deny".to_owned(),
+                    Verdict::Deny(_) => "deny".to_owned(),
                     Verdict::Flag => "flag".to_owned(),
                 }));
                 prop_assert_eq!(said, naive(&rules, word, &past), "payment {} {:?}", past.len(), payment);

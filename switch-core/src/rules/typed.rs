@@ -15,4 +15,6 @@ pub struct Rule {
     pub conditions: Vec<Condition>,
     /// `accept`, `deny` or `flag`.
     pub then: String,
+    /// What a denial answers: 310 when none is given, else one of [`protocol::response_code::RULE_DECLINES`].
+    pub code: Option<u16>,
 }

@@ -30,6 +30,7 @@ fn verdict(message: &Message<'_>, leg: Leg, action_code: &str) -> Verdict {
     let code = response_code(action_code);
     match code {
         ResponseCode::PARTIAL_APPROVAL => Verdict::Partial { approved: message.number(4).unwrap_or(0) },
+        ResponseCode::APPROVED_PENDING_CUSTOMER if leg == Leg::Original => Verdict::AwaitsCustomer,
         _ if code.category() == Category::Approval => Verdict::Approved,
         _ if leg == Leg::Totals && is_try_later(action_code) => Verdict::TryLater,
         _ => Verdict::Declined(code),

@@ -423,7 +423,8 @@ fn every_action_code_has_its_row_and_any_other_is_a_plain_decline() {
         submit_sale(&mut session, 7);
         session.received(&sale_answer(7, action_code), NOW);
         let expected = match gateway {
-            100 | 101 => Verdict::Approved,
+            100 => Verdict::Approved,
+            101 => Verdict::AwaitsCustomer,
             110 => Verdict::Partial { approved: 1_112 },
             _ => Verdict::Declined(code),
         };

@@ -195,7 +195,9 @@ impl Checks {
         match &returned {
             Return::Merchant(terms) => drop(self.terms.merchants.insert(terms.id, *terms)),
             Return::Processor(terms) => drop(self.terms.processors.insert(terms.index, *terms)),
-            Return::Answer { answer, .. } if matches!(answer.verdict, Verdict::Approved | Verdict::Partial { .. }) => {
+            Return::Answer { answer, .. }
+                if matches!(answer.verdict, Verdict::Approved | Verdict::AwaitsCustomer | Verdict::Partial { .. }) =>
+            {
                 self.ledgers.check_approval(answer.sent, &self.journal);
             }
             _ => {}
