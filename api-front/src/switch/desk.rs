@@ -8,7 +8,7 @@
 
 use crate::limits::{CALLERS_MAX, SHARD_GROUPS_MAX, SHARD_TURN_INPUTS};
 use crate::links::order::Outboxes;
-use crate::switch::door::{Closed, CommandMessage, Hydration, Return, Told};
+use crate::switch::door::{Closed, CommandMessage, Hydration, ReplyTo, Return, Told};
 use crate::switch::group::Group;
 use crate::switch::sensitive_table::SensitiveTable;
 use crate::switch::version::Version;
@@ -44,7 +44,7 @@ pub struct Around {
 
 /// Who waits under a token.
 enum Caller {
-    Command { reply: oneshot::Sender<Told>, sensitive: Option<Xid> },
+    Command { reply: ReplyTo, sensitive: Option<Xid> },
     Closing { reply: oneshot::Sender<Closed>, at: Micros },
     Configuring { reply: oneshot::Sender<()> },
 }
@@ -196,7 +196,7 @@ impl Desk {
         if self.failed {
             return;
         }
-        if let Ok(token) = self.waiting.enter(Caller::Command { reply, sensitive: None }) {
+        if let Ok(token) = self.waiting.enter(Caller::Command { reply: reply.into(), sensitive: None }) {
             self.accept(now, Input::TakeOver { token, transaction });
         }
     }
@@ -258,8 +258,10 @@ impl Desk {
         let Some(caller) = self.waiting.leave(token) else { return };
         match reply {
             Reply::Version { transaction, tail, verb, replayed } => {
-                let version = Version::copy_of(transaction, tail);
-                self.answer(caller, Told::Version { version, verb, replayed });
+                if let Caller::Command { reply, sensitive } = caller {
+                    self.forget_sensitive(sensitive);
+                    reply.tell_version(transaction, tail, verb, replayed);
+                }
             }
             Reply::Stored { id, version, verb } => self.answer(caller, Told::Stored { id, version, verb }),
             Reply::Refused(refusal) => self.answer(caller, Told::Refused(refusal)),
@@ -277,11 +279,10 @@ impl Desk {
         }
     }
 
-    /// Tells a caller. One that has gone away hears nothing: the payment stands, and its key will tell.
     fn answer(&self, caller: Caller, told: Told) {
         if let Caller::Command { reply, sensitive } = caller {
             self.forget_sensitive(sensitive);
-            let _ = reply.send(told);
+            reply.tell(told);
         }
     }
 

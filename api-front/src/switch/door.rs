@@ -6,6 +6,7 @@
 //! which is [`crate::limits::SHARD_GROUPS_MAX`] groups, a link's queue and trace numbers, and one chunk per batch.
 
 use crate::limits::{SHARD_QUEUE_SHORT_COMMANDS, SHARD_QUEUE_STANDING_MAX_MS};
+use crate::switch::mailbox::{Cut, Heard, Ticket};
 use crate::switch::version::Version;
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
@@ -15,6 +16,8 @@ use protocol::command::Command;
 use protocol::frame::Durable;
 use protocol::id::Xid;
 use protocol::refusal::Refusal;
+use protocol::tail::Tail;
+use protocol::transaction::Transaction;
 use protocol::words::Verb;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -33,7 +36,43 @@ pub struct CommandMessage {
     /// The transaction acted upon, when it had left memory: one hand-off, so that nothing comes between.
     pub hydration: Option<Hydration>,
     /// Where the answer goes. Dropped unanswered when the shard can't answer any more.
-    pub reply: oneshot::Sender<Told>,
+    pub reply: ReplyTo,
+}
+
+/// Where the answer to a command goes. Dropped, it tells that none will come.
+#[derive(Debug)]
+pub enum ReplyTo {
+    /// Somebody who waits for this one answer.
+    Caller(oneshot::Sender<Told>),
+    /// A front that takes answers out of a mailbox.
+    Mailbox(Ticket),
+}
+
+impl From<oneshot::Sender<Told>> for ReplyTo {
+    fn from(caller: oneshot::Sender<Told>) -> ReplyTo {
+        ReplyTo::Caller(caller)
+    }
+}
+
+impl ReplyTo {
+    /// Tells it. A caller that has gone away hears nothing: the payment stands, and its key will tell.
+    pub fn tell(self, told: Told) {
+        match self {
+            ReplyTo::Caller(caller) => drop(caller.send(told)),
+            ReplyTo::Mailbox(ticket) => ticket.tell(Heard::Told(told)),
+        }
+    }
+
+    /// Tells that the answer is a version.
+    pub fn tell_version(self, transaction: &Transaction, tail: Tail<'_>, verb: Verb, replayed: bool) {
+        match self {
+            ReplyTo::Caller(caller) => {
+                let version = Version::copy_of(transaction, tail);
+                drop(caller.send(Told::Version { version, verb, replayed }));
+            }
+            ReplyTo::Mailbox(ticket) => ticket.tell(Heard::Version(Cut::of(transaction, verb, replayed))),
+        }
+    }
 }
 
 /// A transaction read back from the history.

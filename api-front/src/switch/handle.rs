@@ -3,6 +3,8 @@
 //! Lives here: the one call that carries a command through its shard, readings of the past, and what a front must know of
 //! merchants and processors. Must not live here: HTTP, JSON, sockets, decisions.
 
+mod begun;
+
 use crate::limits::SETTLE_WAIT;
 use crate::operator::Operator;
 use crate::settlement::board::Board;
@@ -283,7 +285,7 @@ impl Switch {
         place: Place,
     ) -> Result<(Told, Place), TurnedAway> {
         let (reply, answer) = oneshot::channel();
-        let message = CommandMessage { command: *command, tail: tail.clone(), hydration, reply };
+        let message = CommandMessage { command: *command, tail: tail.clone(), hydration, reply: reply.into() };
         if !self.door(command.merchant).try_command(message) {
             drop(self.0.sensitive.take(&command.id));
             return Err(self.busy());

@@ -12,6 +12,7 @@ pub mod group;
 pub mod handle;
 pub mod history;
 pub mod ids;
+pub mod mailbox;
 pub mod past;
 pub mod readiness;
 pub mod recovery;

@@ -91,7 +91,7 @@ impl Fixture {
         command.flags = flag::HAS_SENSITIVE_DATA.into();
         assert!(self.sensitive.put(command.id, SensitiveData::of(Cvv::new("999"), None).unwrap()));
         let (reply, told) = oneshot::channel();
-        assert!(self.door.try_command(CommandMessage { command, tail: Bytes::new(), hydration: None, reply }));
+        assert!(self.door.try_command(CommandMessage { command, tail: Bytes::new(), hydration: None, reply: reply.into() }));
         told
     }
 
@@ -178,8 +178,10 @@ async fn after_a_refusal_of_the_journal_nobody_is_told_anything() {
 #[test]
 fn a_full_queue_refuses_at_once_and_returns_still_come_in() {
     let (door, inside) = Door::new(1);
-    let message =
-        || CommandMessage { command: Command::new(Verb::Sale), tail: Bytes::new(), hydration: None, reply: oneshot::channel().0 };
+    let message = || {
+        let (command, reply) = (Command::new(Verb::Sale), oneshot::channel().0.into());
+        CommandMessage { command, tail: Bytes::new(), hydration: None, reply }
+    };
     assert!(door.try_command(message()));
     assert!(!door.try_command(message()));
     assert!(door.give(Return::Refused));
@@ -193,7 +195,7 @@ fn a_queue_that_stands_takes_no_more_until_it_was_short_and_one_that_moves_does(
     let enter = |count: usize| {
         for _ in 0..count {
             let (command, reply) = (Command::new(Verb::Sale), oneshot::channel().0);
-            assert!(door.try_command(CommandMessage { command, tail: Bytes::new(), hydration: None, reply }));
+            assert!(door.try_command(CommandMessage { command, tail: Bytes::new(), hydration: None, reply: reply.into() }));
         }
     };
     let start = Micros(1_000_000_000);

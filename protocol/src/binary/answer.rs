@@ -4,6 +4,9 @@ use super::BodyFault;
 use super::frame::FrameWriter;
 use super::limits::TEXT_MAX_BYTES;
 use crate::outcome::Outcome;
+use crate::response_code::ResponseCode;
+use crate::transaction::Transaction;
+use crate::words::{ExchangeState, Status, Verb};
 use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -232,6 +235,21 @@ pub fn push_answer(frame: &mut FrameWriter<'_>, header: AnswerHeader, body: &[u8
     frame.body().extend_from_slice(AnswerHeader { size, ..header }.as_bytes());
     frame.body().extend_from_slice(body);
     frame.count_item();
+}
+
+/// The response code of an answer to `verb`: of a capture or void its own, while the transaction keeps that of what made it.
+pub fn code_for(transaction: &Transaction, verb: Verb) -> ResponseCode {
+    match verb {
+        Verb::Capture | Verb::Void => match transaction.step.state() {
+            ExchangeState::Approved => ResponseCode::APPROVED,
+            ExchangeState::Declined => transaction.step.response_code(),
+            ExchangeState::Unknown | ExchangeState::NotSent => ResponseCode::COMMUNICATION_ERROR,
+            ExchangeState::None | ExchangeState::InFlight => ResponseCode::UNKNOWN,
+        },
+        Verb::Sale | Verb::Authorize | Verb::Credit | Verb::Verification | Verb::Refund => {
+            if transaction.status() == Status::Pending { ResponseCode::UNKNOWN } else { transaction.response_code() }
+        }
+    }
 }
 
 /// As much of a text as fits [`TEXT_MAX_BYTES`].

@@ -72,7 +72,7 @@ impl Bench {
         command.id = Xid::from_parts(NOW.seconds() as u32, [1; 5], call as u32 * Xid::STRIDE);
         (command.merchant, command.amount, command.currency) = (MERCHANT, 500.into(), 840.into());
         let (reply, told) = oneshot::channel();
-        let message = CommandMessage { command, tail: Bytes::new(), hydration: None, reply };
+        let message = CommandMessage { command, tail: Bytes::new(), hydration: None, reply: reply.into() };
         self.checks.take_command(&mut self.desk, 0, NOW, call, message);
         told
     }
