@@ -8,6 +8,7 @@ pub mod accounts;
 pub mod cli;
 pub mod config;
 pub mod data_folder;
+pub mod intake;
 pub mod journal_tools;
 pub mod limits;
 pub mod links;

@@ -33,6 +33,8 @@ pub const PHONE_MAX_CHARS: usize = 24;
 pub const PHONE_MAX_DIGITS: usize = 15;
 /// An e-mail address, RFC 5321.
 pub const EMAIL_MAX_CHARS: usize = 254;
+/// The number on a paper check.
+pub const CHECK_NUMBER_MAX_DIGITS: usize = 15;
 /// Short texts that travel along as sent: vendor, group, indicators, 3-D Secure values.
 pub const WORD_MAX_CHARS: usize = 100;
 /// JSON that travels along as sent, for each field that may.

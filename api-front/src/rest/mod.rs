@@ -6,7 +6,6 @@
 mod answer;
 mod auth;
 mod body;
-pub mod command;
 mod correlation;
 pub mod json;
 pub mod limits;

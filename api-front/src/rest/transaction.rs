@@ -3,22 +3,24 @@
 use super::answer::{ok, prefers_representation, resulted};
 use super::auth::{Right, permit};
 use super::body;
-use super::command::{Asker, Built, of_create, of_step};
 use super::peer::client_address;
 use super::problem::Problem;
-use super::request::{Create, Key, SentKey, Step};
+use super::request::{Create, Means, SentKey, Step};
 use super::view::{Shown, list};
 use super::{Caller, Front};
+use crate::intake::{self, Asker, Built, Instrument, Key, Payment};
 use crate::switch::handle::{Answered, TurnedAway, Work};
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
+use persistence::error::PersistenceError;
+use protocol::aba;
 use protocol::command::flag;
 use protocol::id::Xid;
 use protocol::refusal::Refusal;
-use protocol::words::Verb;
+use protocol::words::{Source, Verb};
 use std::net::IpAddr;
 
 /// The id in a path; one that can't be read is not there.
@@ -43,7 +45,10 @@ pub(super) async fn create(State(front): State<Front>, request: Request) -> Resu
     let processor = front.processor_index(create.processor)?;
     let key = key(&parts.headers, std::mem::take(&mut create.key))?;
     let asker = front.asker(&caller, key.as_ref(), client_address(&parts, &front.trusted_proxies));
-    let built = of_create(create, processor, &asker, front.switch.sealer())?;
+    let instrument = front.instrument(&caller, create.means)?;
+    let Create { verb, amount, currency, flags, tail, .. } = create;
+    let payment = Payment { verb, amount, currency, flags, processor, travelling: &tail };
+    let built = intake::of_payment(&payment, instrument, &asker, front.switch.sealer()).map_err(not_sealed)?;
     front.carry(&caller, &parts.headers, built).await
 }
 
@@ -85,7 +90,8 @@ async fn step(
     let mut step = body::read(&parts.headers, body, parse).await?;
     let key = key(&parts.headers, std::mem::take(&mut step.key))?;
     let asker = front.asker(&caller, key.as_ref(), None);
-    let built = of_step(step, target, &asker, front.switch.sealer());
+    let asked = intake::Step { verb: step.verb, target, amount: step.amount, travelling: &step.tail };
+    let built = intake::of_step(&asked, &asker, front.switch.sealer());
     front.carry(&caller, &parts.headers, built).await
 }
 
@@ -95,11 +101,25 @@ impl Front {
             merchant: &caller.merchant,
             user_id: &caller.key.id,
             user_name: &caller.key.name,
+            source: Source::Api,
             peer,
             id: self.switch.draw_id(),
             today: self.switch.now().civil(),
             key,
         }
+    }
+
+    /// What the payment is made with.
+    fn instrument(&self, caller: &Caller, means: Means) -> Result<Instrument, Problem> {
+        let instrument = match means {
+            Means::Sent(instrument) => instrument,
+            Means::Customer(_) => return Err(Problem::invalid("payment_method.customer.id", "no such customer")),
+            Means::Token(_) => {
+                return Err(Problem::invalid("payment_method.token", "no such token, or it was used or is too old"));
+            }
+        };
+        check_routing(&instrument, caller.merchant.sandbox)?;
+        Ok(instrument)
     }
 
     /// Gives the body back when the command would be taken; else it is passed over unread.
@@ -134,6 +154,19 @@ impl Front {
             Answered::Unavailable(reason) => Err(Problem::Unavailable(reason)),
         }
     }
+}
+
+fn check_routing(instrument: &Instrument, in_sandbox: bool) -> Result<(), Problem> {
+    let Instrument::Account(account) = instrument else { return Ok(()) };
+    if aba::is_acceptable(&account.routing, in_sandbox) {
+        return Ok(());
+    }
+    Err(Problem::invalid("payment_method.ach.routing_number", "its check digit is wrong (ABA)"))
+}
+
+fn not_sealed(error: PersistenceError) -> Problem {
+    tracing::error!(%error, "a payment's card or account could not be sealed");
+    Problem::Internal
 }
 
 fn transaction_id(id: PathId) -> Result<Xid, Problem> {

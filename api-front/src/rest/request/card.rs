@@ -1,61 +1,26 @@
-//! The payment method of a payment: which one, and the card's own fields. Messages never repeat what was sent here.
+//! `payment_method.card`: the card's own fields. Messages never repeat what was sent here.
 
+use crate::intake::Card;
 use crate::rest::json::Scope;
 use crate::rest::problem::Problem;
 use protocol::card::{Expiry, luhn};
 use protocol::secret::{Cvv, Pan, Track2};
 use protocol::words::EntryType;
 
-/// A card as it came in, checked: digits, check digit, expiry's form. Whether it has expired is not asked here.
-#[derive(Debug)]
-pub struct Card {
-    /// Keyed or swiped.
-    pub entry: EntryType,
-    /// The number.
-    pub pan: Pan,
-    /// The month it is good through.
-    pub expiry: Expiry,
-    /// The verification value, if one came.
-    pub cvv: Option<Cvv>,
-    /// Track 2 of the stripe, when swiped.
-    pub track_2: Option<Track2>,
-}
-
-const PREFIX: &str = "payment_method.";
-const CARD_PREFIX: &str = "payment_method.card.";
-/// The members of `payment_method`, of which a request has exactly one.
-const METHODS: [&str; 5] = ["card", "ach", "terminal", "customer", "token"];
-
-/// The scope of the card, when it is the one method that was sent.
-pub(super) fn scope<'n, 'a>(body: Scope<'n, 'a>) -> Result<Scope<'n, 'a>, Problem> {
-    let container = body.object("payment_method", PREFIX)?;
-    let mut sent = METHODS.iter().copied().filter(|name| container.has(name));
-    match (sent.next(), sent.next()) {
-        (None, _) => Err(Problem::invalid("payment_method", "is required: one of card, ach, terminal, customer or token")),
-        (Some("card"), None) => container.object("card", CARD_PREFIX),
-        (Some(other), None) => Err(container.invalid(other, "not available on this account yet; accepted is card")),
-        (Some(first), Some(second)) => {
-            Err(Problem::invalid("payment_method", format!("must contain exactly one method, got {first} and {second}")))
+/// Reads the card's fields.
+pub(super) fn read(card: Scope<'_, '_>) -> Result<Card, Problem> {
+    let entry = entry_type(card)?;
+    let track_2 = track_2(card, entry)?;
+    let on_stripe = track_2.as_ref().map(|track| stripe(card, track.expose())).transpose()?;
+    let (pan, expiry) = match (number(card)?, on_stripe) {
+        (Some(pan), Some((on_stripe, _))) if pan != on_stripe => {
+            return Err(card.invalid("number", "must be the number in track_2"));
         }
-    }
-}
-
-impl Card {
-    /// Reads the card's fields.
-    pub(super) fn read(card: Scope<'_, '_>) -> Result<Card, Problem> {
-        let entry = entry_type(card)?;
-        let track_2 = track_2(card, entry)?;
-        let on_stripe = track_2.as_ref().map(|track| stripe(card, track.expose())).transpose()?;
-        let (pan, expiry) = match (number(card)?, on_stripe) {
-            (Some(pan), Some((on_stripe, _))) if pan != on_stripe => {
-                return Err(card.invalid("number", "must be the number in track_2"));
-            }
-            (_, Some(on_stripe)) => on_stripe,
-            (Some(pan), None) => (pan, expiry(card)?),
-            (None, None) => return Err(card.invalid("number", "is required")),
-        };
-        Ok(Card { entry, pan, expiry, cvv: cvv(card)?, track_2 })
-    }
+        (_, Some(on_stripe)) => on_stripe,
+        (Some(pan), None) => (pan, expiry(card)?),
+        (None, None) => return Err(card.invalid("number", "is required")),
+    };
+    Ok(Card { entry, pan, expiry, cvv: cvv(card)?, track_2 })
 }
 
 fn entry_type(card: Scope<'_, '_>) -> Result<EntryType, Problem> {
@@ -96,12 +61,17 @@ fn number(card: Scope<'_, '_>) -> Result<Option<Pan>, Problem> {
 }
 
 fn expiry(card: Scope<'_, '_>) -> Result<Expiry, Problem> {
-    let text = card.text("expiration_date")?.ok_or_else(|| card.invalid("expiration_date", "is required"))?;
-    Expiry::parse(text).ok_or_else(|| card.invalid("expiration_date", "must be a month as MM/YY or MMYY"))
+    optional_expiry(card)?.ok_or_else(|| card.invalid("expiration_date", "is required"))
+}
+
+/// The expiration date, where one was sent.
+pub(super) fn optional_expiry(card: Scope<'_, '_>) -> Result<Option<Expiry>, Problem> {
+    let Some(text) = card.text("expiration_date")? else { return Ok(None) };
+    Expiry::parse(text).map(Some).ok_or_else(|| card.invalid("expiration_date", "must be a month as MM/YY or MMYY"))
 }
 
 /// The document says `cvc`, clients in use say `cvv` as well.
-fn cvv(card: Scope<'_, '_>) -> Result<Option<Cvv>, Problem> {
+pub(super) fn cvv(card: Scope<'_, '_>) -> Result<Option<Cvv>, Problem> {
     for name in ["cvc", "cvv"] {
         if let Some(text) = card.text(name)? {
             return Ok(Some(Cvv::new(text).ok_or_else(|| card.invalid(name, "must be 3 or 4 digits"))?));

@@ -1,7 +1,7 @@
 //! `POST /api/transaction`: the body that makes a payment.
 
-use super::card::{self, Card};
 use super::idempotency::SentKey;
+use super::means::{Means, Named};
 use super::travelling;
 use crate::rest::json::{Document, Scope};
 use crate::rest::problem::Problem;
@@ -19,15 +19,15 @@ pub struct Create {
     pub amount: u64,
     /// Dollars when none was sent.
     pub currency: Currency,
-    /// The card.
-    pub card: Card,
+    /// What it is paid with.
+    pub means: Means,
     /// Bits of [`flag`] that the client chose.
     pub flags: u32,
     /// The processor that was asked for.
     pub processor: Option<Xid>,
     /// Idempotency key of the body; the header's wins.
     pub key: SentKey,
-    /// The travelling fields: a tail without the card, the key and the user.
+    /// The travelling fields: a tail without card or account, key and user.
     pub tail: Vec<u8>,
 }
 
@@ -45,7 +45,8 @@ impl Create {
         let verb = verb(body)?;
         let amount = amount(body, verb)?;
         let currency = currency(body)?;
-        let card = card::scope(body)?;
+        let named = Named::of(body)?;
+        named.check_verb(verb)?;
         Ok(Create {
             verb,
             amount,
@@ -53,8 +54,8 @@ impl Create {
             flags: flags(body)?,
             processor: processor(body)?,
             key: SentKey::read(body)?,
-            tail: travelling::of_create(body, card)?,
-            card: Card::read(card)?,
+            tail: travelling::of_create(body, named)?,
+            means: named.read()?,
         })
     }
 }

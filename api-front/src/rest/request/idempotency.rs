@@ -1,5 +1,6 @@
 //! Idempotency keys: in the body, as the gateway document has it, or in the header of the IETF draft, which wins.
 
+use crate::intake::Key;
 use crate::rest::json::Scope;
 use crate::rest::limits::IDEMPOTENCY_KEY_MAX_CHARS;
 use crate::rest::problem::Problem;
@@ -7,15 +8,6 @@ use protocol::limits::{IDEMPOTENCY_WINDOW_DEFAULT_S, IDEMPOTENCY_WINDOW_MAX_S};
 
 /// The name of the header in messages.
 const HEADER: &str = "Idempotency-Key";
-
-/// A key that holds, and for how long.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Key {
-    /// 1 to 64 characters of visible ASCII; a UUID is one of them.
-    pub text: String,
-    /// How long it holds, seconds.
-    pub window_s: u32,
-}
 
 /// Key and window as a body has them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

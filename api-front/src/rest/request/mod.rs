@@ -4,17 +4,20 @@
 //!
 //! [`Pan`]: protocol::secret::Pan
 
+mod account;
 mod card;
 mod checks;
 mod create;
 mod idempotency;
+mod means;
 mod search;
 mod step;
+mod terminal;
 mod travelling;
 
-pub use card::Card;
 pub use create::Create;
-pub use idempotency::{Key, SentKey};
+pub use idempotency::SentKey;
+pub use means::{CustomerMeans, Means, check_verb};
 pub use search::{BatchPage, ProcessorIndex, parse_batch_search, parse_search};
 pub use step::Step;
 

@@ -1,12 +1,13 @@
 //! What bodies are taken, and what each wrong one is told.
 
 use super::*;
+use crate::intake::{Account, Card, Instrument, Key};
 use crate::rest::limits::OBJECT_FIELDS_MAX;
 use crate::rest::problem::Problem;
 use protocol::command::flag;
 use protocol::money::Currency;
 use protocol::tail::{ADDRESS_FIELDS, Tail, tag};
-use protocol::words::{EntryType, Verb};
+use protocol::words::{EntryType, PaymentMethod, Verb};
 use serde_json::{Value, json};
 
 const SALE: &str = include_str!("../testdata/sale.json");
@@ -26,14 +27,22 @@ fn message(parsed: Result<Create, Problem>) -> String {
     message
 }
 
+fn card_of(create: Create) -> Card {
+    match create.means {
+        Means::Sent(Instrument::Card(card)) => card,
+        other => panic!("a card was sent, got {other:?}"),
+    }
+}
+
 #[test]
 fn the_documents_sample_is_read_whole() {
+    let card = card_of(Create::parse(SALE.as_bytes()).unwrap());
     let create = Create::parse(SALE.as_bytes()).unwrap();
     assert_eq!((create.verb, create.amount, create.currency), (Verb::Sale, 1112, Currency::USD));
-    assert_eq!(create.card.pan.expose(), PAN);
-    assert_eq!(create.card.expiry.to_string(), "12/20");
-    assert_eq!(create.card.cvv.as_ref().unwrap().expose(), "999");
-    assert_eq!((create.card.entry, create.flags, create.processor), (EntryType::Keyed, 0, None));
+    assert_eq!(card.pan.expose(), PAN);
+    assert_eq!(card.expiry.to_string(), "12/20");
+    assert_eq!(card.cvv.as_ref().unwrap().expose(), "999");
+    assert_eq!((card.entry, create.flags, create.processor), (EntryType::Keyed, 0, None));
     let tail = Tail::parse(&create.tail).unwrap();
     assert_eq!(tail.text(tag::DESCRIPTION), "test transaction");
     assert_eq!(tail.text(tag::ORDER_ID), "someOrderID");
@@ -117,10 +126,10 @@ fn each_wrong_field_is_named_with_what_is_accepted() {
         ("/payment_method", json!({}), "invalid payment_method: is required"),
         ("/payment_method", json!("card"), "invalid payment_method: must be an object, got a text"),
         ("/payment_method", json!({"card": {}, "token": "x"}), "exactly one method, got card and token"),
-        ("/payment_method", json!({"ach": {}}), "invalid payment_method.ach: not available on this account yet"),
-        ("/payment_method", json!({"terminal": {}}), "invalid payment_method.terminal: not available"),
-        ("/payment_method", json!({"customer": {}}), "invalid payment_method.customer: not available"),
-        ("/payment_method", json!({"token": "t"}), "invalid payment_method.token: not available"),
+        ("/payment_method", json!({"ach": {}}), "invalid payment_method.ach.sec_code: is required"),
+        ("/payment_method", json!({"terminal": {}}), "invalid payment_method.terminal.id: is required"),
+        ("/payment_method", json!({"customer": {}}), "invalid payment_method.customer.id: is required"),
+        ("/payment_method", json!({"token": 7}), "invalid payment_method.token: must be a text"),
         ("/payment_method", json!({"card": "4111"}), "invalid payment_method.card: must be an object, got a text"),
     ]
     .into_iter()
@@ -207,7 +216,7 @@ fn misspellings_in_use_are_understood() {
     card.insert("cvv".into(), json!("1234"));
     let create = Create::parse(&serde_json::to_vec(&body).unwrap()).unwrap();
     assert!(Tail::trusted(&create.tail).flag(tag::EMAIL_RECEIPT));
-    assert_eq!(create.card.cvv.unwrap().expose(), "1234");
+    assert_eq!(card_of(create).cvv.unwrap().expose(), "1234");
 }
 
 #[test]
@@ -237,7 +246,7 @@ fn a_verification_has_no_amount() {
 
 #[test]
 fn a_swipe_brings_its_number_and_expiry() {
-    let swiped = |card: Value| Create::parse(&sale_with("/payment_method/card", card)).map(|create| create.card);
+    let swiped = |card: Value| Create::parse(&sale_with("/payment_method/card", card)).map(card_of);
     let track = ";4012000098765439=3012101123400001230?";
     let card = swiped(json!({"entry_type": "swiped", "track_2": track})).unwrap();
     assert_eq!((card.pan.expose(), card.expiry.to_string().as_str()), (PAN, "12/30"));
@@ -253,6 +262,130 @@ fn a_swipe_brings_its_number_and_expiry() {
         let message = swiped(json!({"entry_type": "swiped", "number": number, "track_2": track})).unwrap_err().to_string();
         assert!(message.contains(&format!("invalid payment_method.card.{field}:")), "{message}");
         assert!(!message.contains("401200"), "{message}");
+    }
+}
+
+const ACH: &str = r#"{"type":"sale","amount":1112,"payment_method":{"ach":{"routing_number":"490000018","account_number":"999999",
+    "sec_code":"ccd","account_type":"checking","check_number":"1223","accountholder_authentication":{"dl_state":"IL",
+    "dl_number":"r500123123"}}},"billing_address":{"first_name":"John","last_name":"Smith"}}"#;
+const TERMINAL: &str = r#"{"type":"sale","amount":500,"payment_method":{"terminal":{"id":"1ucio551tlv85l7moe5g",
+    "expiration_date":"12/20","cvc":"999","print_receipt":"both","signature_required":true}}}"#;
+
+/// A body with one value set, at a JSON pointer.
+fn with(body: &str, pointer: &str, value: Value) -> Vec<u8> {
+    let mut body: Value = serde_json::from_str(body).unwrap();
+    let (parent, name) = pointer.rsplit_once('/').unwrap();
+    body.pointer_mut(parent).unwrap()[name] = value;
+    serde_json::to_vec(&body).unwrap()
+}
+
+fn account_of(create: &Create) -> &Account {
+    match &create.means {
+        Means::Sent(Instrument::Account(account)) => account,
+        other => panic!("an account was sent, got {other:?}"),
+    }
+}
+
+#[test]
+fn the_documents_account_is_read_whole() {
+    let create = Create::parse(ACH.as_bytes()).unwrap();
+    let account = account_of(&create);
+    assert_eq!((account.routing.as_str(), account.number.expose()), ("490000018", "999999"));
+    assert_eq!(account.licence.as_ref().unwrap().expose(), "r500123123");
+    let tail = Tail::parse(&create.tail).unwrap();
+    let words = [tag::SEC_CODE, tag::ACCOUNT_TYPE, tag::CHECK_NUMBER, tag::DL_STATE, tag::ROUTING_NUMBER, tag::MASKED_ACCOUNT];
+    assert_eq!(words.map(|tag| tail.text(tag)), ["ccd", "checking", "1223", "IL", "490000018", "99**99"]);
+    assert!(!create.tail.windows(6).any(|window| window == b"999999"), "the account number travels sealed only");
+    let upper = Create::parse(&with(ACH, "/payment_method/ach/sec_code", json!("WEB"))).unwrap();
+    assert_eq!(Tail::trusted(&upper.tail).text(tag::SEC_CODE), "web");
+    let short = Create::parse(&with(ACH, "/payment_method/ach/account_number", json!("12345"))).unwrap();
+    assert_eq!(Tail::trusted(&short.tail).text(tag::MASKED_ACCOUNT), "*****");
+}
+
+#[test]
+fn each_wrong_field_of_an_account_is_named() {
+    for (pointer, value, expected) in [
+        ("/payment_method/ach/routing_number", json!(null), "payment_method.ach.routing_number: is required"),
+        ("/payment_method/ach/routing_number", json!("12345678"), "payment_method.ach.routing_number: must be 9 digits"),
+        ("/payment_method/ach/account_number", json!(null), "payment_method.ach.account_number: is required"),
+        ("/payment_method/ach/account_number", json!("12 34"), "payment_method.ach.account_number: must be 1 to 17"),
+        ("/payment_method/ach/sec_code", json!("arc"), "payment_method.ach.sec_code: is required: one of web, ccd, ppd, tel"),
+        ("/payment_method/ach/sec_code", json!(null), "payment_method.ach.sec_code: is required"),
+        ("/payment_method/ach/account_type", json!("loan"), "payment_method.ach.account_type: is required: one of checking"),
+        ("/payment_method/ach/check_number", json!("12a"), "payment_method.ach.check_number: must be at most 15 digits"),
+        (
+            "/payment_method/ach/accountholder_authentication/dl_state",
+            json!(null),
+            "payment_method.ach.accountholder_authentication.dl_state: is required with dl_number",
+        ),
+        ("/billing_address", json!(null), "billing_address: is required when payment_method is ach"),
+        ("/type", json!("authorize"), "type: must be sale or credit when payment_method is ach"),
+        ("/type", json!("verification"), "type: must be"),
+    ] {
+        let mut body: Value = serde_json::from_slice(&with(ACH, pointer, value)).unwrap();
+        if body["type"] == "verification" {
+            body["amount"] = json!(0);
+        }
+        let message = Create::parse(&serde_json::to_vec(&body).unwrap()).unwrap_err().to_string();
+        assert!(message.contains(expected), "{message:?} does not say {expected:?}");
+        assert!(!message.contains("999999"), "{message}");
+    }
+    let mut by_telephone: Value = serde_json::from_slice(&with(ACH, "/payment_method/ach/sec_code", json!("tel"))).unwrap();
+    by_telephone["payment_method"]["ach"]["check_number"] = json!("");
+    let message = Create::parse(&serde_json::to_vec(&by_telephone).unwrap()).unwrap_err().to_string();
+    assert!(message.contains("check_number: is required when sec_code is tel"), "{message}");
+}
+
+#[test]
+fn the_documents_terminal_is_read_whole() {
+    let create = Create::parse(TERMINAL.as_bytes()).unwrap();
+    let Means::Sent(Instrument::Terminal(expected)) = &create.means else { panic!("a terminal was sent") };
+    assert_eq!(expected.expiry.unwrap().to_string(), "12/20");
+    assert_eq!(expected.cvv.as_ref().unwrap().expose(), "999");
+    let tail = Tail::parse(&create.tail).unwrap();
+    assert_eq!((tail.text(tag::TERMINAL_ID), tail.text(tag::PRINT_RECEIPT)), ("1ucio551tlv85l7moe5g", "both"));
+    assert!(tail.flag(tag::SIGNATURE_REQUIRED));
+    for (pointer, value, expected) in [
+        ("/payment_method/terminal/id", json!(null), "payment_method.terminal.id: is required"),
+        ("/payment_method/terminal/id", json!("front counter"), "payment_method.terminal.id: must be an id"),
+        ("/payment_method/terminal/print_receipt", json!("all"), "print_receipt: must be one of no, customer, merchant, both"),
+        ("/payment_method/terminal/signature_required", json!("yes"), "signature_required: must be true or false"),
+        ("/payment_method/terminal/expiration_date", json!("13/20"), "payment_method.terminal.expiration_date: must be a month"),
+        ("/type", json!("verification"), "type: must be sale, authorize or credit when payment_method is terminal"),
+    ] {
+        let mut body: Value = serde_json::from_slice(&with(TERMINAL, pointer, value)).unwrap();
+        if body["type"] == "verification" {
+            body["amount"] = json!(0);
+        }
+        let message = Create::parse(&serde_json::to_vec(&body).unwrap()).unwrap_err().to_string();
+        assert!(message.contains(expected), "{message:?} does not say {expected:?}");
+    }
+    let no = Create::parse(&with(TERMINAL, "/payment_method/terminal/print_receipt", json!("No"))).unwrap();
+    assert_eq!(Tail::trusted(&no.tail).text(tag::PRINT_RECEIPT), "no");
+}
+
+#[test]
+fn a_customer_and_a_token_are_left_to_the_vault() {
+    let pay_by = |method: Value| Create::parse(&sale_with("/payment_method", method)).map(|create| create.means);
+    let id = "b798ls2q9qq646ksu070";
+    let sent = json!({"customer": {"id": id, "payment_method_type": "card", "payment_method_id": "b798ls2q9qq646ksu080",
+        "billing_address_id": "b798ls2q9qq646ksu07g", "shipping_address_id": null}});
+    let Means::Customer(customer) = pay_by(sent).unwrap() else { panic!("a customer was sent") };
+    assert_eq!((customer.id.to_string().as_str(), customer.payment_method_type), (id, Some(PaymentMethod::Card)));
+    assert_eq!(customer.payment_method_id.unwrap().to_string(), "b798ls2q9qq646ksu080");
+    assert!(customer.billing_address_id.is_some() && customer.shipping_address_id.is_none());
+    let Means::Token(token) = pay_by(json!({"token": "tok_1"})).unwrap() else { panic!("a token was sent") };
+    assert_eq!(token, "tok_1");
+    for (method, expected) in [
+        (json!({"customer": {}}), "payment_method.customer.id: is required"),
+        (json!({"customer": {"id": "x"}}), "payment_method.customer.id: must be an id"),
+        (json!({"customer": {"id": id, "payment_method_type": "cheque"}}), "payment_method_type: must be \"card\" or \"ach\""),
+        (json!({"token": ""}), "payment_method.token: must not be empty"),
+        (json!({"token": {"card": "x"}}), "payment_method.token: must be a text, got an object"),
+        (json!({"token": "x", "customer": {"id": id}}), "payment_method: must contain exactly one method"),
+    ] {
+        let message = pay_by(method).unwrap_err().to_string();
+        assert!(message.contains(expected), "{message:?} does not say {expected:?}");
     }
 }
 

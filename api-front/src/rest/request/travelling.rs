@@ -1,6 +1,7 @@
 //! Fields that only travel: validated here, carried in the tail, shown again as sent. One table says all of them.
 
-use super::checks;
+use super::means::Named;
+use super::{account, checks, terminal};
 use crate::rest::json::Scope;
 use crate::rest::limits::{
     ADDRESS_LINE_MAX_CHARS, DESCRIPTION_MAX_CHARS, EMAIL_MAX_CHARS, NAME_MAX_CHARS, ORDER_ID_MAX_CHARS, PHONE_MAX_CHARS,
@@ -120,26 +121,43 @@ const CAPTURE_AMOUNTS: &[Field] =
     &[field("tax_amount", tag::TAX_AMOUNT, Rule::Amount), field("shipping_amount", tag::SHIPPING_AMOUNT, Rule::Amount)];
 const CAPTURE_FLAGS: &[Field] = &[field("tax_exempt", tag::TAX_EXEMPT, Rule::Flag)];
 
-/// The travelling fields of a payment, tags ascending. `card` is the scope of `payment_method.card`.
-pub(super) fn of_create(body: Scope<'_, '_>, card: Scope<'_, '_>) -> Result<Vec<u8>, Problem> {
+/// The travelling fields of a payment, tags ascending.
+pub(super) fn of_create(body: Scope<'_, '_>, named: Named<'_, '_>) -> Result<Vec<u8>, Problem> {
     let adjustment = body.object("payment_adjustment", "payment_adjustment.")?;
-    let authentication = card.object("cardholder_authentication", "payment_method.card.cardholder_authentication.")?;
     let flags = if body.has("email_receipt") { FLAGS } else { FLAGS_MISSPELT };
     let mut out = Vec::with_capacity(1024);
-    for (scope, fields) in [
-        (body, TEXTS),
-        (adjustment, ADJUSTMENT_TYPES),
-        (body, AMOUNTS),
-        (adjustment, ADJUSTMENT_VALUES),
-        (body, flags),
-        (authentication, AUTHENTICATION_VALUES),
-    ] {
-        take_all(scope, fields, &mut out)?;
+    take_all(body, TEXTS, &mut out)?;
+    take_all(adjustment, ADJUSTMENT_TYPES, &mut out)?;
+    if let Named::Account(account) = named {
+        require_address(body)?;
+        account::push_travelling(account, &mut out)?;
+    }
+    take_all(body, AMOUNTS, &mut out)?;
+    take_all(adjustment, ADJUSTMENT_VALUES, &mut out)?;
+    take_all(body, flags, &mut out)?;
+    match named {
+        Named::Card(card) => {
+            let path = "payment_method.card.cardholder_authentication.";
+            take_all(card.object("cardholder_authentication", path)?, AUTHENTICATION_VALUES, &mut out)?;
+        }
+        Named::Terminal(terminal) => {
+            terminal::push_flags(terminal, &mut out)?;
+            terminal::push_words(terminal, &mut out)?;
+        }
+        Named::Account(_) | Named::Customer(_) | Named::Token(_) => {}
     }
     for (name, prefix, first_tag) in ADDRESSES {
         take_address(body.object(name, prefix)?, first_tag, &mut out)?;
     }
     Ok(out)
+}
+
+/// An account's holder is who the billing address says.
+fn require_address(body: Scope<'_, '_>) -> Result<(), Problem> {
+    if body.has("billing_address") {
+        return Ok(());
+    }
+    Err(Problem::invalid("billing_address", "is required when payment_method is ach"))
 }
 
 /// The travelling fields of a capture, tags ascending.

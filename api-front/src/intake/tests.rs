@@ -1,13 +1,14 @@
 //! Commands out of requests: what is hashed, what is sealed, and what never leaves in the open.
 
 use super::*;
+use crate::rest::request::{self, Create, Means};
 use protocol::calendar::Micros;
 use protocol::words::{Brand, EntryType};
 use serde_json::{Value, json};
 use std::net::Ipv4Addr;
 use std::sync::LazyLock;
 
-const SALE: &str = include_str!("../testdata/sale.json");
+const SALE: &str = include_str!("../rest/testdata/sale.json");
 const PAN: &str = "4012000098765439";
 
 static KEYS: LazyLock<(tempfile::TempDir, Sealer)> = LazyLock::new(|| {
@@ -43,12 +44,16 @@ fn asked_by(merchant: &Merchant, counter: u32, key: Option<&Key>, create: Create
         merchant,
         user_id: &merchant.id,
         user_name: "till 7",
+        source: Source::Api,
         peer: Some(Ipv4Addr::new(192, 0, 2, 1).into()),
         id: Xid::from_parts(2, [2; 5], counter),
         today: Micros::from_date(2026, 1, 31).civil(),
         key,
     };
-    of_create(create, 3, &asker, sealer()).unwrap()
+    let Create { verb, amount, currency, flags, tail, means, .. } = create;
+    let Means::Sent(instrument) = means else { panic!("its data came with the request") };
+    let payment = Payment { verb, amount, currency, flags, processor: 3, travelling: &tail };
+    of_payment(&payment, instrument, &asker, sealer()).unwrap()
 }
 
 fn key() -> Key {
@@ -150,27 +155,29 @@ fn a_step_names_its_target_and_only_a_refund_its_own_key() {
     let merchant = merchant(true);
     let target = Xid::from_parts(9, [9; 5], 4);
     let key = key();
-    let built = |step: Step| {
+    let built = |step: request::Step| {
         let asker = Asker {
             merchant: &merchant,
             user_id: &merchant.id,
             user_name: "",
+            source: Source::Api,
             peer: None,
             id: Xid::from_parts(2, [2; 5], 4),
             today: Micros(0).civil(),
             key: Some(&key),
         };
-        of_step(step, target, &asker, sealer())
+        let asked = Step { verb: step.verb, target, amount: step.amount, travelling: &step.tail };
+        of_step(&asked, &asker, sealer())
     };
-    let capture = built(Step::parse_capture(b"{\"amount\": 7, \"tax_amount\": 1}").unwrap());
+    let capture = built(request::Step::parse_capture(b"{\"amount\": 7, \"tax_amount\": 1}").unwrap());
     assert_eq!((capture.command.target, capture.command.amount.get()), (target, 7));
     assert!(capture.command.has(flag::AMOUNT_GIVEN) && capture.command.has_key());
     assert_eq!(Tail::trusted(&capture.tail).fields().count(), 1);
-    let refund = built(Step::parse_refund(b"").unwrap());
+    let refund = built(request::Step::parse_refund(b"").unwrap());
     assert!(!refund.command.has(flag::AMOUNT_GIVEN));
     assert_eq!(Tail::trusted(&refund.tail).text(tag::IDEMPOTENCY_KEY), "order-7");
     assert_ne!(capture.command.request_hash, refund.command.request_hash);
-    let void = built(Step::parse_void(b"").unwrap());
+    let void = built(request::Step::parse_void(b"").unwrap());
     assert_ne!(void.command.request_hash, refund.command.request_hash);
     assert!(void.tail.is_empty());
 }
