@@ -40,6 +40,11 @@ impl DataFolder {
         self.0.join("standby")
     }
 
+    /// How far the sandbox's test clock was moved.
+    pub fn clock_json(&self) -> PathBuf {
+        self.0.join("clock.json")
+    }
+
     /// Addresses and keys of the sandbox.
     pub fn sandbox_json(&self) -> PathBuf {
         self.0.join("sandbox.json")

@@ -5,6 +5,7 @@
 //! persistence's and protocol's.
 
 pub mod accounts;
+pub mod calendar;
 pub mod cli;
 pub mod config;
 pub mod data_folder;
@@ -16,6 +17,7 @@ pub mod listeners;
 pub mod logs;
 pub mod operator;
 pub mod process;
+pub mod replay;
 pub mod rest;
 pub mod sandbox_home;
 pub mod settlement;

@@ -5,6 +5,7 @@ use super::error::ConfigError;
 use super::limits::LimitSettings;
 use super::retention::RetentionSettings;
 use super::typed::{Typed, TypedCompat, TypedJournal, TypedMerchant, TypedProcessor, TypedSandbox};
+use crate::settlement::cut_over::CutOver;
 use crate::switch::directory::{Compat, ProcessorKind};
 use persistence::journal::LogOptions;
 use persistence::sql::DatabaseUrl;
@@ -107,6 +108,8 @@ pub struct ProcessorSettings {
     pub reversal_retry_max_ms: u32,
     /// Idle time before an echo, milliseconds.
     pub echo_idle_ms: u32,
+    /// When its batches are closed; `None` by command only.
+    pub cut_over: Option<CutOver>,
 }
 
 /// One merchant.
@@ -234,6 +237,7 @@ impl ProcessorSettings {
             reversal_retry_ms: retry_ms,
             reversal_retry_max_ms: in_bound(key("reversal_retry_max_ms"), retry_max_ms, retry_ms..=*RETRY_BOUND_MS.end())?,
             echo_idle_ms: in_bound(key("echo_idle_ms"), typed.echo_idle_ms.unwrap_or(30_000), TIMEOUT_BOUND_MS)?,
+            cut_over: typed.cut_over.map(|text| cut_over(key("cut_over"), &text)).transpose()?,
             name: name_of(&key("name"), typed.name)?,
         })
     }
@@ -249,8 +253,13 @@ impl ProcessorSettings {
             reversal_retry_ms: 200,
             reversal_retry_max_ms: 5_000,
             echo_idle_ms: 10_000,
+            cut_over: Some(CutOver::MIDNIGHT),
         }
     }
+}
+
+fn cut_over(key: String, text: &str) -> Result<CutOver, ConfigError> {
+    text.parse().map_err(|bound| ConfigError::value(key, text, bound))
 }
 
 fn check_merchants(typed: Vec<TypedMerchant>, processors: &[&str]) -> Result<Vec<MerchantSettings>, ConfigError> {

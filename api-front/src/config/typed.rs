@@ -108,6 +108,8 @@ pub struct TypedProcessor {
     pub reversal_retry_max_ms: Option<u32>,
     /// Idle time before an echo, milliseconds. Default 30,000.
     pub echo_idle_ms: Option<u32>,
+    /// When its business day ends and its batches are closed, `HH:MM` UTC. Default: by the operator's command only.
+    pub cut_over: Option<String>,
 }
 
 /// `[[merchant]]`.

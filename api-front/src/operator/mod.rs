@@ -10,23 +10,32 @@ mod tables;
 pub use processors::{Steered, word_of};
 pub use tables::{Compiled, TableKind, tables_in_force};
 
+use crate::settlement::schedule::CutOvers;
 use crate::switch::door::Door;
 use changes::{AS_CONFIGURED, Changes, Made, NotMade};
 use persistence::projection::StoredChange;
 use protocol::change::Area;
 use protocol::id::Xid;
+use tokio::sync::watch;
 
 /// The switch, as its operator steers it.
 pub struct Operator {
     changes: Changes,
     doors: Vec<Door>,
     processors: Vec<Steered>,
+    /// When processors cut over: the schedule of settlement follows it.
+    cut_overs: watch::Sender<CutOvers>,
 }
 
 impl Operator {
     /// Puts in force again what was in force of the processors before the start; shards have begun with the tables.
-    pub async fn start(changes: Changes, doors: Vec<Door>, processors: Vec<Steered>) -> Operator {
-        let operator = Operator { changes, doors, processors };
+    pub async fn start(
+        changes: Changes,
+        doors: Vec<Door>,
+        processors: Vec<Steered>,
+        cut_overs: watch::Sender<CutOvers>,
+    ) -> Operator {
+        let operator = Operator { changes, doors, processors, cut_overs };
         operator.restore_processors().await;
         operator
     }

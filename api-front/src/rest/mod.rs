@@ -13,6 +13,7 @@ mod operator;
 mod peer;
 mod problem;
 pub mod request;
+mod sandbox_clock;
 mod search;
 mod service;
 mod transaction;
@@ -72,6 +73,7 @@ fn routes() -> Router<Front> {
         .route("/api/transaction/{id}/refund", post(transaction::refund))
         .route("/api/settlement/batch/search", post(search::batches))
         .route("/api/response-codes", get(service::response_codes))
+        .route("/api/sandbox/clock", get(sandbox_clock::read).post(sandbox_clock::set))
         .merge(operator::routes())
         .route("/healthz", get(service::healthz))
         .route("/readyz", get(service::readyz))

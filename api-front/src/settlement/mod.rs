@@ -5,6 +5,8 @@
 //! member that is settled is not settled twice.
 
 pub mod board;
+pub mod cut_over;
+pub mod schedule;
 
 use crate::limits::{SETTLE_CHUNK_MEMBERS, SETTLE_RETRY};
 use crate::switch::clock::Clock;

@@ -18,6 +18,7 @@ mod storage;
 mod tests;
 
 use crate::accounts::{merchant_terms, processor_terms};
+use crate::calendar::Calendar;
 use crate::config::{LimitSettings, Settings};
 use crate::data_folder::DataFolder;
 use crate::limits::{CALLERS_MAX, DRAIN_WAIT, FIRST_SIGN_ON_WAIT, SHARD_QUEUE_COMMANDS};
@@ -28,6 +29,7 @@ use crate::operator::{Compiled, Operator, Steered, tables_in_force};
 use crate::sandbox_home::random_bytes;
 use crate::settlement::Settler;
 use crate::settlement::board::Board;
+use crate::settlement::schedule::{CutOvers, Schedule};
 use crate::switch::clock::Clock;
 use crate::switch::desk::Around;
 use crate::switch::directory::MerchantTable;
@@ -87,6 +89,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let (run, insides) = Run::begin(&settings, sealer, storage.newest_record_at().await?)?;
     let now = run.clock.now();
     let sandbox = settings.sandbox.as_ref().map(|terms| Sandbox::start(terms, &settings.merchants, &data)).transpose()?;
+    let calendar = calendar(run.clock, sandbox.as_ref(), &data).await?;
     let participants = Participants::enroll(&settings, sandbox.as_ref(), &stores, &run.ids, now).await?;
     if settings.database.is_server() && storage.fold.is_none() {
         standby::keep(&stores, &data).await?;
@@ -110,6 +113,8 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let (history, board) = (recorders.history.clone(), Arc::new(Board::default()));
     let settler = Settler { history, doors: run.doors.clone(), clock: run.clock, board: Arc::clone(&board) };
     tokio::spawn(settler.run(moves));
+    let (cut_overs, watched) = watch::channel(participants.cut_overs());
+    tokio::spawn(Schedule { calendar: calendar.clone(), doors: run.doors.clone(), cut_overs: watched }.run());
     let links = prepared.start(&run.shared_by_links(&participants));
     vitals.first_sign_on(FIRST_SIGN_ON_WAIT).await;
     phases.over(Phase::SignOn);
@@ -121,8 +126,9 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         }
         None => settings.operator_key,
     };
-    let operator = operator(&participants, changes, &run, &vitals).await;
-    let oversight = Oversight { vitals, operator, operator_key_hash: operator_key.as_deref().map(ApiKey::hash_of) };
+    let operator = operator(&participants, changes, &run, &vitals, cut_overs).await;
+    let operator_key_hash = operator_key.as_deref().map(ApiKey::hash_of);
+    let oversight = Oversight { vitals, operator, operator_key_hash, calendar };
     let switch = run.into_switch(participants, &recorders, stores, board, oversight);
     let (http, binary) = (sockets.http_addr, sockets.binary_addr);
     let (stop_listeners, served) = sockets.serve(switch.clone(), settings.limits, settings.trusted_proxies);
@@ -190,6 +196,7 @@ struct Oversight {
     vitals: Vitals,
     operator: Operator,
     operator_key_hash: Option<[u8; 32]>,
+    calendar: Calendar,
 }
 
 /// What is drawn and shared once per run.
@@ -231,6 +238,7 @@ impl Run {
     ) -> Switch {
         Switch::new(Rooms {
             clock: self.clock,
+            calendar: oversight.calendar,
             ids: self.ids,
             gate: self.gate,
             doors: self.doors,
@@ -248,14 +256,28 @@ impl Run {
     }
 }
 
+/// What day it is: in a sandbox, where its tests have left it.
+async fn calendar(clock: Clock, sandbox: Option<&Sandbox>, data: &DataFolder) -> Result<Calendar, StartError> {
+    let Some(sandbox) = sandbox else { return Ok(Calendar::real(clock)) };
+    let path = data.clock_json();
+    let opened = Calendar::of_sandbox(clock, &path, sandbox.controls()).await;
+    opened.map_err(|source| StartError::File { what: "read the test clock", path, source })
+}
+
 /// What was changed at run time before this start is in force again before the first payment.
-async fn operator(participants: &Participants, changes: Changes, run: &Run, vitals: &Vitals) -> Operator {
+async fn operator(
+    participants: &Participants,
+    changes: Changes,
+    run: &Run,
+    vitals: &Vitals,
+    cut_overs: watch::Sender<CutOvers>,
+) -> Operator {
     let terms = processor_terms(&participants.processors, &participants.configured);
     let steered = participants.processors.iter().filter_map(|processor| {
         let configured = *terms.iter().find(|terms| terms.index == processor.index)?;
         Some(Steered { id: processor.id, configured, link: vitals.link(&processor.id).cloned() })
     });
-    Operator::start(changes, run.doors.clone(), steered.collect()).await
+    Operator::start(changes, run.doors.clone(), steered.collect(), cut_overs).await
 }
 
 /// Shards with everything in them that was under way.

@@ -7,6 +7,7 @@ use crate::config::{
 };
 use crate::data_folder::DataFolder;
 use crate::sandbox_home::{HostAddresses, Identity, SandboxFile};
+use crate::settlement::schedule::CutOvers;
 use crate::switch::directory::{Merchant, ProcessorTable};
 use crate::switch::ids::Ids;
 use persistence::stores::Stores;
@@ -41,6 +42,11 @@ impl Sandbox {
     fn hosts(&self) -> [(&'static str, Endpoint); 2] {
         let [card, card_2] = SANDBOX_HOSTS;
         [(card, self.running.card), (card_2, self.running.card_2)]
+    }
+
+    /// The hosts' control addresses.
+    pub(super) fn controls(&self) -> Vec<SocketAddr> {
+        self.hosts().into_iter().map(|(_, host)| host.control).collect()
     }
 
     fn merchant(&self, settings: &SandboxSettings) -> MerchantSettings {
@@ -87,6 +93,11 @@ pub(super) struct Participants {
 }
 
 impl Participants {
+    /// When each processor's day ends.
+    pub(super) fn cut_overs(&self) -> CutOvers {
+        self.links.iter().filter_map(|(index, settings)| Some((*index, settings.cut_over?))).collect()
+    }
+
     /// Brings configuration, sandbox and SQL home together.
     pub(super) async fn enroll(
         settings: &Settings,

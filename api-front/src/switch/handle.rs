@@ -3,6 +3,7 @@
 //! Lives here: the one call that carries a command through its shard, readings of the past, and what a front must know of
 //! merchants and processors. Must not live here: HTTP, JSON, sockets, decisions.
 
+use crate::calendar::Calendar;
 mod begun;
 
 use crate::limits::SETTLE_WAIT;
@@ -139,6 +140,7 @@ pub struct Switch(Arc<Rooms>);
 /// What the handle is made of.
 pub(crate) struct Rooms {
     pub(crate) clock: Clock,
+    pub(crate) calendar: Calendar,
     pub(crate) ids: Arc<Ids>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) doors: Vec<Door>,
@@ -167,6 +169,11 @@ impl Switch {
     /// The front's clock.
     pub fn now(&self) -> Micros {
         self.0.clock.now()
+    }
+
+    /// The clock by which what is dated happens. Not for deadlines.
+    pub fn calendar(&self) -> &Calendar {
+        &self.0.calendar
     }
 
     /// What an operator changes while it runs.

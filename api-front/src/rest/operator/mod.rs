@@ -52,7 +52,7 @@ pub(super) fn routes() -> Router<Front> {
 }
 
 impl Front {
-    fn permit_operator(&self, headers: &HeaderMap) -> Result<(), Problem> {
+    pub(super) fn permit_operator(&self, headers: &HeaderMap) -> Result<(), Problem> {
         let permitted = presented(headers).is_some_and(|key| self.switch.is_operator(key));
         if permitted { Ok(()) } else { Err(Problem::Unauthorized) }
     }
