@@ -20,6 +20,7 @@ pub mod id;
 pub mod iso8583;
 pub mod limits;
 pub mod money;
+pub mod nacha;
 pub mod outcome;
 pub mod record;
 pub mod refusal;
