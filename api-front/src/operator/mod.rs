@@ -4,9 +4,11 @@
 //! JSON of answers (`rest::operator`), what rules and routes mean (switch-core).
 
 pub mod changes;
+mod dry_run;
 mod processors;
 mod tables;
 
+pub use dry_run::{DRY_RUN_PAYMENTS, DRY_RUN_PAYMENTS_MAX, dry_run};
 pub use processors::{Steered, word_of};
 pub use tables::{Compiled, TableKind, tables_in_force};
 

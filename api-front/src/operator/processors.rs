@@ -70,6 +70,11 @@ impl Operator {
         self.processors.iter().find(|processor| processor.id == *id)
     }
 
+    /// All processors that transactions may name.
+    pub fn processors(&self) -> impl Iterator<Item = &Steered> {
+        self.processors.iter()
+    }
+
     /// Whether a processor takes payments now.
     pub async fn processor_state(&self, processor: &Steered) -> ProcessorState {
         let in_force = self.changes.in_force(processor.thing()).await;

@@ -72,6 +72,8 @@ struct Rule {
     #[serde(rename = "if", default)]
     conditions: Vec<Condition>,
     then: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    code: Option<u16>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -242,6 +244,7 @@ impl Rule {
             merchant_id: self.merchant_id.clone(),
             conditions: self.conditions.iter().map(Condition::typed).collect(),
             then: self.then.clone(),
+            code: self.code,
         }
     }
 }

@@ -102,6 +102,13 @@ impl MerchantTable {
         MerchantTable(merchants.into_iter().map(|merchant| (merchant.id, Arc::new(merchant))).collect())
     }
 
+    /// All of them, by their ids.
+    pub fn all(&self) -> Vec<Arc<Merchant>> {
+        let mut all: Vec<Arc<Merchant>> = self.0.iter().map(|merchant| Arc::clone(&merchant)).collect();
+        all.sort_unstable_by_key(|merchant| merchant.id);
+        all
+    }
+
     /// By its account.
     pub fn get(&self, id: &Xid) -> Option<Arc<Merchant>> {
         self.0.get(id).map(|merchant| Arc::clone(&merchant))

@@ -14,6 +14,7 @@ use crate::switch::directory::{Merchant, MerchantTable, ProcessorTable};
 use crate::switch::door::{Closed, CommandMessage, Door, Hydration, Return, Told};
 pub use crate::switch::gate::Work;
 use crate::switch::gate::{Gate, Place};
+use crate::switch::history::History;
 use crate::switch::ids::Ids;
 use crate::switch::past::Past;
 use crate::switch::readiness::Vitals;
@@ -189,6 +190,16 @@ impl Switch {
     /// A merchant's settings.
     pub fn merchant(&self, id: &Xid) -> Option<Arc<Merchant>> {
         self.0.merchants.get(id)
+    }
+
+    /// All merchants of this run.
+    pub fn merchants(&self) -> &MerchantTable {
+        &self.0.merchants
+    }
+
+    /// Readings of the SQL home, for an operator.
+    pub fn history(&self) -> &History {
+        &self.0.vitals.history
     }
 
     /// Seals cards, and hashes what must not be stored in clear.

@@ -2,6 +2,7 @@
 
 use protocol::calendar::Micros;
 use protocol::id::Xid;
+use protocol::transaction::Transaction;
 use protocol::words::Verb;
 
 use super::queries::{Queries, StoredTransaction};
@@ -18,6 +19,23 @@ pub struct Place {
 }
 
 impl Place {
+    /// Where a transaction stands.
+    pub fn of(transaction: &Transaction) -> Place {
+        Place { at: Micros(transaction.created_at.get()), id: transaction.id }
+    }
+
+    /// The place right behind this one.
+    pub fn behind(self) -> Place {
+        let mut id = self.id;
+        for byte in id.0.iter_mut().rev() {
+            *byte = byte.wrapping_add(1);
+            if *byte != 0 {
+                return Place { id, ..self };
+            }
+        }
+        Place::at(Micros(self.at.0.saturating_add(1)))
+    }
+
     /// Before all that were made at a moment or later.
     pub const fn at(at: Micros) -> Place {
         Place { at, id: Xid::NONE }

@@ -1,6 +1,7 @@
 //! What only the operator may do, under a key of its own.
 
 mod changes;
+mod dry_run;
 mod processors;
 mod reversals;
 mod story;
@@ -44,6 +45,8 @@ pub(super) fn routes() -> Router<Front> {
         .route("/operator/processors/{id}/cut-over", post(processors::cut_over))
         .route("/operator/rules", get(tables::rules).put(tables::put_rules))
         .route("/operator/routing", get(tables::routes).put(tables::put_routes))
+        .route("/operator/rules/dry-run", post(dry_run::rules))
+        .route("/operator/routing/dry-run", post(dry_run::routes))
         .route("/operator/changes", get(changes::list))
         .route("/operator/changes/{id}/undo", post(changes::undo))
         .route("/operator/transactions/{id}/story", get(story::read))

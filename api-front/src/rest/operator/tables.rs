@@ -5,6 +5,7 @@ use super::data;
 use crate::operator::TableKind;
 use crate::rest::problem::Problem;
 use crate::rest::{Front, body};
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
@@ -41,13 +42,18 @@ async fn read(State(front): State<Front>, headers: &HeaderMap, kind: TableKind) 
 async fn put(State(front): State<Front>, request: Request, kind: TableKind) -> Result<Response, Problem> {
     let (parts, sent) = request.into_parts();
     front.permit_operator(&parts.headers)?;
-    let text = body::read(&parts.headers, sent, |bytes| {
+    let (text, expected) = (text(&parts.headers, sent).await?, expected(&parts.headers)?);
+    let made = front.switch.operator().put_table(kind, &text, expected).await?;
+    Ok(tagged(data(show_made(made)), made.version))
+}
+
+/// The body as text; what it says is checked where it is read.
+pub(super) async fn text(headers: &HeaderMap, sent: Body) -> Result<String, Problem> {
+    let text = body::read(headers, sent, |bytes| {
         let text = std::str::from_utf8(bytes).map_err(|error| Problem::NotUtf8 { at: error.valid_up_to() })?;
         Ok(text.to_owned())
     });
-    let (text, expected) = (text.await?, expected(&parts.headers)?);
-    let made = front.switch.operator().put_table(kind, &text, expected).await?;
-    Ok(tagged(data(show_made(made)), made.version))
+    text.await
 }
 
 /// The version that `If-Match` names, with or without quotes; none for `*` or without the header.

@@ -18,6 +18,8 @@ async fn the_newest_payments_are_read_forward_and_refunds_are_none_of_them() {
             queries.payments(from, limit).await.unwrap().iter().map(|stored| stored.transaction().id).collect()
         };
         assert_eq!(ids(begins, 9).await, [id(5), id(6), id(8)]);
+        assert_eq!(ids(begins.behind(), 9).await, [id(6), id(8)]);
+        assert_eq!(Place { at: Micros(4), id: Xid([0xff; 12]) }.behind(), Place::at(Micros(5)));
         assert_eq!(ids(Place::at(Micros(0)), 2).await, [id(1), id(2)]);
         assert_eq!(queries.payments_begin(8).await.unwrap(), None);
     }
