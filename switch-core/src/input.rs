@@ -35,8 +35,10 @@ pub enum Input<'a> {
         /// What else it says: laid over the transaction's tail for views. No decision depends on it; empty for cards.
         facts: Tail<'a>,
     },
-    /// A request was provably never written to the processor.
+    /// A request was provably never written to the processor: it can't be reached.
     NotSent(Sent),
+    /// A request was provably never written, for a reason of our own (a full queue, no time left): it says nothing of the processor.
+    NotTaken(Sent),
     /// A request was written, or may have been, and its connection is gone: no answer can come on it.
     Lost(Sent),
     /// A processor's link is signed on: what waits in its store-and-forward queue may go.

@@ -204,7 +204,8 @@ impl Shard {
         match input {
             Input::Command { token, command, tail } => self.command(token, command, tail),
             Input::Answer { answer, facts } => self.answered(&answer, facts),
-            Input::NotSent(sent) => self.not_sent(sent),
+            Input::NotSent(sent) => self.not_sent(sent, routing::Outcome::NotSent),
+            Input::NotTaken(sent) => self.not_sent(sent, routing::Outcome::NotTaken),
             Input::Lost(sent) => self.lost(sent),
             Input::LinkUp { processor } => self.link_up(processor),
             Input::LinkDown { processor } => self.link_down(processor),

@@ -165,8 +165,10 @@ impl Desk {
             Return::Refused => self.fail(),
             Return::Answer { answer, facts } => self.take_answer(now, answer, &facts),
             Return::NotSent(sent) => self.accept(now, Input::NotSent(sent)),
+            Return::NotTaken(sent) => self.accept(now, Input::NotTaken(sent)),
             Return::Lost(sent) => self.accept(now, Input::Lost(sent)),
             Return::LinkUp { processor } => self.accept(now, Input::LinkUp { processor }),
+            Return::LinkDown { processor } => self.accept(now, Input::LinkDown { processor }),
             Return::TakeOver { transaction, reply } => self.take_over(now, transaction, reply),
             Return::Configure { parts, reply } => self.configure(now, &parts, reply),
             Return::Merchant(terms) => self.accept(now, Input::Merchant(terms)),
@@ -233,13 +235,13 @@ impl Desk {
     fn release(&mut self, now: Micros, effects: Effects, durable: Durable) {
         self.returned += 1;
         let released = effects.release(durable);
-        let mut not_sent: Vec<Sent> = Vec::new();
+        let mut not_taken: Vec<Sent> = Vec::new();
         for output in released.outputs() {
             match output {
                 Output::Reply(token, reply) => self.reply(token, reply),
                 Output::Send(request) => {
                     if !self.around.outboxes.hand(self.around.index, &request) {
-                        not_sent.push(request.sent);
+                        not_taken.push(request.sent);
                     }
                 }
                 // Nobody listens any more only when the switch is stopping; the next start resumes the batch.
@@ -249,8 +251,8 @@ impl Desk {
             }
         }
         self.shard.recycle(released);
-        for sent in not_sent {
-            self.accept(now, Input::NotSent(sent));
+        for sent in not_taken {
+            self.accept(now, Input::NotTaken(sent));
         }
     }
 

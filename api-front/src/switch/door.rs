@@ -134,12 +134,19 @@ pub enum Return {
         /// What else it says, as a tail; empty for cards.
         facts: Vec<u8>,
     },
-    /// A request was provably never written.
+    /// A request was provably never written: the processor can't be reached.
     NotSent(Sent),
+    /// A request was provably never written, for a reason of our own.
+    NotTaken(Sent),
     /// A request's connection is gone.
     Lost(Sent),
     /// A processor's link is signed on.
     LinkUp {
+        /// Index of the processor.
+        processor: u16,
+    },
+    /// No connection of a processor's link is signed on any more.
+    LinkDown {
         /// Index of the processor.
         processor: u16,
     },

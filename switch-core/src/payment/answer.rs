@@ -234,14 +234,14 @@ impl Shard {
         self.send_reversal(at, written);
     }
 
-    /// The link says that nothing of a request was ever written.
-    pub(crate) fn not_sent(&mut self, sent: Sent) {
+    /// The link says that nothing of a request was ever written, and whether that says something of the processor.
+    pub(crate) fn not_sent(&mut self, sent: Sent, outcome: Outcome) {
         match sent.leg {
             Leg::Totals => self.totals_not_sent(sent),
             Leg::Reversal => self.reversal_not_sent(sent),
             leg @ (Leg::Original | Leg::Step) => {
                 let Some(at) = self.table.find(sent.id).filter(|at| self.awaits(*at, leg, sent.stan)) else { return };
-                self.note_health(at, leg, Outcome::NotSent);
+                self.note_health(at, leg, outcome);
                 let code = ResponseCode::COMMUNICATION_ERROR;
                 match leg {
                     Leg::Original if self.fail_over(at) => {}

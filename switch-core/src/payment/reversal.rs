@@ -11,6 +11,12 @@ use protocol::exchange::Reversal;
 use protocol::id::Xid;
 use protocol::words::{ReversalReason, ReversalState};
 
+/// Below `bound_ms`, different from transaction to transaction: what a full queue has refused at one moment must not come back at one.
+fn spread_ms(id: Xid, bound_ms: u32) -> u32 {
+    // Below a bound of 32 bits.
+    (id.hash64() % u64::from(bound_ms).max(1)) as u32
+}
+
 impl Shard {
     /// Queues the reversal of a transaction whose request `leg` set it off. It repeats that request's trace number, which stays
     /// live until the reversal is acknowledged, and names the request that made the transaction as its original.
@@ -105,6 +111,7 @@ impl Shard {
         let reversal = &self.table[at].transaction.reversal;
         if reversal.state() == ReversalState::Queued && reversal.stan.get() == sent.stan {
             let wait_ms = self.retry_wait_ms(at, self.table[at].reversal_attempts, false);
+            let wait_ms = wait_ms - spread_ms(sent.id, wait_ms / 2);
             self.set_alarm(at, self.now.plus_ms(wait_ms), Timer::Reversal(at));
         }
     }

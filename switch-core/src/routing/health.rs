@@ -73,8 +73,10 @@ pub enum Outcome {
     Failed,
     /// No explicit answer in time.
     TimedOut,
-    /// Provably never written to it.
+    /// Provably never written to it: it can't be reached.
     NotSent,
+    /// Provably never written to it, for a reason of our own.
+    NotTaken,
 }
 
 /// Where a circuit stands.
@@ -160,6 +162,9 @@ impl Health {
 
     /// Notes what became of a payment's request.
     pub fn note(&mut self, id: Xid, outcome: Outcome, now: Micros, breaker: &Breaker) {
+        if outcome == Outcome::NotTaken {
+            return self.withdraw(id);
+        }
         self.count(outcome, now, breaker);
         match self.circuit {
             Circuit::Closed => {
@@ -174,11 +179,20 @@ impl Health {
                 Outcome::Answered => {
                     self.circuit = Circuit::HalfOpen { probe: Xid::NONE, succeeded: succeeded + 1, wait_ms };
                 }
-                Outcome::Failed | Outcome::TimedOut | Outcome::NotSent => {
+                Outcome::Failed | Outcome::TimedOut | Outcome::NotSent | Outcome::NotTaken => {
                     self.open(wait_ms.saturating_mul(2).min(breaker.open_max_ms), now);
                 }
             },
             Circuit::HalfOpen { .. } => {}
+        }
+    }
+
+    /// A payment was never on its way: if it was the probe, the next one is.
+    fn withdraw(&mut self, id: Xid) {
+        if let Circuit::HalfOpen { probe, .. } = &mut self.circuit
+            && *probe == id
+        {
+            *probe = Xid::NONE;
         }
     }
 
@@ -210,6 +224,7 @@ impl Health {
         match outcome {
             Outcome::Answered => counts.answered += 1,
             Outcome::Failed | Outcome::NotSent => counts.failed += 1,
+            Outcome::NotTaken => {}
             Outcome::TimedOut => counts.timed_out += 1,
         }
         self.in_a_row = if outcome == Outcome::Answered { 0 } else { self.in_a_row.saturating_add(1) };
