@@ -27,4 +27,5 @@ mod waiters;
 mod wheel;
 
 pub use rrn::rrn_of;
+pub use settlement::BatchCounts;
 pub use shard::{ProcessorCounts, ProcessorReport, Shard, ShardOptions, Stats, shard_of};

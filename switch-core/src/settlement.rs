@@ -55,6 +55,21 @@ struct LastNumber {
     number: u32,
 }
 
+/// How many of a processor's batches stand where, in one shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BatchCounts {
+    /// Take transactions, and have some.
+    pub open: u32,
+    /// Their totals wait for an answer, or for the last of their members.
+    pub closing: u32,
+    /// Accepted; their members are being settled.
+    pub accepted: u32,
+    /// Rejected; they try again when they are closed next.
+    pub rejected: u32,
+    /// Transactions in all of these.
+    pub members: u64,
+}
+
 /// The batches of a shard that are not complete.
 #[derive(Debug)]
 pub(crate) struct Batches {
@@ -161,6 +176,25 @@ impl Batches {
     /// Batches in the order of their places.
     pub(crate) fn places(&self) -> impl Iterator<Item = BatchAt> + use<'_> {
         (0..self.slots.len() as u32).filter(|&at| self.slots[at as usize].occupied).map(BatchAt)
+    }
+
+    /// How a processor's batches stand.
+    pub(crate) fn counts(&self, processor: u16) -> BatchCounts {
+        let mut counts = BatchCounts::default();
+        for slot in self.places().map(|at| &self[at]).filter(|slot| slot.batch.processor.get() == processor) {
+            let count = match slot.batch.state() {
+                BatchState::Open if slot.batch.member_count() == 0 && slot.undecided == 0 => continue,
+                BatchState::Open => &mut counts.open,
+                BatchState::Closing => &mut counts.closing,
+                BatchState::Accepted => &mut counts.accepted,
+                BatchState::Rejected => &mut counts.rejected,
+                // A complete one is forgotten.
+                BatchState::Complete => continue,
+            };
+            *count += 1;
+            counts.members += u64::from(slot.batch.member_count());
+        }
+        counts
     }
 
     /// The next number of a merchant at a processor.

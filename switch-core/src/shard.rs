@@ -9,7 +9,7 @@ use crate::input::{Input, Leg, MerchantTerms, ProcessorState, ProcessorTerms, Se
 use crate::limits::{Limits, REVERSAL_STUCK_AFTER_S, SHARDS_MAX, TURN_CLOSES_AT_BYTES, VELOCITY_COUNTERS_MAX};
 use crate::output::{Effects, Released, Written};
 use crate::routing::{Circuit, Health, Results};
-use crate::settlement::{BatchAt, Batches};
+use crate::settlement::{BatchAt, BatchCounts, Batches};
 use crate::stan::Stans;
 use crate::table::{SlotAt, Table};
 use crate::tails::Tails;
@@ -127,6 +127,8 @@ pub struct ProcessorReport {
     pub oldest_reversal_at: Micros,
     /// What became of its latest requests, as its circuit counts them.
     pub results: Results,
+    /// Its batches that are not complete.
+    pub batches: BatchCounts,
 }
 
 /// A shard.
@@ -302,6 +304,7 @@ impl Shard {
             reversals_queued: reversals.len() as u32,
             reversals_stuck: reversals.range(..(stuck_before, Xid::NONE)).count() as u32,
             results: health.results(now, self.routes.breaker()),
+            batches: self.batches.counts(index),
             oldest_reversal_at: reversals.first().map_or(Micros::NONE, |(queued_at, _)| *queued_at),
         })
     }

@@ -6,10 +6,12 @@
 pub mod changes;
 mod dry_run;
 mod processors;
+mod standing;
 mod tables;
 
 pub use dry_run::{DRY_RUN_PAYMENTS, DRY_RUN_PAYMENTS_MAX, dry_run};
 pub use processors::{Steered, word_of};
+pub use standing::{Standing, share_bp};
 pub use tables::{Compiled, TableKind, tables_in_force};
 
 use crate::settlement::schedule::CutOvers;

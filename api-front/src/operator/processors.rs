@@ -3,6 +3,7 @@
 use super::Operator;
 use super::changes::{AS_CONFIGURED, Made, NotMade, PutInForce, Thing};
 use crate::links::LinkHandle;
+use crate::settlement::cut_over::CutOver;
 use crate::switch::door::{Door, Return};
 use protocol::change::Area;
 use protocol::id::Xid;
@@ -73,6 +74,11 @@ impl Operator {
     /// All processors that transactions may name.
     pub fn processors(&self) -> impl Iterator<Item = &Steered> {
         self.processors.iter()
+    }
+
+    /// When a processor's day ends; `None` when its batches are closed by command only.
+    pub fn cut_over(&self, index: u16) -> Option<CutOver> {
+        self.cut_overs.borrow().iter().find(|(processor, _)| *processor == index).map(|(_, cut_over)| *cut_over)
     }
 
     /// Whether a processor takes payments now.

@@ -35,7 +35,7 @@ use protocol::words::Verb;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use subtle::ConstantTimeEq;
-use switch_core::shard_of;
+use switch_core::{ProcessorReport, shard_of};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
@@ -339,6 +339,21 @@ impl Switch {
             Ok(Told::Absent(_) | Told::Refused(_) | Told::Stored { .. }) => Ok(None),
             Err(_) => Err(Unavailable::JournalFull),
         }
+    }
+
+    /// How each shard has a processor. One that has stopped, or does not know it, says nothing.
+    pub async fn processor_reports(&self, processor: u16) -> Vec<ProcessorReport> {
+        let mut asked = Vec::with_capacity(self.0.doors.len());
+        for door in &self.0.doors {
+            let (reply, told) = oneshot::channel();
+            door.give(Return::Report { processor, reply });
+            asked.push(told);
+        }
+        let mut reports = Vec::with_capacity(asked.len());
+        for told in asked {
+            reports.extend(told.await.ok().flatten());
+        }
+        reports
     }
 
     /// What has left memory, and searches of it.

@@ -1,9 +1,9 @@
 //! Processors: how each stands, and what it is told.
 
-use super::{PathId, data, list as list_of};
+use super::{PathId, data, list as list_of, moment};
 use crate::links::Control;
 use crate::links::meter::Reading;
-use crate::operator::{Steered, word_of};
+use crate::operator::{Standing, Steered, share_bp, word_of};
 use crate::rest::Front;
 use crate::rest::answer::ok;
 use crate::rest::problem::Problem;
@@ -12,7 +12,9 @@ use crate::switch::directory::Processor;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
+use protocol::calendar::Micros;
 use serde_json::{Value, json};
+use switch_core::BatchCounts;
 use switch_core::input::ProcessorState;
 
 /// `GET /operator/processors`
@@ -105,15 +107,45 @@ impl Front {
         };
         let link = steered.and_then(|steered: &Steered| steered.link.as_ref());
         let reading = link.map(|link| link.meter.read(self.switch.now())).unwrap_or_default();
+        let standing = Standing::of(&self.switch.processor_reports(processor.index).await);
+        let cut_over = operator.cut_over(processor.index);
         json!({
             "id": processor.id.to_string(),
             "name": processor.name,
             "type": processor.kind.word(),
             "state": word_of(state),
             "signed_on": link.is_some_and(|link| link.state.is_signed_on()),
+            "circuit": standing.circuit(),
+            "in_flight": standing.in_flight,
+            "approval_rate_bp": share_bp(reading.counts.approved, reading.counts.approved + reading.counts.declined),
+            "timeout_rate_bp": standing.timeout_rate_bp(),
             "last_minute": last_minute(&reading),
+            "reversals": reversals(&standing, self.switch.now()),
+            "unknown": standing.unknowns,
+            "late_answers": standing.late_answers,
+            "batches": batch_counts(&standing.batches),
+            "cut_over": cut_over.map(|cut_over| cut_over.to_string()),
+            "next_cut_over_at": cut_over.map(|cut_over| cut_over.next(self.switch.calendar().now()).to_string()),
         })
     }
+}
+
+/// The store-and-forward queue; sent and acknowledged since the start.
+fn reversals(standing: &Standing, now: Micros) -> Value {
+    let oldest = standing.oldest_reversal_at;
+    let age_s = (!oldest.is_none()).then(|| (now.seconds() - oldest.seconds()).max(0));
+    json!({
+        "sent": standing.reversals_sent,
+        "acknowledged": standing.reversals_done,
+        "queued": standing.reversals_queued,
+        "stuck": standing.reversals_stuck,
+        "oldest_queued_at": moment(oldest),
+        "oldest_age_s": age_s,
+    })
+}
+
+fn batch_counts(BatchCounts { open, closing, accepted, rejected, members }: &BatchCounts) -> Value {
+    json!({"open": open, "closing": closing, "accepted": accepted, "rejected": rejected, "num_transactions": members})
 }
 
 fn last_minute(Reading { counts, p50_us, p95_us, p99_us, max_us }: &Reading) -> Value {
