@@ -6,11 +6,13 @@
 pub mod changes;
 mod dry_run;
 mod processors;
+mod sandbox_rules;
 mod standing;
 mod tables;
 
 pub use dry_run::{DRY_RUN_PAYMENTS, DRY_RUN_PAYMENTS_MAX, dry_run};
 pub use processors::{Steered, word_of};
+pub use sandbox_rules::SandboxRules;
 pub use standing::{Standing, share_bp};
 pub use tables::{Compiled, TableKind, tables_in_force};
 
@@ -29,6 +31,7 @@ pub struct Operator {
     processors: Vec<Steered>,
     /// When processors cut over: the schedule of settlement follows it.
     cut_overs: watch::Sender<CutOvers>,
+    sandbox_rules: SandboxRules,
 }
 
 impl Operator {
@@ -38,8 +41,9 @@ impl Operator {
         doors: Vec<Door>,
         processors: Vec<Steered>,
         cut_overs: watch::Sender<CutOvers>,
+        sandbox_rules: SandboxRules,
     ) -> Operator {
-        let operator = Operator { changes, doors, processors, cut_overs };
+        let operator = Operator { changes, doors, processors, cut_overs, sandbox_rules };
         operator.restore_processors().await;
         operator
     }

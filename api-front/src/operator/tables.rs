@@ -1,7 +1,7 @@
 //! The tables of rules and routes: from the operator's JSON to what shards obey.
 
-use super::Operator;
 use super::changes::{AS_CONFIGURED, Changes, InForce, Made, NotMade, PutInForce, Thing};
+use super::{Operator, SandboxRules};
 use crate::switch::door::{Door, Return};
 use protocol::change::Area;
 use protocol::id::Xid;
@@ -128,7 +128,8 @@ impl Operator {
 
     /// Reads, checks and compiles a table, and changes nothing. Gives its JSON in the form in which it is kept.
     pub fn compile(&self, kind: TableKind, version: u32, text: &str) -> Result<(Compiled, String), String> {
-        compile(kind, version, text, |id| self.processor(id).map(|processor| processor.configured.index))
+        let index_of = |id: &Xid| self.processor(id).map(|processor| processor.configured.index);
+        compile(kind, version, text, index_of, &self.sandbox_rules)
     }
 
     /// Puts a table in the place of the one in force, if that is the one that the caller has seen.
@@ -156,14 +157,18 @@ impl Operator {
 
 /// The tables that are in force, for shards that begin with them.
 /// Rules that can't be used refuse the start, for without them payments would pass that they deny.
-pub async fn tables_in_force(changes: &Changes, index_of: impl Fn(&Xid) -> Option<u16>) -> Result<Vec<Compiled>, String> {
+pub async fn tables_in_force(
+    changes: &Changes,
+    index_of: impl Fn(&Xid) -> Option<u16>,
+    sandbox_rules: &SandboxRules,
+) -> Result<Vec<Compiled>, String> {
     let mut tables = Vec::new();
     for kind in [TableKind::Rules, TableKind::Routes] {
         let in_force = changes.in_force(kind.thing()).await;
-        if in_force.version == 0 {
+        if in_force.version == 0 && (kind == TableKind::Routes || sandbox_rules.is_empty()) {
             continue;
         }
-        match compile(kind, in_force.version, &in_force.text, &index_of) {
+        match compile(kind, in_force.version, &in_force.text, &index_of, sandbox_rules) {
             Ok((compiled, _)) => tables.push(compiled),
             Err(error) if kind == TableKind::Rules => return Err(error),
             // It was good when it was made: a processor that it names is configured no more. Merchants' own processors serve.
@@ -178,11 +183,12 @@ fn compile(
     version: u32,
     text: &str,
     index_of: impl Fn(&Xid) -> Option<u16>,
+    sandbox_rules: &SandboxRules,
 ) -> Result<(Compiled, String), String> {
     match kind {
         TableKind::Rules => {
             let table: Rules = if text == AS_CONFIGURED { Rules::default() } else { parse(text)? };
-            let typed: Vec<rules::typed::Rule> = table.rules.iter().map(Rule::typed).collect();
+            let typed = sandbox_rules.behind(table.rules.iter().map(Rule::typed).collect());
             let compiled = rules::Table::compile(version, &typed).map_err(|error| error.to_string())?;
             Ok((Compiled::Rules(Arc::new(compiled)), kept(&table)?))
         }

@@ -17,15 +17,15 @@ mod storage;
 #[cfg(test)]
 mod tests;
 
-use crate::accounts::{merchant_terms, processor_terms};
+use crate::accounts::{merchant_id_of, merchant_terms, processor_terms};
 use crate::calendar::Calendar;
-use crate::config::{LimitSettings, Settings};
+use crate::config::{LimitSettings, SANDBOX_MERCHANT, Settings};
 use crate::data_folder::DataFolder;
 use crate::limits::{CALLERS_MAX, DRAIN_WAIT, FIRST_SIGN_ON_WAIT, SHARD_QUEUE_COMMANDS};
 use crate::links::{Links, Prepared, Shared};
 use crate::listeners;
 use crate::operator::changes::Changes;
-use crate::operator::{Compiled, Operator, Steered, tables_in_force};
+use crate::operator::{Compiled, Operator, SandboxRules, Steered, tables_in_force};
 use crate::sandbox_home::random_bytes;
 use crate::settlement::Settler;
 use crate::settlement::board::Board;
@@ -98,7 +98,8 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let is_alone = storage.fold.is_some();
     let changes = Changes::new(stored_changes, run.doors[0].clone(), Arc::clone(&run.ids), run.clock);
     let index_of = |id: &_| participants.processors.by_id(id).map(|processor| processor.index);
-    let tables = tables_in_force(&changes, index_of).await.map_err(StartError::Rules)?;
+    let sandbox_rules = sandbox.as_ref().map(|_| SandboxRules::of(&merchant_id_of(SANDBOX_MERCHANT))).unwrap_or_default();
+    let tables = tables_in_force(&changes, index_of, &sandbox_rules).await.map_err(StartError::Rules)?;
     let shards = recovered_shards(&participants, &tables, &database, storage.fold.take(), &run).await?;
     phases.over(Phase::Shards);
     if !is_alone {
@@ -126,7 +127,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         }
         None => settings.operator_key,
     };
-    let operator = operator(&participants, changes, &run, &vitals, cut_overs).await;
+    let operator = operator(&participants, changes, &run, &vitals, cut_overs, sandbox_rules).await;
     let operator_key_hash = operator_key.as_deref().map(ApiKey::hash_of);
     let oversight = Oversight { vitals, operator, operator_key_hash, calendar };
     let switch = run.into_switch(participants, &recorders, stores, board, oversight);
@@ -271,13 +272,14 @@ async fn operator(
     run: &Run,
     vitals: &Vitals,
     cut_overs: watch::Sender<CutOvers>,
+    sandbox_rules: SandboxRules,
 ) -> Operator {
     let terms = processor_terms(&participants.processors, &participants.configured);
     let steered = participants.processors.iter().filter_map(|processor| {
         let configured = *terms.iter().find(|terms| terms.index == processor.index)?;
         Some(Steered { id: processor.id, configured, link: vitals.link(&processor.id).cloned() })
     });
-    Operator::start(changes, run.doors.clone(), steered.collect(), cut_overs).await
+    Operator::start(changes, run.doors.clone(), steered.collect(), cut_overs, sandbox_rules).await
 }
 
 /// Shards with everything in them that was under way.

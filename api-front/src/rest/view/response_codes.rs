@@ -48,12 +48,11 @@ fn trigger(code: ResponseCode) -> Option<Value> {
 fn note(code: ResponseCode, has_trigger: bool) -> &'static str {
     match code {
         ResponseCode::UNKNOWN => "seen by GET while a payment is still in flight (status pending)",
-        ResponseCode::APPROVED_PENDING_CUSTOMER => "no processor of this switch asks a customer yet",
-        ResponseCode::GATEWAY_DECLINE => "no rule of the gateway gives it yet; 301 and 310 name their reasons",
+        ResponseCode::PENDING => "a payment that its customer finishes elsewhere: no processor of this switch takes one",
         ResponseCode::DUPLICATE_TRANSACTION => {
-            "send the same sale twice within the merchant's duplicate window; the sandbox merchant's is 0, which turns it off"
+            "send the same sale twice within the merchant's duplicate window; the sandbox merchant's is 0, which turns it off, unless the \
+             configuration's [sandbox] duplicate_window_s says otherwise"
         }
-        ResponseCode::RULE_ENGINE_DECLINE => "given by the rule engine, which has no rules yet",
         _ if has_trigger => "",
         _ => "no sandbox processor gives it yet",
     }
