@@ -41,11 +41,25 @@ pub enum Kind {
     Reversal,
     /// A batch was presented. Not an effect on a card: it is listed apart.
     Batch,
+    /// A bank has sent an entry back. Shown with the entry.
+    Return,
+    /// A bank asks for a correction of an account's data. It moves nothing, and is not shown.
+    Change,
 }
 
 impl Kind {
-    const ALL: [Kind; 8] =
-        [Kind::Authorization, Kind::Sale, Kind::Capture, Kind::Refund, Kind::Credit, Kind::Void, Kind::Reversal, Kind::Batch];
+    const ALL: [Kind; 10] = [
+        Kind::Authorization,
+        Kind::Sale,
+        Kind::Capture,
+        Kind::Refund,
+        Kind::Credit,
+        Kind::Void,
+        Kind::Reversal,
+        Kind::Batch,
+        Kind::Return,
+        Kind::Change,
+    ];
 
     /// The byte in the row; never renumbered.
     pub const fn code(self) -> u8 {
@@ -61,7 +75,7 @@ impl Kind {
     pub const fn moves_money(self) -> bool {
         match self {
             Kind::Sale | Kind::Capture | Kind::Refund | Kind::Credit => true,
-            Kind::Authorization | Kind::Void | Kind::Reversal | Kind::Batch => false,
+            Kind::Authorization | Kind::Void | Kind::Reversal | Kind::Batch | Kind::Return | Kind::Change => false,
         }
     }
 }
@@ -80,9 +94,9 @@ pub struct Row {
     pub original: u64,
     /// Ordinal of the capture that is taken back together with its authorization, or [`NO_ORDINAL`].
     pub original_capture: u64,
-    /// Batch: the credits presented, in minor units.
+    /// Batch: the credits presented, in minor units. Payment at a terminal: the tip in its amount.
     pub credits_amount: u64,
-    /// DE7 of the message, MMDDhhmmss as a number.
+    /// DE7 of the message, MMDDhhmmss as a number. Payment at a terminal: the terminal's number.
     pub transmitted: u32,
     /// DE7 of the original. Batch with a used number: MMDD of its first use.
     pub original_transmitted: u32,
@@ -216,6 +230,8 @@ pub type Members = (TerminalCurrency, u32);
 pub struct Marks {
     /// Ordinal of each transaction that was taken back, and of the row that did it.
     taken_back: HashMap<u64, u64>,
+    /// Action of the row that sent a transaction back, by the transaction's ordinal.
+    returned: HashMap<u64, [u8; 2]>,
     /// Accepted batches of the same members: ordinal and number under which they were presented, ascending.
     batches: HashMap<Members, Vec<(u64, u32)>>,
 }
@@ -232,13 +248,22 @@ impl Marks {
             Some(Kind::Batch) if row.is_approved() => {
                 self.batches.entry(((row.terminal, row.currency), row.members)).or_default().push((row.ordinal, row.batch));
             }
+            Some(Kind::Return) => {
+                self.taken_back.entry(row.original).or_insert(row.ordinal);
+                self.returned.insert(row.original, row.action);
+            }
             Some(_) | None => {}
         }
     }
 
     /// Whether the row was taken back by a later one.
     pub fn is_reversed(&self, row: &Row) -> bool {
-        self.taken_back.contains_key(&row.ordinal)
+        self.taken_back.contains_key(&row.ordinal) && !self.returned.contains_key(&row.ordinal)
+    }
+
+    /// The code with which its bank sent the row's entry back.
+    pub fn return_of(&self, row: &Row) -> Option<String> {
+        self.returned.get(&row.ordinal).map(|digits| format!("R{}", trimmed(digits)))
     }
 
     /// The batch that the row was settled in: the first one accepted after it, unless it was taken back before.
@@ -282,6 +307,9 @@ pub struct Entry<'a> {
     /// Number of the accepted batch that it was settled in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub batch: Option<u32>,
+    /// `R01` and the like: its bank sent it back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub returned: Option<String>,
     /// When, RFC 3339.
     pub at: Moment,
 }
@@ -330,7 +358,7 @@ fn trimmed(bytes: &[u8]) -> &str {
 impl<'a> Entry<'a> {
     /// The row, with what later rows say of it; `None` for a batch.
     pub fn of(row: &'a Row, marks: &Marks) -> Option<Entry<'a>> {
-        let kind = row.kind().filter(|kind| *kind != Kind::Batch)?;
+        let kind = row.kind().filter(|kind| !matches!(kind, Kind::Batch | Kind::Return | Kind::Change))?;
         Some(Entry {
             ordinal: row.ordinal,
             rrn: trimmed(&row.rrn),
@@ -344,6 +372,7 @@ impl<'a> Entry<'a> {
             action: trimmed(&row.action),
             terminal: trimmed(&row.terminal),
             batch: marks.batch_of(row),
+            returned: marks.return_of(row),
             at: Moment(Micros(row.at_us)),
         })
     }

@@ -99,6 +99,6 @@ fn an_entry_reads_as_the_control_address_promises() {
 #[test]
 fn kinds_keep_their_codes() {
     let codes: Vec<u8> = (0..=20).filter(|code| Kind::from_code(*code).is_some()).collect();
-    assert_eq!(codes, [1, 2, 3, 4, 5, 6, 7, 8]);
-    assert_eq!((Kind::Authorization.code(), Kind::Batch.code()), (1, 8));
+    assert_eq!(codes, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    assert_eq!((Kind::Authorization.code(), Kind::Batch.code(), Kind::Change.code()), (1, 8, 10));
 }

@@ -94,18 +94,18 @@ impl Totals {
         match kind {
             Kind::Sale | Kind::Capture => Some((&mut self.debits, &mut self.debits_amount)),
             Kind::Refund | Kind::Credit => Some((&mut self.credits, &mut self.credits_amount)),
-            Kind::Authorization | Kind::Void | Kind::Reversal | Kind::Batch => None,
+            Kind::Authorization | Kind::Void | Kind::Reversal | Kind::Batch | Kind::Return | Kind::Change => None,
         }
     }
 
-    fn add(&mut self, kind: Kind, amount: u64) {
+    pub(crate) fn add(&mut self, kind: Kind, amount: u64) {
         if let Some((count, sum)) = self.side(kind) {
             *count += 1;
             *sum += u128::from(amount);
         }
     }
 
-    fn remove(&mut self, kind: Kind, amount: u64) {
+    pub(crate) fn remove(&mut self, kind: Kind, amount: u64) {
         if let Some((count, sum)) = self.side(kind) {
             *count -= 1;
             *sum -= u128::from(amount);
@@ -162,7 +162,7 @@ impl Verdict {
         }
     }
 
-    fn of_row(row: &Row) -> Option<Verdict> {
+    pub(crate) fn of_row(row: &Row) -> Option<Verdict> {
         match row.verdict {
             1 => Some(Verdict::Accepted),
             2 => Some(Verdict::NumberUsed(row.original_transmitted)),
@@ -329,6 +329,8 @@ impl Book {
         let till = self.till_number(((row.terminal, row.currency), members));
         match kind {
             Kind::Batch => self.settle(till, row),
+            // A card's bank sends nothing back.
+            Kind::Return | Kind::Change => {}
             Kind::Authorization | Kind::Sale | Kind::Capture | Kind::Refund | Kind::Credit => self.take_in(kind, till, row),
             Kind::Void | Kind::Reversal => {
                 self.hold(row_key(row), Held::of(row, kind, till, 0));
