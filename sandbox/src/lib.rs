@@ -4,7 +4,7 @@
 //! table of triggers, and the control address. Must not live here: anything of the switch; the two share the wire format and
 //! nothing else, so that a misunderstanding shows. Hosts approve whatever comes and listen on loopback only.
 //!
-//! [`start`] runs two card hosts on a thread of their own. [`tsys::Host`] is the same host as a value, for a simulator.
+//! [`start`] runs two card hosts and a terminal host on a thread of their own. [`tsys::Host`] is a card host as a value, for a simulator.
 
 pub mod clock;
 pub mod control;
@@ -12,12 +12,13 @@ pub mod error;
 pub mod faults;
 pub mod ledger;
 pub mod limits;
+pub mod spin;
 pub mod triggers;
 pub mod tsys;
 pub mod web;
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
@@ -57,6 +58,8 @@ pub struct Options {
     pub card: Listen,
     /// The second card host, with a ledger of its own.
     pub card_2: Listen,
+    /// The terminal host.
+    pub terminal: Listen,
     /// How late a "late" answer is, in milliseconds.
     pub late_ms: u32,
 }
@@ -64,7 +67,13 @@ pub struct Options {
 impl Options {
     /// Free ports on loopback, ledgers under this folder.
     pub fn new(data_dir: impl Into<PathBuf>) -> Options {
-        Options { data_dir: data_dir.into(), card: Listen::default(), card_2: Listen::default(), late_ms: LATE_DEFAULT_MS }
+        Options {
+            data_dir: data_dir.into(),
+            card: Listen::default(),
+            card_2: Listen::default(),
+            terminal: Listen::default(),
+            late_ms: LATE_DEFAULT_MS,
+        }
     }
 }
 
@@ -84,6 +93,8 @@ pub struct Running {
     pub card: Endpoint,
     /// The second card host.
     pub card_2: Endpoint,
+    /// The terminal host.
+    pub terminal: Endpoint,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -118,13 +129,21 @@ pub fn start(options: Options) -> Result<Running, SandboxError> {
     let thread = std::thread::Builder::new().name("sandbox".to_owned()).spawn(move || run(options, report, stopped));
     let thread = thread.map_err(SandboxError::Thread)?;
     match started.recv() {
-        Ok(Ok((card, card_2))) => Ok(Running { card, card_2, stop: Some(stop), thread: Some(thread) }),
+        Ok(Ok(Endpoints { card, card_2, terminal })) => {
+            Ok(Running { card, card_2, terminal, stop: Some(stop), thread: Some(thread) })
+        }
         Ok(Err(error)) => Err(error),
         Err(mpsc::RecvError) => Err(SandboxError::Thread(std::io::Error::other("it ended before it listened"))),
     }
 }
 
-type Started = Result<(Endpoint, Endpoint), SandboxError>;
+struct Endpoints {
+    card: Endpoint,
+    card_2: Endpoint,
+    terminal: Endpoint,
+}
+
+type Started = Result<Endpoints, SandboxError>;
 
 fn run(options: Options, report: mpsc::SyncSender<Started>, stopped: oneshot::Receiver<()>) {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -148,27 +167,49 @@ fn tell(report: &mpsc::SyncSender<Started>, started: Started) {
 
 async fn open(options: Options) -> Started {
     let folder = options.data_dir.join("sandbox");
-    let card = open_card_host("card", &folder, options.card, options.late_ms).await?;
-    let card_2 = open_card_host("card_2", &folder, options.card_2, options.late_ms).await?;
-    Ok((card, card_2))
+    let late_ms = options.late_ms;
+    let card = open_card_host("card", &folder, options.card, late_ms).await?;
+    let card_2 = open_card_host("card_2", &folder, options.card_2, late_ms).await?;
+    let terminal = open_web_host("terminal", &folder, options.terminal, spin::Host::new(late_ms)).await?;
+    Ok(Endpoints { card, card_2, terminal })
 }
 
-async fn open_card_host(
+async fn open_card_host(name: &'static str, folder: &Path, listen: Listen, late_ms: u32) -> Result<Endpoint, SandboxError> {
+    let (wire, addr) = bind(listen.addr).await?;
+    let server = Server::open(name, &ledger_of(name, folder), late_ms)?;
+    tokio::spawn(Arc::clone(&server).listen(wire));
+    Ok(Endpoint { addr, control: open_control(name, listen.control, server).await? })
+}
+
+/// A host that is asked by HTTP.
+async fn open_web_host(
     name: &'static str,
-    folder: &std::path::Path,
+    folder: &Path,
     listen: Listen,
-    late_ms: u32,
+    host: impl web::WebHost,
 ) -> Result<Endpoint, SandboxError> {
     let (wire, addr) = bind(listen.addr).await?;
-    let (control, control_addr) = bind(listen.control).await?;
-    let server = Server::open(name, &folder.join(name).with_extension("ledger"), late_ms)?;
+    let server = web::server::Server::open(name, &ledger_of(name, folder), host)?;
     tokio::spawn(Arc::clone(&server).listen(wire));
+    Ok(Endpoint { addr, control: open_control(name, listen.control, server).await? })
+}
+
+fn ledger_of(name: &str, folder: &Path) -> PathBuf {
+    folder.join(name).with_extension("ledger")
+}
+
+async fn open_control(
+    name: &'static str,
+    addr: SocketAddr,
+    server: Arc<impl control::Controlled>,
+) -> Result<SocketAddr, SandboxError> {
+    let (listener, bound) = bind(addr).await?;
     tokio::spawn(async move {
-        if let Err(error) = axum::serve(control, control::router(server)).await {
+        if let Err(error) = axum::serve(listener, control::router(server)).await {
             tracing::error!(host = name, %error, "control address stopped");
         }
     });
-    Ok(Endpoint { addr, control: control_addr })
+    Ok(bound)
 }
 
 async fn bind(addr: SocketAddr) -> Result<(TcpListener, SocketAddr), SandboxError> {

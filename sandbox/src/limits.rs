@@ -13,6 +13,8 @@ pub const WRITE_TIMEOUT_MS: u64 = 10_000;
 /// Transactions that a host remembers for duplicates, captures, voids and reversals, about 90 bytes each; beyond, the
 /// oldest are forgotten, and what refers to them is answered "no such original".
 pub const TRANSACTIONS_HELD_MAX: usize = 4 * 1024 * 1024;
+/// The same of the terminal host, which keeps whole rows: about 400 bytes each.
+pub const TERMINAL_TRANSACTIONS_HELD_MAX: usize = 1 << 18;
 /// Batches with totals of their own, open and settled; a payment of one more is answered "system error".
 pub const TILLS_MAX: usize = 1 << 20;
 /// Settlement answers remembered for one terminal and currency.

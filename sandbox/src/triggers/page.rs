@@ -34,6 +34,11 @@ fn sections() -> Vec<Section> {
             rows: card_rows(),
         },
         Section {
+            heading: "Terminals",
+            words: "The four terminals of the sandbox's merchant, and amounts of sales, authorizations and credits at any of them.",
+            rows: crate::spin::triggers::trigger_rows(),
+        },
+        Section {
             heading: "Rules of the gateway",
             words: "These reach no host: rules deny them to the sandbox's merchant.",
             rows: denied_rows(),

@@ -415,7 +415,7 @@ impl Host {
 }
 
 impl Fate {
-    fn mishap(self) -> Option<Mishap> {
+    pub(crate) fn mishap(self) -> Option<Mishap> {
         match self {
             Fate { cut: true, .. } => Some(Mishap::Cut),
             Fate { drop_response: true, .. } => Some(Mishap::AnswerLost),
