@@ -87,6 +87,16 @@ impl Currency {
         }
         if minor > crate::limits::AMOUNT_MAX_MINOR { Err(NotAnAmount::TooLarge) } else { Ok(minor) }
     }
+
+    /// Minor units as a decimal text in major units, with all decimals that the currency has: 12345 USD is `123.45`.
+    pub fn major(self, minor: u64) -> String {
+        let exponent = usize::from(self.exponent());
+        let mut text = format!("{minor:0width$}", width = exponent + 1);
+        if exponent > 0 {
+            text.insert(text.len() - exponent, '.');
+        }
+        text
+    }
 }
 
 impl fmt::Debug for Currency {
@@ -125,6 +135,22 @@ mod tests {
         assert_eq!(parse("USD", "10000000000.00"), Err(NotAnAmount::TooLarge));
         for text in ["", ".", "1.", ".5", "-1", "1e3", "1,5", " 1", "NaN"] {
             assert_eq!(parse("USD", text), Err(NotAnAmount::NotDecimal), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn minor_units_are_written_with_all_decimals() {
+        for (code, minor, text) in [
+            ("USD", 0, "0.00"),
+            ("USD", 5, "0.05"),
+            ("USD", 12345, "123.45"),
+            ("JPY", 500, "500"),
+            ("JPY", 0, "0"),
+            ("BHD", 12, "0.012"),
+        ] {
+            let currency = Currency::from_code(code).unwrap();
+            assert_eq!(currency.major(minor), text);
+            assert_eq!(currency.parse_major(text), Ok(minor));
         }
     }
 }

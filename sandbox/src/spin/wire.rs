@@ -357,7 +357,7 @@ fn message(result_code: u8) -> &'static str {
 
 /// `ExtData`: names and values, the values percent-encoded.
 fn ext_data(booked: &Booked<'_>, currency: Currency) -> String {
-    let money = |minor| decimal(minor, currency);
+    let money = |minor| currency.major(minor);
     let card = booked.card;
     let of_card = |part: fn(&'static Card) -> &'static str| card.map_or("", part).to_owned();
     let zero = money(0);
@@ -403,14 +403,6 @@ fn ext_data(booked: &Booked<'_>, currency: Currency) -> String {
 fn emv_data(card: Option<&Card>) -> String {
     let chip = card.and_then(|card| card.chip);
     chip.map_or(String::new(), |(aid, name)| format!("AID={aid},AppName={},TVR=8000008000,TSI=6800", encoded(name)))
-}
-
-/// Minor units as a decimal of major ones.
-fn decimal(minor: u64, currency: Currency) -> String {
-    let exponent = usize::from(currency.exponent());
-    let digits = format!("{minor:0width$}", width = exponent + 1);
-    let (whole, fraction) = digits.split_at(digits.len() - exponent);
-    if exponent == 0 { digits } else { format!("{whole}.{fraction}") }
 }
 
 /// Percent-encoding as the terminals have it: lower-case digits, and whatever would part names and values.
