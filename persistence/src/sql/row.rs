@@ -49,6 +49,13 @@ impl<'a> Fields<'a> {
         bytes.try_into().map_err(self.fault("an id or a hash has the wrong length"))
     }
 
+    /// An id, or the absent one for NULL.
+    pub(crate) fn id_or_none(&self, column: &str) -> Result<Xid, PersistenceError> {
+        let bytes: Option<&[u8]> = self.row.try_get(column).map_err(self.fault("a column is not bytes"))?;
+        let wrong = self.fault("an id or a hash has the wrong length");
+        bytes.map_or(Ok(Xid::NONE), |bytes| bytes.try_into().map(Xid).map_err(wrong))
+    }
+
     pub(crate) fn id(&self, column: &str) -> Result<Xid, PersistenceError> {
         self.array(column).map(Xid)
     }

@@ -12,7 +12,7 @@ use crate::error::PersistenceError;
 const POSTGRES_LOCK: &str = "SELECT pg_advisory_xact_lock(721900411)";
 
 /// The steps; the version of a database is how many of them it has.
-const STEPS: &[&[&str]] = &[FIRST_TABLES, SEARCHES, CONFIGURATION, DIGEST];
+const STEPS: &[&[&str]] = &[FIRST_TABLES, SEARCHES, CONFIGURATION, DIGEST, ACCOUNTS, VAULT];
 
 const FIRST_TABLES: &[&str] = &[
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
@@ -73,6 +73,44 @@ const DIGEST: &[&str] = &[
     "ALTER TABLE projection ADD COLUMN digest TEXT NOT NULL DEFAULT '00000000000000000000000000000000'",
     "ALTER TABLE projection ADD COLUMN digest_from {int} NOT NULL DEFAULT 1",
     "UPDATE projection SET digest_from = applied_lsn + 1",
+];
+
+/// Who may log in, how often it went wrong, and which tokens count no more.
+const ACCOUNTS: &[&str] = &[
+    "ALTER TABLE api_keys ADD COLUMN user_id {blob}",
+    "ALTER TABLE api_keys ADD COLUMN hint TEXT NOT NULL DEFAULT ''",
+    // `log_in` is the name in lower case: two users whose names differ in case only would be taken for one another.
+    "CREATE TABLE users (id {blob} PRIMARY KEY, merchant {blob} NOT NULL, username TEXT NOT NULL, log_in TEXT NOT NULL UNIQUE, \
+     name TEXT NOT NULL, phone TEXT NOT NULL, email TEXT NOT NULL, timezone TEXT NOT NULL, password TEXT NOT NULL, \
+     active {int} NOT NULL, role {int} NOT NULL, tokens_from {int} NOT NULL, created_at {int} NOT NULL, updated_at {int} NOT NULL)",
+    "CREATE INDEX users_merchant ON users (merchant, id)",
+    "CREATE INDEX users_email ON users (email) WHERE email <> ''",
+    "CREATE TABLE log_in_attempts (log_in_hash {blob} PRIMARY KEY, wrong {int} NOT NULL, since {int} NOT NULL)",
+    "CREATE INDEX log_in_attempts_since ON log_in_attempts (since)",
+    "CREATE TABLE revoked_tokens (id {blob} PRIMARY KEY, expires_at {int} NOT NULL)",
+    "CREATE TABLE reset_codes (user_id {blob} PRIMARY KEY, hash {blob} NOT NULL, expires_at {int} NOT NULL)",
+];
+
+/// Customers, what they pay with, and tokens that stand for a card until they are used. `used_by` is the hash of what has used one.
+const VAULT: &[&str] = &[
+    "CREATE TABLE customers (id {blob} PRIMARY KEY, merchant {blob} NOT NULL, description TEXT NOT NULL, payment_method {blob}, \
+     billing_address {blob}, shipping_address {blob}, created_at {int} NOT NULL, updated_at {int} NOT NULL, deleted_at {int})",
+    "CREATE INDEX customers_created ON customers (merchant, created_at, id) WHERE deleted_at IS NULL",
+    "CREATE TABLE addresses (id {blob} PRIMARY KEY, customer {blob} NOT NULL, first_name TEXT NOT NULL, last_name TEXT NOT NULL, \
+     company TEXT NOT NULL, address_line_1 TEXT NOT NULL, address_line_2 TEXT NOT NULL, city TEXT NOT NULL, state TEXT NOT NULL, \
+     postal_code TEXT NOT NULL, country TEXT NOT NULL, phone TEXT NOT NULL, fax TEXT NOT NULL, email TEXT NOT NULL, \
+     created_at {int} NOT NULL, updated_at {int} NOT NULL)",
+    "CREATE INDEX addresses_customer ON addresses (customer, id)",
+    "CREATE TABLE payment_methods (id {blob} PRIMARY KEY, customer {blob} NOT NULL, kind {int} NOT NULL, key_id {int} NOT NULL, \
+     sealed {blob} NOT NULL, fingerprint {blob} NOT NULL, first_six {int} NOT NULL, last_four {int} NOT NULL, digits {int} NOT NULL, \
+     expiry {int} NOT NULL, routing_number TEXT NOT NULL, masked_account TEXT NOT NULL, account_type TEXT NOT NULL, \
+     sec_code TEXT NOT NULL, created_at {int} NOT NULL, updated_at {int} NOT NULL)",
+    "CREATE INDEX payment_methods_customer ON payment_methods (customer, id)",
+    "CREATE INDEX payment_methods_key ON payment_methods (key_id, id)",
+    "CREATE TABLE card_tokens (hash {blob} PRIMARY KEY, merchant {blob} NOT NULL, sealed {blob} NOT NULL, fingerprint {blob} NOT NULL, \
+     first_six {int} NOT NULL, last_four {int} NOT NULL, digits {int} NOT NULL, expiry {int} NOT NULL, expires_at {int} NOT NULL, \
+     used_by {blob})",
+    "CREATE INDEX card_tokens_expiry ON card_tokens (expires_at)",
 ];
 
 /// Brings the tables up to date, in one transaction: a crash in between leaves them as they were.

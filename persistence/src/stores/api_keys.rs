@@ -6,7 +6,7 @@ use sqlx::any::AnyRow;
 
 use super::Stores;
 use crate::error::PersistenceError;
-use crate::sql::Fields;
+use crate::sql::{Fields, id_or_null};
 
 /// What a key may do. Numbers are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,8 +28,12 @@ pub struct ApiKey {
     pub kind: KeyKind,
     /// Whose it is.
     pub merchant: Xid,
+    /// The user who made it and whose rights it has; none: the account's own, with all rights.
+    pub user: Xid,
     /// As people call it.
     pub name: String,
+    /// What of the key itself may be shown in a list. Empty where only its hash was ever known.
+    pub hint: String,
     /// When it was made.
     pub created_at: Micros,
 }
@@ -60,7 +64,9 @@ impl ApiKey {
             hash: fields.array("hash")?,
             kind,
             merchant: fields.id("merchant")?,
+            user: fields.id_or_none("user_id")?,
             name: fields.text("name")?,
+            hint: fields.text("hint")?,
             created_at: fields.time("created_at")?,
         })
     }
@@ -69,31 +75,34 @@ impl ApiKey {
 impl Stores {
     /// Adds a key, or replaces the one with the same id.
     pub async fn put_api_key(&self, key: &ApiKey) -> Result<(), PersistenceError> {
-        let upsert = "INSERT INTO api_keys (id, hash, kind, merchant, name, created_at) VALUES ($1, $2, $3, $4, $5, $6) \
-                      ON CONFLICT (id) DO UPDATE SET hash = excluded.hash, kind = excluded.kind, \
-                      merchant = excluded.merchant, name = excluded.name, created_at = excluded.created_at";
+        let upsert = "INSERT INTO api_keys (id, hash, kind, merchant, name, created_at, user_id, hint) \
+                      VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO UPDATE SET hash = excluded.hash, \
+                      kind = excluded.kind, merchant = excluded.merchant, name = excluded.name, created_at = excluded.created_at, \
+                      user_id = excluded.user_id, hint = excluded.hint";
         let put = sqlx::query(upsert).bind(&key.id.0[..]).bind(&key.hash[..]).bind(key.kind as i64);
         let put = put.bind(&key.merchant.0[..]).bind(&key.name[..]).bind(key.created_at.0);
+        let put = put.bind(id_or_null(&key.user)).bind(&key.hint[..]);
         put.execute(&self.database.pool).await.map(drop).map_err(PersistenceError::sql("store an api key"))
     }
 
     /// The key with this hash.
     pub async fn api_key_by_hash(&self, hash: &[u8; 32]) -> Result<Option<ApiKey>, PersistenceError> {
-        let select = "SELECT id, hash, kind, merchant, name, created_at FROM api_keys WHERE hash = $1";
+        let select = "SELECT id, hash, kind, merchant, name, created_at, user_id, hint FROM api_keys WHERE hash = $1";
         let row = sqlx::query(select).bind(&hash[..]).fetch_optional(&self.database.pool).await;
         row.map_err(PersistenceError::sql("look an api key up"))?.as_ref().map(ApiKey::read).transpose()
     }
 
     /// A merchant's keys, oldest first.
     pub async fn api_keys(&self, merchant: &Xid) -> Result<Vec<ApiKey>, PersistenceError> {
-        let select = "SELECT id, hash, kind, merchant, name, created_at FROM api_keys WHERE merchant = $1 ORDER BY id";
+        let select =
+            "SELECT id, hash, kind, merchant, name, created_at, user_id, hint FROM api_keys WHERE merchant = $1 ORDER BY id";
         let rows = sqlx::query(select).bind(&merchant.0[..]).fetch_all(&self.database.pool).await;
         rows.map_err(PersistenceError::sql("list api keys"))?.iter().map(ApiKey::read).collect()
     }
 
     /// All keys of all merchants: what a front fills its cache with.
     pub async fn all_api_keys(&self) -> Result<Vec<ApiKey>, PersistenceError> {
-        let select = "SELECT id, hash, kind, merchant, name, created_at FROM api_keys ORDER BY id";
+        let select = "SELECT id, hash, kind, merchant, name, created_at, user_id, hint FROM api_keys ORDER BY id";
         let rows = sqlx::query(select).fetch_all(&self.database.pool).await;
         rows.map_err(PersistenceError::sql("list api keys"))?.iter().map(ApiKey::read).collect()
     }

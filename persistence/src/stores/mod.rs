@@ -1,18 +1,22 @@
 //! The slow side's own tables: what is configured and not decided, and has no other home than SQL.
 //!
-//! Lives here: merchants, API keys, processors, and small facts of the installation. Must not live here: anything that the
+//! Lives here: merchants, users, API keys, processors, the vault, and small facts of the installation. Must not live here: anything that the
 //! journal carries. Writes are few and survive a power cut; fronts keep what they read often in caches of their own.
 
 mod api_keys;
+mod log_ins;
 mod merchants;
 mod processors;
+mod users;
 
 #[cfg(test)]
 mod tests;
 
 pub use api_keys::{ApiKey, KeyKind};
+pub use log_ins::Attempts;
 pub use merchants::Merchant;
 pub use processors::Processor;
+pub use users::{Role, User};
 
 use crate::error::PersistenceError;
 use crate::sql::{Database, Fields};
@@ -26,6 +30,12 @@ pub struct Stores {
 impl Stores {
     pub(crate) fn new(database: Database) -> Stores {
         Stores { database }
+    }
+
+    /// A transaction that will write, on a connection of its own.
+    async fn begin_write(&self, operation: &'static str) -> Result<sqlx::Transaction<'static, sqlx::Any>, PersistenceError> {
+        let begun = self.database.pool.begin_with(self.database.dialect.begin_write()).await;
+        begun.map_err(PersistenceError::sql(operation))
     }
 
     /// Writes all merchants, keys and processors into other stores, which have none yet.
