@@ -35,6 +35,11 @@ impl DataFolder {
         self.0.join("keys")
     }
 
+    /// Mails, where no server is configured to send them.
+    pub fn mail(&self) -> PathBuf {
+        self.0.join("mail")
+    }
+
     /// The copy of the stores, for a start without the SQL home.
     pub fn standby(&self) -> PathBuf {
         self.0.join("standby")

@@ -3,6 +3,7 @@
 use super::Overrides;
 use super::error::ConfigError;
 use super::limits::LimitSettings;
+use super::mail::MailSettings;
 use super::retention::RetentionSettings;
 use super::typed::{Typed, TypedCompat, TypedJournal, TypedMerchant, TypedProcessor, TypedSandbox};
 use crate::settlement::cut_over::CutOver;
@@ -49,6 +50,8 @@ pub struct Settings {
     pub retention: Option<RetentionSettings>,
     /// Key of the operator's calls, where there is no sandbox to draw one.
     pub operator_key: Option<String>,
+    /// How mails leave.
+    pub mail: MailSettings,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpAddr>,
     /// The sandbox in this process; `None` with `--no-sandbox`.
@@ -156,6 +159,7 @@ impl Settings {
         let merchants = check_merchants(typed.merchant, &names)?;
         check_keys(operator_key.as_deref(), sandbox.as_ref(), &merchants)?;
         let trusted_proxies = typed.trusted_proxies.iter().map(|text| proxy(text)).collect::<Result<_, _>>()?;
+        let mail = MailSettings::check(typed.mail)?;
         Ok(Settings {
             data,
             http,
@@ -166,6 +170,7 @@ impl Settings {
             journal,
             retention,
             operator_key,
+            mail,
             trusted_proxies,
             sandbox,
             processors,

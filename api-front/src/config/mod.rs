@@ -6,6 +6,7 @@
 pub mod checked;
 pub mod error;
 pub mod limits;
+pub mod mail;
 pub mod retention;
 pub mod typed;
 
@@ -19,6 +20,7 @@ pub use checked::{
 };
 pub use error::ConfigError;
 pub use limits::LimitSettings;
+pub use mail::MailSettings;
 pub use retention::RetentionSettings;
 
 use std::net::SocketAddr;

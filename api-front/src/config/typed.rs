@@ -20,6 +20,9 @@ pub struct Typed {
     pub shards: Option<u16>,
     /// What the header `Authorization` of an operator's request must say. Default: none is accepted.
     pub operator_key: Option<String>,
+    /// How mails leave.
+    #[serde(default)]
+    pub mail: TypedMail,
     /// Addresses of proxies whose `X-Forwarded-For` is believed. Default: none.
     #[serde(default)]
     pub trusted_proxies: Vec<String>,
@@ -38,6 +41,23 @@ pub struct Typed {
     /// Merchants beside the sandbox's.
     #[serde(default)]
     pub merchant: Vec<TypedMerchant>,
+}
+
+/// `[mail]`.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TypedMail {
+    /// `smtps://user:password@host`, or `smtp://host?tls=required`. Default: mails are files in the data folder's `mail`.
+    pub smtp: Option<String>,
+    /// Whom mails come from: `Shop <shop@example.com>`.
+    pub from: Option<String>,
+}
+
+/// The server's address may hold a password.
+impl std::fmt::Debug for TypedMail {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TypedMail").field("from", &self.from).finish_non_exhaustive()
+    }
 }
 
 /// `[journal]`.

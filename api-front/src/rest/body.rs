@@ -23,6 +23,18 @@ pub(crate) async fn read<T>(
     parsed
 }
 
+/// The same for a body of whatever type: `parse` looks at it itself.
+pub(crate) async fn read_any_type<T>(
+    headers: &HeaderMap,
+    body: Body,
+    parse: impl FnOnce(&[u8]) -> Result<T, Problem>,
+) -> Result<T, Problem> {
+    let bytes = collect(headers, body, BODY_READ_TIMEOUT).await?;
+    let parsed = parse(&bytes);
+    forget(bytes);
+    parsed
+}
+
 /// Takes a body off the connection without looking at it, so that a client which is still sending it hears the answer and not a
 /// reset. Most are here already; one that is not may take a moment, no more.
 pub(crate) async fn pass_over(mut body: Body) {

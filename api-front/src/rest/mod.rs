@@ -4,9 +4,11 @@
 //! extract, command, await, view. Must not live here: decisions about payments, SQL, sockets, the clock.
 
 mod answer;
+mod api_keys;
 mod auth;
 mod body;
 mod correlation;
+mod envelope;
 pub mod json;
 pub mod limits;
 mod operator;
@@ -16,20 +18,25 @@ pub mod request;
 mod sandbox_clock;
 mod search;
 mod service;
+mod token;
 mod transaction;
+mod users;
 mod view;
 
 pub use auth::presented as presented_key;
 pub use problem::Problem;
 
+use crate::accounts::mail::Outbox;
+use crate::accounts::{AccountError, Accounts};
 use crate::switch::directory::Merchant;
 use crate::switch::handle::Switch;
-use auth::{Keyring, Right};
+use auth::{Identity, Keyring, Right};
 use axum::http::HeaderMap;
 use axum::routing::{get, post};
 use axum::{Router, middleware};
 use correlation::RequestNames;
-use persistence::stores::ApiKey;
+use persistence::stores::{ApiKey, KeyKind, Role, User};
+use protocol::id::Xid;
 use protocol::refusal::Refusal;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -39,19 +46,21 @@ use std::sync::Arc;
 struct Front {
     switch: Switch,
     keyring: Arc<Keyring>,
+    accounts: Accounts,
     trusted_proxies: Arc<[IpAddr]>,
 }
 
-/// Who asks: the key, and the account that it belongs to.
+/// Who asks: the key or user, and the account that it belongs to.
 struct Caller {
-    key: Arc<ApiKey>,
+    key: Arc<Identity>,
     merchant: Arc<Merchant>,
 }
 
-/// Every route of the front. `X-Forwarded-For` is believed where one of `trusted_proxies` sends it.
-pub fn router(switch: Switch, trusted_proxies: Vec<IpAddr>) -> Router {
+/// Every route of the front. Mails to users go to `outbox`; `X-Forwarded-For` is believed where one of `trusted_proxies` sends it.
+pub fn router(switch: Switch, outbox: Outbox, trusted_proxies: Vec<IpAddr>) -> Router {
     let names = RequestNames::starting_at(switch.now().0);
-    let front = Front { switch, keyring: Arc::new(Keyring::new()), trusted_proxies: trusted_proxies.into() };
+    let (keyring, accounts) = (Arc::new(Keyring::new()), Accounts::new(switch.clone(), outbox));
+    let front = Front { switch, keyring, accounts, trusted_proxies: trusted_proxies.into() };
     dressed(routes().with_state(front), names)
 }
 
@@ -74,18 +83,39 @@ fn routes() -> Router<Front> {
         .route("/api/settlement/batch/search", post(search::batches))
         .route("/api/response-codes", get(service::response_codes))
         .route("/api/sandbox/clock", get(sandbox_clock::read).post(sandbox_clock::set))
+        .merge(token::routes())
+        .merge(users::routes())
+        .merge(api_keys::routes())
         .merge(operator::routes())
         .route("/healthz", get(service::healthz))
         .route("/readyz", get(service::readyz))
 }
 
 impl Front {
-    /// The caller, if its key is ours, may do this, and belongs to an account that is active.
+    /// The caller, if its key or token is ours, may do this, and belongs to an account that is active.
     async fn caller(&self, headers: &HeaderMap, right: Right) -> Result<Caller, Problem> {
-        let stores = self.switch.stores();
-        let key = self.keyring.key(headers, right, async |hash| stores.api_key_by_hash(hash).await).await?;
+        let key = async |hash: &[u8; 32]| self.identity_of_key(hash).await;
+        let token = async |text: &str| self.identity_of_token(text).await;
+        let key = self.keyring.identity(headers, right, key, token).await?;
         let merchant = self.switch.merchant(&key.merchant).filter(|merchant| merchant.active);
         Ok(Caller { key, merchant: merchant.ok_or(Problem::Refused(Refusal::MerchantNotActive))? })
+    }
+
+    /// Whose key this is. A key of a user has the rights that the user has now.
+    async fn identity_of_key(&self, hash: &[u8; 32]) -> Result<Option<Identity>, Problem> {
+        let stores = self.switch.stores();
+        let Some(key) = stores.api_key_by_hash(hash).await.map_err(AccountError::from)? else { return Ok(None) };
+        if key.user.is_none() {
+            let ApiKey { id, name, merchant, kind, .. } = key;
+            return Ok(Some(Identity { id, name, merchant, kind, role: Role::Admin, user: Xid::NONE }));
+        }
+        let user = stores.user(&key.user).await.map_err(AccountError::from)?;
+        Ok(user.filter(|user| user.active && user.merchant == key.merchant).map(|user| Identity::of(user, key.kind)))
+    }
+
+    async fn identity_of_token(&self, text: &str) -> Result<Option<Identity>, Problem> {
+        let user: Option<User> = self.accounts.user_of_token(text).await?;
+        Ok(user.map(|user| Identity::of(user, KeyKind::Api)))
     }
 }
 

@@ -29,6 +29,11 @@ pub enum Problem {
     },
     /// No credentials, or unknown ones.
     Unauthorized,
+    /// Too many attempts or requests, from here or about this.
+    TooManyRequests {
+        /// When it may be tried again, seconds from now.
+        retry_after_s: u32,
+    },
     /// The credentials are good but not for this.
     Forbidden(&'static str),
     /// Something else stands in the way now.
@@ -74,6 +79,7 @@ impl Problem {
             }
             Problem::Unauthorized => StatusCode::UNAUTHORIZED,
             Problem::Forbidden(_) => StatusCode::FORBIDDEN,
+            Problem::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
             Problem::Conflict(_) => StatusCode::CONFLICT,
             Problem::NotFound => StatusCode::NOT_FOUND,
             Problem::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -88,7 +94,10 @@ impl Problem {
 
     /// Seconds of `Retry-After`, where trying again makes sense.
     pub fn retry_after_s(&self) -> Option<u32> {
-        (self.status() == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_AFTER_S)
+        match self {
+            Problem::TooManyRequests { retry_after_s } => Some(*retry_after_s),
+            _ => (self.status() == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_AFTER_S),
+        }
     }
 }
 
@@ -103,6 +112,7 @@ fn refusal_status(refusal: Refusal) -> StatusCode {
         | Refusal::AmountZero
         | Refusal::BatchClosing
         | Refusal::StepInFlight { .. }
+        | Refusal::MethodNotTaken { .. }
         | Refusal::TailTooLong => StatusCode::BAD_REQUEST,
         Refusal::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
     }
@@ -116,6 +126,9 @@ impl fmt::Display for Problem {
             Problem::Invalid { field, reason } => write!(f, "bad request error: invalid {field}: {reason}"),
             Problem::Unauthorized => f.write_str("unauthorized"),
             Problem::Forbidden(why) => write!(f, "forbidden: {why}"),
+            Problem::TooManyRequests { retry_after_s } => {
+                write!(f, "too many requests: try again in {retry_after_s} seconds")
+            }
             Problem::Conflict(what) => write!(f, "conflict: {what}"),
             Problem::NotFound | Problem::Refused(Refusal::NotFound) => f.write_str("not found"),
             Problem::MethodNotAllowed => f.write_str("method not allowed: see the Allow header"),
@@ -147,6 +160,7 @@ fn refusal_preface(refusal: Refusal) -> &'static str {
         | Refusal::AmountZero
         | Refusal::BatchClosing
         | Refusal::StepInFlight { .. }
+        | Refusal::MethodNotTaken { .. }
         | Refusal::TailTooLong => "bad request error: ",
     }
 }

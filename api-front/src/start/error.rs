@@ -1,5 +1,7 @@
 //! Why the switch does not start: what was tried, on what.
 
+use crate::accounts::AccountError;
+use crate::accounts::mail::MailError;
 use crate::config::ConfigError;
 use persistence::PersistenceError;
 use persistence::journal::JournalError;
@@ -27,6 +29,12 @@ pub enum StartError {
     /// The journal can't be opened, or must not be: it is damaged, or another switch has it.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The sandbox's user can't be made.
+    #[error(transparent)]
+    Accounts(#[from] AccountError),
+    /// Mails can't be sent as configured.
+    #[error(transparent)]
+    Mail(#[from] MailError),
     /// The SQL home or the sealing keys can't be used.
     #[error(transparent)]
     Persistence(#[from] PersistenceError),

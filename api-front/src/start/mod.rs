@@ -17,6 +17,7 @@ mod storage;
 #[cfg(test)]
 mod tests;
 
+use crate::accounts::mail::Outbox;
 use crate::accounts::{merchant_id_of, merchant_terms, processor_terms};
 use crate::calendar::Calendar;
 use crate::config::{LimitSettings, SANDBOX_MERCHANT, Settings};
@@ -132,7 +133,8 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let oversight = Oversight { vitals, operator, operator_key_hash, calendar };
     let switch = run.into_switch(participants, &recorders, stores, board, oversight);
     let (http, binary) = (sockets.http_addr, sockets.binary_addr);
-    let (stop_listeners, served) = sockets.serve(switch.clone(), settings.limits, settings.trusted_proxies);
+    let outbox = settings.mail.outbox(&data.mail())?;
+    let (stop_listeners, served) = sockets.serve(switch.clone(), outbox, settings.limits, settings.trusted_proxies);
     Ok(Running { http, binary, switch, served, stop_listeners, links, shards, recorders, database, sandbox })
 }
 
@@ -174,11 +176,12 @@ impl Sockets {
     fn serve(
         self,
         switch: Switch,
+        outbox: Outbox,
         limits: LimitSettings,
         trusted_proxies: Vec<IpAddr>,
     ) -> (watch::Sender<bool>, JoinHandle<bool>) {
         let (stop, stopped) = watch::channel(false);
-        let router = crate::rest::router(switch, trusted_proxies);
+        let router = crate::rest::router(switch, outbox, trusted_proxies);
         let served = tokio::spawn(listeners::http::serve(self.http, router, limits, stopped.clone(), DRAIN_WAIT));
         tokio::spawn(listeners::binary::serve(self.binary, stopped));
         (stop, served)
@@ -225,7 +228,7 @@ impl Run {
 
     fn shared_by_links(&self, participants: &Participants) -> Shared {
         let (sealer, sensitive) = (Arc::clone(&self.sealer), Arc::clone(&self.sensitive));
-        let acceptors = Arc::new(participants.acceptors.clone());
+        let acceptors = participants.acceptors.clone();
         Shared { clock: self.clock, sealer, sensitive, doors: self.doors.clone(), acceptors }
     }
 

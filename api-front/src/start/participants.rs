@@ -1,22 +1,21 @@
 //! Who takes part in this run: the sandbox's hosts and merchant, and those of the configuration.
 
 use super::error::StartError;
-use crate::accounts;
+use crate::accounts::{self, AccountError, users};
 use crate::config::{
     CATEGORY_DEFAULT, MerchantSettings, ProcessorSettings, SANDBOX_HOSTS, SANDBOX_MERCHANT, SandboxSettings, Settings,
 };
 use crate::data_folder::DataFolder;
 use crate::sandbox_home::{HostAddresses, Identity, SandboxFile};
 use crate::settlement::schedule::CutOvers;
-use crate::switch::directory::{Merchant, ProcessorTable};
+use crate::switch::directory::{AcceptorTable, Merchant, ProcessorTable};
 use crate::switch::ids::Ids;
 use persistence::stores::Stores;
 use protocol::calendar::Micros;
 use protocol::id::Xid;
 use sandbox::{Endpoint, Running};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use switch_core::connectors::tsys::Acceptor;
 
 /// The sandbox of this run.
 pub(super) struct Sandbox {
@@ -62,6 +61,12 @@ impl Sandbox {
         }
     }
 
+    /// Sees to it that the user of `sandbox.json` can log in.
+    async fn enroll_user(&self, stores: &Stores, id: Xid, now: Micros) -> Result<(), AccountError> {
+        let (merchant, identity) = (accounts::merchant_id_of(SANDBOX_MERCHANT), &self.identity);
+        users::ensure_admin(stores, merchant, &identity.username, &identity.password, id, now).await
+    }
+
     /// Rewrites `sandbox.json` with the addresses of this run.
     pub(super) fn write_file(
         &self,
@@ -88,7 +93,7 @@ pub(super) struct Participants {
     pub(super) links: Vec<(u16, ProcessorSettings)>,
     pub(super) merchants: Vec<Merchant>,
     /// Where each merchant's cards are taken, as the hosts know it.
-    pub(super) acceptors: HashMap<Xid, Acceptor>,
+    pub(super) acceptors: AcceptorTable,
     pub(super) configured: Vec<ProcessorSettings>,
 }
 
@@ -113,7 +118,10 @@ impl Participants {
         let own = sandbox.zip(settings.sandbox.as_ref()).map(|(sandbox, terms)| sandbox.merchant(terms));
         let merchants: Vec<MerchantSettings> = own.into_iter().chain(settings.merchants.iter().cloned()).collect();
         let enrolled = accounts::enroll_merchants(stores, &merchants, &processors, now, || ids.draw(now)).await?;
-        let acceptors = enrolled.iter().map(|enrolled| (enrolled.merchant.id, enrolled.acceptor.clone())).collect();
+        if let Some(sandbox) = sandbox {
+            sandbox.enroll_user(stores, ids.draw(now), now).await?;
+        }
+        let acceptors = AcceptorTable::of(enrolled.iter().map(|enrolled| (enrolled.merchant.id, enrolled.acceptor.clone())));
         let merchants = enrolled.into_iter().map(|enrolled| enrolled.merchant).collect();
         let links = links(&processors, &configured);
         Ok(Participants { processors, links, merchants, acceptors, configured })

@@ -6,7 +6,7 @@
 
 mod account;
 mod card;
-mod checks;
+pub(in crate::rest) mod checks;
 mod create;
 mod idempotency;
 mod means;
@@ -20,6 +20,8 @@ pub use idempotency::SentKey;
 pub use means::{CustomerMeans, Means, check_verb};
 pub use search::{BatchPage, ProcessorIndex, parse_batch_search, parse_search};
 pub use step::Step;
+
+pub use travelling::{WrongField, check_sent_tail};
 
 pub(crate) use travelling::ADDRESSES;
 

@@ -67,6 +67,7 @@ pub fn processor_terms(table: &ProcessorTable, configured: &[ProcessorSettings])
         let is_enabled = settings.is_some_and(|settings| settings.enabled);
         ProcessorTerms {
             index: processor.index,
+            method: processor.kind.method(),
             state: if is_enabled { ProcessorState::Enabled } else { ProcessorState::Draining },
             timeout_ms: settings.map_or(30_000, |settings| settings.timeout_ms),
             reversal_retry_ms: settings.map_or(60_000, |settings| settings.reversal_retry_ms),
@@ -124,7 +125,8 @@ async fn add_keys(
     let stored = stores.api_keys(&merchant).await?;
     for (kind, hash) in keys_of(settings) {
         if !stored.iter().any(|key| (key.kind, key.hash) == (kind, hash)) {
-            let key = ApiKey { id: draw(), hash, kind, merchant, name: CONFIGURED_KEY.to_owned(), created_at: now };
+            let (id, name, hint) = (draw(), CONFIGURED_KEY.to_owned(), String::new());
+            let key = ApiKey { id, hash, kind, merchant, user: Xid::NONE, name, hint, created_at: now };
             stores.put_api_key(&key).await?;
         }
     }
