@@ -14,16 +14,15 @@ mod tests;
 use crate::config::ProcessorSettings;
 use crate::limits::{LINK_CONTROLS_MAX, LINK_QUEUE_REQUESTS, SIGN_OFF_WAIT};
 use crate::switch::clock::Clock;
+use crate::switch::directory::AcceptorTable;
 use crate::switch::door::Door;
 use crate::switch::sensitive_table::SensitiveTable;
 use link::Link;
 use meter::Meter;
 use order::{Order, Outboxes};
 use persistence::sealing::Sealer;
-use protocol::id::Xid;
-use std::collections::HashMap;
 use std::sync::Arc;
-use switch_core::connectors::tsys::{Acceptor, SessionOptions};
+use switch_core::connectors::tsys::SessionOptions;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -41,7 +40,7 @@ pub struct Shared {
     /// The shards' doors.
     pub doors: Vec<Door>,
     /// Where each merchant's cards are taken.
-    pub acceptors: Arc<HashMap<Xid, Acceptor>>,
+    pub acceptors: AcceptorTable,
 }
 
 /// Whether a link is signed on. Clones see the same.
@@ -147,7 +146,7 @@ impl PreparedLink {
             session,
             sealer: Arc::clone(&shared.sealer),
             sensitive: Arc::clone(&shared.sensitive),
-            acceptors: Arc::clone(&shared.acceptors),
+            acceptors: shared.acceptors.clone(),
             meter: handle.meter,
         });
         Link { index, addr: settings.addr, traffic, orders, state: handle.state, shared, control, is_held: false, stop }

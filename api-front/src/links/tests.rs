@@ -10,6 +10,7 @@ use protocol::transaction::Transaction;
 use protocol::words::{Status, Verb};
 use std::net::SocketAddr;
 use std::time::Duration;
+use switch_core::connectors::tsys::Acceptor;
 use switch_core::input::{Answer, Leg, Sent, Verdict};
 use switch_core::output::{Request, Subject};
 
@@ -37,7 +38,7 @@ impl Fixture {
         let (doors, insides) = (0..2).map(|_| Door::new(1)).unzip();
         let sealer = Arc::new(Sealer::open_or_create(&keys.path().join("keys")).unwrap());
         let acceptor = Acceptor { terminal: "SW000001".into(), id: "SWITCHYARD00001".into(), category: 5999 };
-        let acceptors = Arc::new(HashMap::from([(merchant(), acceptor)]));
+        let acceptors = AcceptorTable::of([(merchant(), acceptor)]);
         let shared = Shared {
             clock: Clock::start_after(Micros::NONE),
             sealer,

@@ -6,16 +6,16 @@
 
 use super::meter::Meter;
 use super::order::Order;
+use crate::switch::directory::AcceptorTable;
 use crate::switch::door::Return;
 use crate::switch::sensitive_table::SensitiveTable;
 use persistence::sealing::Sealer;
 use protocol::calendar::Micros;
-use protocol::id::Xid;
 use protocol::secret::{Pan, SensitiveData, Track2};
 use protocol::tail::tag;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
-use switch_core::connectors::tsys::{Acceptor, CardData, DisconnectReason, Event, Outgoing, Session, SessionOptions};
+use switch_core::connectors::tsys::{CardData, DisconnectReason, Event, Outgoing, Session, SessionOptions};
 use switch_core::input::Leg;
 use switch_core::output::Request;
 
@@ -32,7 +32,7 @@ pub struct TrafficOptions {
     /// Card verification values on their way.
     pub sensitive: Arc<SensitiveTable>,
     /// Where each merchant's cards are taken.
-    pub acceptors: Arc<HashMap<Xid, Acceptor>>,
+    pub acceptors: AcceptorTable,
     /// Counts what passes.
     pub meter: Arc<Meter>,
 }
@@ -135,8 +135,7 @@ impl Traffic {
         if order.deadline() <= now {
             return self.refuse(order);
         }
-        let acceptors = Arc::clone(&self.options.acceptors);
-        let Some(acceptor) = acceptors.get(&order.merchant()) else {
+        let Some(acceptor) = self.options.acceptors.get(&order.merchant()) else {
             tracing::error!(link = self.options.name, merchant = %order.merchant(), "not sent: the merchant has no terminal");
             return self.refuse(order);
         };
@@ -148,7 +147,7 @@ impl Traffic {
             cvv: sensitive.as_ref().and_then(|data| data.cvv.as_ref()),
         });
         let request = Request { processor: self.options.index, sent: order.sent, repeat: order.repeat, subject: order.subject() };
-        match self.session.submit(&Outgoing { request, shard: order.shard, acceptor, card }, now) {
+        match self.session.submit(&Outgoing { request, shard: order.shard, acceptor: &acceptor, card }, now) {
             Ok(()) => self.options.meter.sent(now),
             Err(why) => {
                 tracing::warn!(link = self.options.name, id = %order.sent.id, leg = ?order.sent.leg, ?why, "not sent");

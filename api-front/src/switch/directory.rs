@@ -3,6 +3,7 @@
 use dashmap::DashMap;
 use protocol::id::Xid;
 use std::sync::Arc;
+use switch_core::connectors::tsys::Acceptor;
 
 /// What kind of host a processor is. Words as in the configuration's `type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,5 +113,32 @@ impl MerchantTable {
     /// By its account.
     pub fn get(&self, id: &Xid) -> Option<Arc<Merchant>> {
         self.0.get(id).map(|merchant| Arc::clone(&merchant))
+    }
+
+    /// A merchant as it is from now on, new or changed.
+    pub fn put(&self, merchant: Merchant) {
+        self.0.insert(merchant.id, Arc::new(merchant));
+    }
+}
+
+/// Where each merchant's cards are taken, as the hosts know it. Clones are the same table.
+#[derive(Debug, Clone, Default)]
+pub struct AcceptorTable(Arc<DashMap<Xid, Arc<Acceptor>>>);
+
+impl AcceptorTable {
+    /// A table of these, by account.
+    pub fn of(acceptors: impl IntoIterator<Item = (Xid, Acceptor)>) -> AcceptorTable {
+        let shared = acceptors.into_iter().map(|(merchant, acceptor)| (merchant, Arc::new(acceptor)));
+        AcceptorTable(Arc::new(shared.collect()))
+    }
+
+    /// A merchant's.
+    pub fn get(&self, merchant: &Xid) -> Option<Arc<Acceptor>> {
+        self.0.get(merchant).map(|acceptor| Arc::clone(&acceptor))
+    }
+
+    /// A merchant's as it is from now on.
+    pub fn put(&self, merchant: Xid, acceptor: Acceptor) {
+        self.0.insert(merchant, Arc::new(acceptor));
     }
 }

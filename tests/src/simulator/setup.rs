@@ -1,10 +1,9 @@
 //! How large a world is, and who takes part. Drawn from the seed, or given by whoever builds a small world by hand.
 
 use crate::dice::Dice;
+use api_front::switch::directory::AcceptorTable;
 use protocol::calendar::Micros;
 use protocol::id::Xid;
-use std::collections::HashMap;
-use std::sync::Arc;
 use switch_core::connectors::tsys::{Acceptor, SessionOptions};
 use switch_core::input::{MerchantTerms, OwnProcessors, ProcessorState, ProcessorTerms};
 use switch_core::limits::Limits;
@@ -116,12 +115,12 @@ impl Setup {
     }
 
     /// Terminals by merchant.
-    pub fn acceptors(&self) -> Arc<HashMap<Xid, Acceptor>> {
+    pub fn acceptors(&self) -> AcceptorTable {
         let acceptor = |terms: &MerchantTerms| {
             let terminal = format!("SIM{:05}", terms.id.counter() / Xid::STRIDE);
             (terms.id, Acceptor { id: format!("SWYARD-{terminal}"), terminal, category: 5999 })
         };
-        Arc::new(self.merchants.iter().map(acceptor).collect())
+        AcceptorTable::of(self.merchants.iter().map(acceptor))
     }
 
     /// The longest duplicate window that any merchant has had.
