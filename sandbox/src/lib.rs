@@ -4,7 +4,7 @@
 //! table of triggers, and the control address. Must not live here: anything of the switch; the two share the wire format and
 //! nothing else, so that a misunderstanding shows. Hosts approve whatever comes and listen on loopback only.
 //!
-//! [`start`] runs two card hosts and a terminal host on a thread of their own. [`tsys::Host`] is a card host as a value, for a simulator.
+//! [`start`] runs two card hosts, an ACH host and a terminal host on a thread of their own. [`tsys::Host`] is a card host as a value, for a simulator.
 
 pub mod clock;
 pub mod control;
@@ -12,6 +12,7 @@ pub mod error;
 pub mod faults;
 pub mod ledger;
 pub mod limits;
+pub mod sage;
 pub mod spin;
 pub mod triggers;
 pub mod tsys;
@@ -58,6 +59,8 @@ pub struct Options {
     pub card: Listen,
     /// The second card host, with a ledger of its own.
     pub card_2: Listen,
+    /// The ACH host.
+    pub ach: Listen,
     /// The terminal host.
     pub terminal: Listen,
     /// How late a "late" answer is, in milliseconds.
@@ -71,6 +74,7 @@ impl Options {
             data_dir: data_dir.into(),
             card: Listen::default(),
             card_2: Listen::default(),
+            ach: Listen::default(),
             terminal: Listen::default(),
             late_ms: LATE_DEFAULT_MS,
         }
@@ -93,6 +97,8 @@ pub struct Running {
     pub card: Endpoint,
     /// The second card host.
     pub card_2: Endpoint,
+    /// The ACH host.
+    pub ach: Endpoint,
     /// The terminal host.
     pub terminal: Endpoint,
     stop: Option<oneshot::Sender<()>>,
@@ -129,8 +135,8 @@ pub fn start(options: Options) -> Result<Running, SandboxError> {
     let thread = std::thread::Builder::new().name("sandbox".to_owned()).spawn(move || run(options, report, stopped));
     let thread = thread.map_err(SandboxError::Thread)?;
     match started.recv() {
-        Ok(Ok(Endpoints { card, card_2, terminal })) => {
-            Ok(Running { card, card_2, terminal, stop: Some(stop), thread: Some(thread) })
+        Ok(Ok(Endpoints { card, card_2, ach, terminal })) => {
+            Ok(Running { card, card_2, ach, terminal, stop: Some(stop), thread: Some(thread) })
         }
         Ok(Err(error)) => Err(error),
         Err(mpsc::RecvError) => Err(SandboxError::Thread(std::io::Error::other("it ended before it listened"))),
@@ -140,6 +146,7 @@ pub fn start(options: Options) -> Result<Running, SandboxError> {
 struct Endpoints {
     card: Endpoint,
     card_2: Endpoint,
+    ach: Endpoint,
     terminal: Endpoint,
 }
 
@@ -171,7 +178,8 @@ async fn open(options: Options) -> Started {
     let card = open_card_host("card", &folder, options.card, late_ms).await?;
     let card_2 = open_card_host("card_2", &folder, options.card_2, late_ms).await?;
     let terminal = open_web_host("terminal", &folder, options.terminal, spin::Host::new(late_ms)).await?;
-    Ok(Endpoints { card, card_2, terminal })
+    let ach = open_web_host("ach", &folder, options.ach, sage::Host::new(late_ms)).await?;
+    Ok(Endpoints { card, card_2, ach, terminal })
 }
 
 async fn open_card_host(name: &'static str, folder: &Path, listen: Listen, late_ms: u32) -> Result<Endpoint, SandboxError> {

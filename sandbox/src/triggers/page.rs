@@ -34,6 +34,11 @@ fn sections() -> Vec<Section> {
             rows: card_rows(),
         },
         Section {
+            heading: "Bank accounts",
+            words: "Routing numbers count before amounts; both for sales and credits. Other valid routing numbers approve any amount.",
+            rows: crate::sage::triggers::trigger_rows(),
+        },
+        Section {
             heading: "Terminals",
             words: "The four terminals of the sandbox's merchant, and amounts of sales, authorizations and credits at any of them.",
             rows: crate::spin::triggers::trigger_rows(),
