@@ -223,6 +223,12 @@ impl Sealer {
         first_half(&blake3::keyed_hash(&self.fingerprint, pan.expose().as_bytes()))
     }
 
+    /// A key for another purpose, which `context` names once and for good: it tells nothing of this folder's keys.
+    pub fn derive_key(&self, context: &str) -> Zeroizing<[u8; 32]> {
+        let material = blake3::keyed_hash(&self.idempotency, context.as_bytes());
+        Zeroizing::new(blake3::derive_key(context, material.as_bytes()))
+    }
+
     /// The hash under which an idempotency key of a merchant is known.
     pub fn key_hash(&self, merchant: &Xid, key_text: &str) -> [u8; 16] {
         self.hash(Domain::Key, &[&merchant.0, key_text.as_bytes()])
