@@ -7,9 +7,10 @@ use super::VALUE_MAX_BYTES;
 use super::bitmap::{Bitmap, write_bitmap};
 use super::content::{belongs, first_stranger};
 use super::error::{EncodeError, Part, Reason};
+use super::mac::{MAC_BYTES, MacKey};
 use super::mti::Mti;
 use super::parse::{Message, Sign, Value};
-use super::spec::{Class, Field, Length, MtiForm, Secondary, Spec};
+use super::spec::{Class, Encoding, Field, Length, MtiForm, Secondary, Spec};
 use super::wire;
 
 /// Where an [`Encoder`] writes to: a growing `Vec<u8>`, or a [`FixedBuffer`].
@@ -229,6 +230,28 @@ impl<'b, O: Output> Encoder<'b, O> {
 
     /// Puts in the bitmaps and returns the length of the message in bytes.
     pub fn finish(mut self) -> Result<usize, EncodeError> {
+        Ok(self.close())
+    }
+
+    /// The same, with the message's authentication code as its last field when there is a key: DE64, or DE128 behind a field above 64.
+    /// Only for dialects that write binary fields as they are.
+    pub fn finish_under(mut self, key: Option<&MacKey>) -> Result<usize, EncodeError> {
+        let Some(key) = key else { return self.finish() };
+        let number = if self.secondary { 128 } else { 64 };
+        if self.admit(number)?.encoding != Encoding::Raw {
+            return Err(refusal(number, Reason::WrongKind));
+        }
+        self.bytes(number, &[0; MAC_BYTES])?;
+        let length = self.close();
+        let (base, at) = (self.base, self.at);
+        if let Some(message) = self.out.reach(at).and_then(|bytes| bytes.get_mut(base..at)) {
+            key.seal(message);
+        }
+        self.out.cut(at);
+        Ok(length)
+    }
+
+    fn close(&mut self) -> usize {
         let form = self.spec.bitmap_form();
         let width = Bitmap::width(form);
         if self.secondary {
@@ -246,7 +269,7 @@ impl<'b, O: Output> Encoder<'b, O> {
         }
         self.finished = true;
         self.out.cut(self.at);
-        Ok(self.at - self.base)
+        self.at - self.base
     }
 
     /// The row of a field that may come next.

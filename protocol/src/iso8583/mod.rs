@@ -7,6 +7,7 @@
 //! - [`Message::parse`] checks a frame whole and is then a view over it.
 //! - [`Encoder`] writes a message into the caller's buffer and refuses what the table does not allow.
 //! - [`Frames`] and [`append_frame`] do the two-byte length header of the TCP stream.
+//! - [`MacKey`] seals messages and looks whether they were.
 //!
 //! No sockets, no clock, no response codes and no matching here: what a message means is the connectors' business.
 //!
@@ -37,6 +38,7 @@ mod elements;
 mod encode;
 mod error;
 mod frames;
+mod mac;
 mod mti;
 mod parse;
 mod spec;
@@ -50,6 +52,7 @@ pub use elements::{ADDITIONAL_AMOUNTS_MAX, AdditionalAmount, Composed, OriginalD
 pub use encode::{Encoder, FixedBuffer, Output};
 pub use error::{EncodeError, ParseError, Part, Reason};
 pub use frames::{FRAME_HEADER_BYTES, FRAME_MAX_BYTES, FrameError, Frames, append_frame, next_frame};
+pub use mac::{MAC_BYTES, MAC_KEY_BYTES, MacKey};
 pub use mti::{MessageClass, MessageFunction, Mti, NotAnMti};
 pub use parse::{Message, Sign, Value};
 pub use spec::{

@@ -92,6 +92,11 @@ impl<'a> Message<'a> {
         self.present.has(number)
     }
 
+    /// Whether any field above 64 is present.
+    pub(super) fn has_secondary(&self) -> bool {
+        self.present.secondary() != 0
+    }
+
     /// A field, when it is present.
     #[inline]
     pub fn field(&self, number: u8) -> Option<Value<'a>> {

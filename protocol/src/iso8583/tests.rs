@@ -3,7 +3,7 @@
 use super::content::{belongs, belongs_in, copy_belonging, exists, first_stranger};
 use super::spec::{Calendar, Class, Length, Pad};
 use super::wire::{from_ebcdic, to_ebcdic};
-use super::{BCD_1987, DIALECTS, Encoder, ISO_1987, Message, Mti, TSYS};
+use super::{ASCII_1987, BCD_1987, DIALECTS, Encoder, ISO_1987, MacKey, Message, Mti, TSYS};
 
 const CLASSES: [Class; 6] = [Class::N, Class::A, Class::An, Class::Ans, Class::Z, Class::Xn];
 
@@ -130,4 +130,46 @@ fn bytes_that_spell_the_card_number_in_hex_are_not_shown() {
         let shown = Message::parse(&TSYS, &frame).expect("it is sound").to_string();
         assert!(!shown.contains(pan) && shown.ends_with("[8 hidden]"), "{shown}");
     }
+}
+
+/// RFC 4231, test case 1, of which the first eight bytes are the code.
+#[test]
+fn a_code_is_the_beginning_of_the_hmac() {
+    let key = MacKey::from_hex(&"0b".repeat(20)).unwrap();
+    let mut message = *b"Hi There--------";
+    key.seal(&mut message);
+    assert_eq!(message, *b"Hi There\xb0\x34\x4c\x61\xd8\xdb\x38\x53");
+    assert_eq!(format!("{key:?}"), "MacKey(***)");
+    for refused in ["", "0b", &"0b".repeat(15), &"0b".repeat(65), &"zz".repeat(20), &"0b".repeat(20)[1..]] {
+        assert!(MacKey::from_hex(refused).is_none(), "{refused}");
+    }
+}
+
+#[test]
+fn a_sealed_message_is_vouched_for_and_no_other() {
+    let (key, other) = (MacKey::new(&[7; 32]).unwrap(), MacKey::new(&[8; 32]).unwrap());
+    for (network_code, field) in [(None, 64), (Some("301"), 128)] {
+        let write = |key: Option<&MacKey>| {
+            let mut bytes = Vec::new();
+            let mut encoder = Encoder::begin(&TSYS, Mti::NETWORK_REQUEST, &mut bytes).unwrap();
+            encoder.number(11, 7).unwrap().text(41, "TERM0001").unwrap();
+            network_code.map(|code| encoder.text(70, code).map(|_| ()).unwrap());
+            assert_eq!(encoder.finish_under(key).unwrap(), bytes.len());
+            bytes
+        };
+        let vouched = |key: &MacKey, bytes: &[u8]| key.vouches_for(&Message::parse(&TSYS, bytes).unwrap());
+        let sealed = write(Some(&key));
+        assert!(Message::parse(&TSYS, &sealed).unwrap().has(field));
+        assert!(vouched(&key, &sealed) && !vouched(&other, &sealed) && !vouched(&key, &write(None)));
+        for at in 0..sealed.len() {
+            let mut changed = sealed.clone();
+            changed[at] ^= 1;
+            let passes = Message::parse(&TSYS, &changed).is_ok_and(|message| key.vouches_for(&message));
+            assert!(!passes, "byte {at} of {}", sealed.len());
+        }
+    }
+    let mut bytes = Vec::new();
+    let encoder = Encoder::begin(&ASCII_1987, Mti::NETWORK_REQUEST, &mut bytes).unwrap();
+    assert!(encoder.finish_under(Some(&key)).is_err(), "a dialect that writes binary fields in digits");
+    assert!(bytes.is_empty());
 }
