@@ -11,6 +11,7 @@ use crate::switch::directory::{Compat, ProcessorKind};
 use persistence::journal::LogOptions;
 use persistence::sql::DatabaseUrl;
 use protocol::frame::{BLOCK_BYTES, SEGMENT_BYTES_MAX};
+use protocol::iso8583::MacKey;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -24,6 +25,8 @@ const BINARY_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net
 const NAME_CHARACTERS: RangeInclusive<usize> = 1..=64;
 const KEY_CHARACTERS: RangeInclusive<usize> = 8..=128;
 const TIMEOUT_BOUND_MS: RangeInclusive<u32> = 100..=600_000;
+/// Connections to one processor.
+const CONNECTIONS_BOUND: RangeInclusive<u16> = 1..=64;
 const RETRY_BOUND_MS: RangeInclusive<u32> = 50..=3_600_000;
 /// From twice the largest frame on, so that any turn of a shard fits.
 const SEGMENT_BOUND_BYTES: RangeInclusive<u64> = 8 * 1024 * 1024..=SEGMENT_BYTES_MAX;
@@ -111,6 +114,10 @@ pub struct ProcessorSettings {
     pub reversal_retry_max_ms: u32,
     /// Idle time before an echo, milliseconds.
     pub echo_idle_ms: u32,
+    /// Connections that its requests are spread over.
+    pub connections: u16,
+    /// Key of the codes that authenticate messages; `None` when they carry none.
+    pub mac_key: Option<MacKey>,
     /// When its batches are closed; `None` by command only.
     pub cut_over: Option<CutOver>,
 }
@@ -242,6 +249,8 @@ impl ProcessorSettings {
             reversal_retry_ms: retry_ms,
             reversal_retry_max_ms: in_bound(key("reversal_retry_max_ms"), retry_max_ms, retry_ms..=*RETRY_BOUND_MS.end())?,
             echo_idle_ms: in_bound(key("echo_idle_ms"), typed.echo_idle_ms.unwrap_or(30_000), TIMEOUT_BOUND_MS)?,
+            connections: in_bound(key("connections"), typed.connections.unwrap_or(1), CONNECTIONS_BOUND)?,
+            mac_key: typed.mac_key_hex.map(|text| mac_key(key("mac_key_hex"), &text)).transpose()?,
             cut_over: typed.cut_over.map(|text| cut_over(key("cut_over"), &text)).transpose()?,
             name: name_of(&key("name"), typed.name)?,
         })
@@ -258,6 +267,8 @@ impl ProcessorSettings {
             reversal_retry_ms: 200,
             reversal_retry_max_ms: 5_000,
             echo_idle_ms: 10_000,
+            connections: 1,
+            mac_key: None,
             cut_over: Some(CutOver::MIDNIGHT),
         }
     }
@@ -407,6 +418,12 @@ fn compat(key: &str, typed: Option<TypedCompat>) -> Result<Compat, ConfigError> 
         }
     }
     Ok(compat)
+}
+
+/// A key shared with a host. The error tells its length only.
+fn mac_key(key: String, text: &str) -> Result<MacKey, ConfigError> {
+    let said = format!("({} characters)", text.len());
+    MacKey::from_hex(text).ok_or_else(|| ConfigError::value(key, said, "must be 32 to 128 hexadecimal digits"))
 }
 
 fn half_of_the_cores() -> u16 {

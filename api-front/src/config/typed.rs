@@ -128,6 +128,10 @@ pub struct TypedProcessor {
     pub reversal_retry_max_ms: Option<u32>,
     /// Idle time before an echo, milliseconds. Default 30,000.
     pub echo_idle_ms: Option<u32>,
+    /// Connections that its requests are spread over. Default 1.
+    pub connections: Option<u16>,
+    /// Key of the codes that authenticate messages (DE64, DE128) both ways, hexadecimal. Default: messages carry none.
+    pub mac_key_hex: Option<String>,
     /// When its business day ends and its batches are closed, `HH:MM` UTC. Default: by the operator's command only.
     pub cut_over: Option<String>,
 }
