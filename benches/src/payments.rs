@@ -12,7 +12,7 @@ use protocol::command::Command;
 use protocol::frame::Durable;
 use protocol::id::{Xid, mix};
 use protocol::tail::{self, Tail};
-use protocol::words::Verb;
+use protocol::words::{PaymentMethod, Verb};
 use switch_core::input::{Answer, Input, MerchantTerms, OwnProcessors, ProcessorState, ProcessorTerms, Sent, Token, Verdict};
 use switch_core::limits::Limits;
 use switch_core::output::Output;
@@ -45,8 +45,14 @@ impl Stream {
         let now = Micros(1_795_000_000_000_000);
         let mut shard = Shard::new(ShardOptions { index: 0, count: 1, limits: Limits::default() });
         let (timeout_ms, reversal_retry_ms, reversal_retry_max_ms) = (30_000, 1_000, 60_000);
-        let processor =
-            ProcessorTerms { index: 1, state: ProcessorState::Enabled, timeout_ms, reversal_retry_ms, reversal_retry_max_ms };
+        let processor = ProcessorTerms {
+            index: 1,
+            method: PaymentMethod::Card,
+            state: ProcessorState::Enabled,
+            timeout_ms,
+            reversal_retry_ms,
+            reversal_retry_max_ms,
+        };
         shard.accept(now, Input::Processor(processor));
         for number in 0..MERCHANTS {
             let terms = MerchantTerms {

@@ -35,6 +35,10 @@ pub enum Kind {
     RefundsChanged = 7,
     /// Its settlement batch was accepted.
     Settled = 8,
+    /// Its bank has sent the entry back.
+    Returned = 9,
+    /// Its bank says that the account's data have changed.
+    ChangeNotified = 10,
     /// A batch was opened by its first transaction.
     BatchOpened = 16,
     /// A batch was closed; with a trace number, its totals are final and about to be sent.
@@ -49,7 +53,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 13] = [
+    pub const ALL: [Kind; 15] = [
         Kind::Intent,
         Kind::Outcome,
         Kind::StepIntent,
@@ -58,6 +62,8 @@ impl Kind {
         Kind::ReversalDone,
         Kind::RefundsChanged,
         Kind::Settled,
+        Kind::Returned,
+        Kind::ChangeNotified,
         Kind::BatchOpened,
         Kind::BatchClosed,
         Kind::BatchAnswered,
@@ -81,6 +87,8 @@ impl Kind {
             Kind::ReversalDone => "reversal done",
             Kind::RefundsChanged => "refunds changed",
             Kind::Settled => "settled",
+            Kind::Returned => "returned",
+            Kind::ChangeNotified => "change notified",
             Kind::BatchOpened => "batch opened",
             Kind::BatchClosed => "batch closed",
             Kind::BatchAnswered => "batch answered",
@@ -198,7 +206,7 @@ pub fn operation_verb(kind: Kind, transaction: &Transaction) -> Option<Verb> {
         Kind::Intent | Kind::Outcome => Some(transaction.verb()),
         Kind::StepIntent | Kind::StepOutcome => transaction.step.verb(),
         Kind::ReversalQueued => transaction.step.verb().or(Some(transaction.verb())),
-        Kind::ReversalDone | Kind::RefundsChanged | Kind::Settled => None,
+        Kind::ReversalDone | Kind::RefundsChanged | Kind::Settled | Kind::Returned | Kind::ChangeNotified => None,
         Kind::BatchOpened | Kind::BatchClosed | Kind::BatchAnswered | Kind::BatchComplete => None,
         Kind::ConfigurationChanged => None,
     }
@@ -217,7 +225,9 @@ fn read_body(kind: Kind, body: &[u8]) -> Option<Body<'_>> {
         | Kind::ReversalQueued
         | Kind::ReversalDone
         | Kind::RefundsChanged
-        | Kind::Settled => Transaction::parse(body).map(|(transaction, tail)| Body::Transaction(transaction, tail)),
+        | Kind::Settled
+        | Kind::Returned
+        | Kind::ChangeNotified => Transaction::parse(body).map(|(transaction, tail)| Body::Transaction(transaction, tail)),
     }
 }
 

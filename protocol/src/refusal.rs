@@ -1,6 +1,6 @@
 //! Refusals: commands that changed nothing. A decline is not one of them; it is a transaction.
 
-use crate::words::{Status, Verb};
+use crate::words::{PaymentMethod, Status, Verb};
 use core::fmt;
 
 /// Why a command was turned away with nothing done, nothing journaled and nothing sent.
@@ -41,6 +41,11 @@ pub enum Refusal {
     KeyReused,
     /// With what the step adds, the transaction's tail would be longer than a tail may be.
     TailTooLong,
+    /// The processor that was asked for, or the account's own, does not take this means of payment.
+    MethodNotTaken {
+        /// The means of payment.
+        method: PaymentMethod,
+    },
 }
 
 impl Refusal {
@@ -58,6 +63,7 @@ impl Refusal {
             Refusal::AmountZero => 9,
             Refusal::KeyReused => 10,
             Refusal::TailTooLong => 11,
+            Refusal::MethodNotTaken { .. } => 12,
         }
     }
 }
@@ -92,6 +98,9 @@ impl fmt::Display for Refusal {
             Refusal::AmountZero => f.write_str("invalid amount: must be at least 1"),
             Refusal::TailTooLong => {
                 write!(f, "the transaction's fields together must be at most {} bytes", crate::limits::TAIL_MAX_BYTES)
+            }
+            Refusal::MethodNotTaken { method } => {
+                write!(f, "invalid payment_method: no processor takes {} for this account", method.word())
             }
             Refusal::KeyReused => f.write_str("invalid idempotency_key: it was used with a different request"),
         }

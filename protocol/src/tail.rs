@@ -104,6 +104,8 @@ pub mod tag {
     pub const BILLING: u16 = 64;
     /// First of the twelve fields of the shipping address.
     pub const SHIPPING: u16 = 80;
+    /// From here on a tail tells what processors and banks have said, and no request can.
+    pub const FACTS: u16 = 96;
     /// Of an answer: the processor's text, where it is longer than its field in the exchange.
     pub const PROCESSOR_TEXT: u16 = 96;
     /// Of an answer: a list of the processor's result codes.

@@ -45,7 +45,7 @@ pub struct Transaction {
     pub parent: Xid,
     /// Bits of [`crate::command::flag`].
     pub flags: U32,
-    /// Requested, minor units.
+    /// Requested, minor units, and a tip that was added at a terminal.
     pub amount: U64,
     /// Approved by the processor, minor units.
     pub amount_authorized: U64,
@@ -223,6 +223,14 @@ impl Transaction {
     /// True when a bit of [`crate::command::flag`] is set.
     pub fn has(&self, flag: u32) -> bool {
         self.flags.get() & flag != 0
+    }
+
+    /// What the request asked for, minor units: the amount without a tip that the shopper added at a terminal.
+    pub fn requested(&self) -> u64 {
+        match self.original.verb() {
+            Some(_) => self.original.amount.get(),
+            None => self.amount.get(),
+        }
     }
 
     /// What may still be refunded, minor units: settled less refunds, the open ones too (I5).

@@ -256,6 +256,8 @@ vocabulary! {
         AtItsLimit = 4, "at_its_limit";
         /// The payment was offered to it and provably never sent.
         NotSent = 5, "not_sent";
+        /// It does not take this means of payment.
+        OtherMethod = 6, "other_method";
     }
 }
 

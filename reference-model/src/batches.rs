@@ -50,7 +50,11 @@ impl Model {
             Verdict::Declined(_) if awaited => batch.state = BatchState::Rejected,
             Verdict::Approved | Verdict::Declined(_) => {}
             // Neither accepted nor rejected: the totals are repeated.
-            Verdict::Partial { .. } | Verdict::AwaitsCustomer | Verdict::Receipt | Verdict::TryLater => {}
+            Verdict::Partial { .. }
+            | Verdict::AwaitsCustomer
+            | Verdict::WithTip { .. }
+            | Verdict::Receipt
+            | Verdict::TryLater => {}
         }
     }
 

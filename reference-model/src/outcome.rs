@@ -3,6 +3,7 @@
 use crate::model::{Flight, Model, Operation, Payment, Reversing};
 use protocol::command::flag;
 use protocol::id::Xid;
+use protocol::limits::AMOUNT_MAX_MINOR;
 use protocol::response_code::ResponseCode;
 use protocol::words::{ExchangeState, ReversalReason, ReversalState, Status, Verb};
 use switch_core::input::{Leg, Sent, Verdict};
@@ -72,10 +73,23 @@ impl Model {
             (Some(Verb::Capture), Verdict::Approved) => self.capture(id, amount),
             (Some(_), Verdict::Approved) => self.void(id),
             (Some(_), Verdict::Declined(_)) => self.fail_step(id, ExchangeState::Declined),
-            (_, Verdict::Receipt | Verdict::TryLater) | (Some(_), Verdict::Partial { .. } | Verdict::AwaitsCustomer) => {
+            (None, Verdict::WithTip { tip }) => self.tipped(id, tip),
+            (_, Verdict::Receipt | Verdict::TryLater)
+            | (Some(_), Verdict::Partial { .. } | Verdict::AwaitsCustomer | Verdict::WithTip { .. }) => {
                 self.unknown(id, ReversalReason::Lost);
             }
         }
+    }
+
+    /// The tip is part of the payment from here on.
+    fn tipped(&mut self, id: Xid, tip: u64) {
+        let payment = self.of(id);
+        let total = payment.amount.saturating_add(tip);
+        if !matches!(payment.verb, Verb::Sale | Verb::Authorize) || total > AMOUNT_MAX_MINOR {
+            return self.unknown(id, ReversalReason::Lost);
+        }
+        payment.amount = total;
+        self.approve(id, total, ResponseCode::APPROVED);
     }
 
     fn approve(&mut self, id: Xid, amount: u64, code: ResponseCode) {

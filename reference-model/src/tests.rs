@@ -8,7 +8,7 @@ use protocol::record::{Decided, Kind, Record, write_transaction};
 use protocol::refusal::Refusal;
 use protocol::response_code::ResponseCode;
 use protocol::transaction::Transaction;
-use protocol::words::{ExchangeState, ReversalReason, ReversalState, Status, Verb};
+use protocol::words::{ExchangeState, PaymentMethod, ReversalReason, ReversalState, Status, Verb};
 use switch_core::input::{Leg, MerchantTerms, OwnProcessors, ProcessorState, ProcessorTerms, Sent, Verdict};
 
 const SHOP: Xid = Xid([1; 12]);
@@ -19,6 +19,7 @@ fn terms() -> Terms {
     let merchant = MerchantTerms { id: SHOP, active: true, duplicate_window_s: 60, processors: OwnProcessors::for_cards(1) };
     let (reversal_retry_ms, reversal_retry_max_ms) = (500, 8_000);
     let processor = ProcessorTerms {
+        method: PaymentMethod::Card,
         index: 1,
         state: ProcessorState::Enabled,
         timeout_ms: TIMEOUT_MS,

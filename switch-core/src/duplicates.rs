@@ -22,7 +22,7 @@ impl Likeness {
         Likeness {
             merchant: transaction.merchant,
             fingerprint: transaction.fingerprint,
-            amount: transaction.amount.get(),
+            amount: transaction.requested(),
             currency: transaction.currency.get(),
             verb: transaction.verb,
         }

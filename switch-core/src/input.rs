@@ -70,6 +70,29 @@ pub enum Input<'a> {
         /// closes nothing more; [`Micros::NEVER`] closes all.
         before: Micros,
     },
+    /// The bank of an ACH entry has sent it back. The transaction is in memory, and the sale of a refund as well, or
+    /// [`Input::Hydrate`] came before.
+    Returned {
+        /// Who waits for the reply: the transaction as it stands then, or why it can't be returned now.
+        token: Token,
+        /// The transaction.
+        transaction: Xid,
+        /// Why: `R01` to `R85`.
+        code: [u8; 3],
+        /// When, as the processor says.
+        returned_at: Micros,
+        /// What else it says, for views.
+        facts: Tail<'a>,
+    },
+    /// The bank of an ACH entry has taken it, and says that the account's data have changed. In memory as for [`Input::Returned`].
+    ChangeNotified {
+        /// Who waits for the reply.
+        token: Token,
+        /// The transaction.
+        transaction: Xid,
+        /// What it says, its code among it.
+        facts: Tail<'a>,
+    },
     /// One member of an accepted batch is to be marked settled. It is in memory, or a [`Input::Hydrate`] came before.
     SettleMember {
         /// The transaction.
@@ -160,6 +183,11 @@ pub enum Verdict {
     Approved,
     /// Approved in full, and the customer has yet to agree at the processor's side: code 101. Only of a request that makes a transaction.
     AwaitsCustomer,
+    /// Approved in full, and the shopper has added a tip at the terminal. Only of a sale or an authorization.
+    WithTip {
+        /// What was added, minor units.
+        tip: u64,
+    },
     /// Approved in part.
     Partial {
         /// The part, minor units.
@@ -171,6 +199,16 @@ pub enum Verdict {
     Receipt,
     /// A reversal could not be taken now; it is repeated.
     TryLater,
+}
+
+impl Verdict {
+    /// True when the processor has approved a payment, all of it or a part.
+    pub fn is_approval(&self) -> bool {
+        match self {
+            Verdict::Approved | Verdict::AwaitsCustomer | Verdict::WithTip { .. } | Verdict::Partial { .. } => true,
+            Verdict::Declined(_) | Verdict::Receipt | Verdict::TryLater => false,
+        }
+    }
 }
 
 /// What a shard must know of a merchant.
@@ -229,6 +267,8 @@ pub enum ProcessorState {
 pub struct ProcessorTerms {
     /// Its index, from 1.
     pub index: u16,
+    /// The means of payment that it takes.
+    pub method: PaymentMethod,
     /// Which traffic it takes.
     pub state: ProcessorState,
     /// How long an answer may take, milliseconds.

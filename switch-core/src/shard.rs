@@ -63,6 +63,8 @@ pub struct Stats {
     pub busy: u64,
     /// Payments denied by a rule, before or after the processor's answer.
     pub rule_denials: u64,
+    /// Entries that their banks have sent back.
+    pub returns: u64,
     /// Answers whose facts were left out, because there was no room for them beside the transaction.
     pub facts_left_out: u64,
     /// Payments offered to another processor of their route, because nothing had been sent to the one before.
@@ -213,6 +215,10 @@ impl Shard {
             Input::LinkDown { processor } => self.link_down(processor),
             Input::Hydrate { transaction, tail, read_at } => self.hydrate(transaction, tail, read_at),
             Input::CloseBatches { token, processor, before } => self.close_batches(token, processor, before),
+            Input::Returned { token, transaction, code, returned_at, facts } => {
+                self.returned(token, transaction, code, returned_at, facts);
+            }
+            Input::ChangeNotified { token, transaction, facts } => self.change_notified(token, transaction, facts),
             Input::SettleMember { transaction } => self.settle_member(transaction),
             Input::CompleteBatch { batch } => self.complete_batch(batch),
             Input::TakeOver { token, transaction } => self.take_over_reversal(token, transaction),

@@ -66,9 +66,11 @@ impl Meter {
         self.count(now, |slot| {
             slot.waits_us.saturating_record(waited_us.clamp(1, LONGEST_US));
             match verdict {
-                Verdict::Approved | Verdict::AwaitsCustomer | Verdict::Partial { .. } | Verdict::Receipt => {
-                    slot.counts.approved += 1
-                }
+                Verdict::Approved
+                | Verdict::AwaitsCustomer
+                | Verdict::WithTip { .. }
+                | Verdict::Partial { .. }
+                | Verdict::Receipt => slot.counts.approved += 1,
                 Verdict::Declined(_) | Verdict::TryLater => slot.counts.declined += 1,
             }
         });

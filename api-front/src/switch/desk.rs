@@ -8,7 +8,7 @@
 
 use crate::limits::{CALLERS_MAX, SHARD_GROUPS_MAX, SHARD_TURN_INPUTS};
 use crate::links::order::Outboxes;
-use crate::switch::door::{Closed, CommandMessage, Hydration, ReplyTo, Return, Told};
+use crate::switch::door::{Closed, CommandMessage, FromBank, Hydration, ReplyTo, Return, Told};
 use crate::switch::group::Group;
 use crate::switch::sensitive_table::SensitiveTable;
 use crate::switch::version::Version;
@@ -177,6 +177,12 @@ impl Desk {
             Return::Routes(table) => self.accept(now, Input::Routes(table)),
             Return::CloseBatches { processor, before, reply } => self.close_batches(now, processor, before, reply),
             Return::SettleMembers { members, read_at, reply } => self.settle_members(now, &members, read_at, reply),
+            Return::Returned { news, code, returned_at } => self.take_from_bank(now, news, |token, transaction, facts| {
+                Input::Returned { token, transaction, code, returned_at, facts }
+            }),
+            Return::ChangeNotified(news) => {
+                self.take_from_bank(now, news, |token, transaction, facts| Input::ChangeNotified { token, transaction, facts })
+            }
             Return::CompleteBatch { batch } => self.accept(now, Input::CompleteBatch { batch }),
             // Nobody listens any more when the operator has gone away.
             Return::Report { processor, reply } => drop(reply.send(self.shard.processor_report(processor, now))),
@@ -185,13 +191,22 @@ impl Desk {
         }
     }
 
-    /// Facts are views' only: were a connector to make a tail that is none, the answer counts without them.
     fn take_answer(&mut self, now: Micros, answer: Answer, facts: &[u8]) {
-        let facts = Tail::parse(facts).unwrap_or_else(|error| {
-            tracing::error!(id = %answer.sent.id, %error, "the facts of an answer are left out");
-            Tail::trusted(&[])
-        });
+        let facts = facts_of(&answer.sent.id, facts);
         self.accept(now, Input::Answer { answer, facts });
+    }
+
+    fn take_from_bank(&mut self, now: Micros, news: FromBank, input: impl for<'a> FnOnce(Token, Xid, Tail<'a>) -> Input<'a>) {
+        let FromBank { transaction, hydrations, facts, reply } = news;
+        if self.failed {
+            return;
+        }
+        // Where too many wait already, it is told by its reply being dropped: whoever brings it comes again.
+        let Ok(token) = self.waiting.enter(Caller::Command { reply: reply.into(), sensitive: None }) else { return };
+        for Hydration { version, read_at } in &hydrations {
+            self.accept(now, Input::Hydrate { transaction: version.transaction(), tail: version.tail(), read_at: *read_at });
+        }
+        self.accept(now, input(token, transaction, facts_of(&transaction, &facts)));
     }
 
     fn take_over(&mut self, now: Micros, transaction: Xid, reply: oneshot::Sender<Told>) {
@@ -313,4 +328,12 @@ impl Desk {
             }
         }
     }
+}
+
+/// Facts are views' only: were a connector to make a tail that is none, its answer counts without them.
+fn facts_of<'a>(id: &Xid, facts: &'a [u8]) -> Tail<'a> {
+    Tail::parse(facts).unwrap_or_else(|error| {
+        tracing::error!(%id, %error, "facts are left out");
+        Tail::trusted(&[])
+    })
 }

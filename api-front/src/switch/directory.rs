@@ -2,6 +2,7 @@
 
 use dashmap::DashMap;
 use protocol::id::Xid;
+use protocol::words::PaymentMethod;
 use std::sync::Arc;
 use switch_core::connectors::tsys::Acceptor;
 
@@ -10,19 +11,37 @@ use switch_core::connectors::tsys::Acceptor;
 pub enum ProcessorKind {
     /// Card host, ISO 8583 in TSYS style.
     TsysSierra,
+    /// ACH host, XML over HTTP in Sage style.
+    SageAch,
+    /// Terminals behind a host, XML over HTTP in Dejavoo style.
+    Dejavoo,
 }
 
 impl ProcessorKind {
+    /// All of them.
+    pub const ALL: [ProcessorKind; 3] = [ProcessorKind::TsysSierra, ProcessorKind::SageAch, ProcessorKind::Dejavoo];
+
     /// The word in the configuration and in `processor_type` of the APIs.
     pub const fn word(self) -> &'static str {
         match self {
             ProcessorKind::TsysSierra => "tsys_sierra",
+            ProcessorKind::SageAch => "sage_ach",
+            ProcessorKind::Dejavoo => "dejavoo",
         }
     }
 
     /// From the word.
     pub fn from_word(word: &str) -> Option<ProcessorKind> {
-        (word == ProcessorKind::TsysSierra.word()).then_some(ProcessorKind::TsysSierra)
+        ProcessorKind::ALL.into_iter().find(|kind| kind.word() == word)
+    }
+
+    /// The means of payment that it takes.
+    pub const fn method(self) -> PaymentMethod {
+        match self {
+            ProcessorKind::TsysSierra => PaymentMethod::Card,
+            ProcessorKind::SageAch => PaymentMethod::Ach,
+            ProcessorKind::Dejavoo => PaymentMethod::Terminal,
+        }
     }
 }
 

@@ -120,6 +120,20 @@ pub struct Closed {
     pub at: Micros,
 }
 
+/// What a bank says of an ACH entry, long after its answer.
+#[derive(Debug)]
+pub struct FromBank {
+    /// The transaction.
+    pub transaction: Xid,
+    /// It and, of a refund, its sale, read back in case they have left memory.
+    pub hydrations: Vec<Hydration>,
+    /// What it says beside code and date, as a tail.
+    pub facts: Vec<u8>,
+    /// Told, once it is durable, the transaction as it stands then; or why it can't be taken: [`Refusal::BatchClosing`] and
+    /// [`Refusal::StepInFlight`] pass, and [`Told::Absent`] wants another reading.
+    pub reply: oneshot::Sender<Told>,
+}
+
 /// What comes back to a shard, or drives it.
 #[derive(Debug)]
 pub enum Return {
@@ -190,6 +204,17 @@ pub enum Return {
         /// Answered once the shard has taken all: the next chunk may come.
         reply: oneshot::Sender<()>,
     },
+    /// A bank has sent an ACH entry back.
+    Returned {
+        /// Of which entry.
+        news: FromBank,
+        /// Why: `R01` to `R85`.
+        code: [u8; 3],
+        /// When, as the processor says.
+        returned_at: Micros,
+    },
+    /// A bank says that the data of an account have changed.
+    ChangeNotified(FromBank),
     /// All members of a batch have been given.
     CompleteBatch {
         /// The batch.

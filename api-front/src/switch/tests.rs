@@ -15,7 +15,7 @@ use protocol::calendar::Micros;
 use protocol::command::{Command, flag};
 use protocol::id::Xid;
 use protocol::secret::{Cvv, SensitiveData};
-use protocol::words::{Status, Verb};
+use protocol::words::{PaymentMethod, Status, Verb};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -55,6 +55,7 @@ impl Fixture {
             processors: OwnProcessors::for_cards(PROCESSOR),
         };
         let processor = ProcessorTerms {
+            method: PaymentMethod::Card,
             index: PROCESSOR,
             state: ProcessorState::Enabled,
             timeout_ms: 60_000,

@@ -9,7 +9,7 @@ use protocol::id::{Xid, mix};
 use protocol::response_code::ResponseCode;
 use protocol::tail::Tail;
 use protocol::transaction::Transaction;
-use protocol::words::{Status, Verb};
+use protocol::words::{PaymentMethod, Status, Verb};
 use switch_core::input::{
     Answer, Input, Leg, MerchantTerms, OwnProcessors, ProcessorState, ProcessorTerms, Sent, Token, Verdict,
 };
@@ -84,6 +84,7 @@ impl Days {
         let (reversal_retry_ms, reversal_retry_max_ms) = (60_000, 60_000);
         let index = cast.processor;
         let terms = ProcessorTerms {
+            method: PaymentMethod::Card,
             index,
             state: ProcessorState::Enabled,
             timeout_ms: TIMEOUT_MS,
@@ -196,7 +197,8 @@ impl Days {
     }
 
     fn settle(&mut self) -> anyhow::Result<()> {
-        self.shard.accept(self.now, Input::CloseBatches { token: Token(0), processor: self.cast.processor, before: Micros::NEVER });
+        self.shard
+            .accept(self.now, Input::CloseBatches { token: Token(0), processor: self.cast.processor, before: Micros::NEVER });
         self.exchange(Host::Answers)
     }
 

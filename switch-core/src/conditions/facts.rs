@@ -30,7 +30,7 @@ impl Facts {
     pub fn of(transaction: &Transaction) -> Facts {
         let mut facts = Facts { values: [ABSENT; SLOTS], subjects: [ABSENT; Per::ALL.len()] };
         let has_card = transaction.pan_digits != 0;
-        facts.set(Field::Amount, transaction.amount.get());
+        facts.set(Field::Amount, transaction.requested());
         facts.set(Field::Currency, u64::from(transaction.currency.get()));
         facts.set(Field::PaymentMethod, u64::from(transaction.payment_method));
         facts.set(Field::EntryType, u64::from(transaction.entry_type));

@@ -10,11 +10,11 @@ use crate::table::SlotAt;
 use protocol::command::flag;
 use protocol::exchange::Exchange;
 use protocol::id::Xid;
-use protocol::limits::TAIL_MAX_BYTES;
+use protocol::limits::{AMOUNT_MAX_MINOR, TAIL_MAX_BYTES};
 use protocol::record::Kind;
 use protocol::response_code::ResponseCode;
-use protocol::tail::Tail;
-use protocol::words::{ExchangeState, ReversalReason, ReversalState, Status, Verb};
+use protocol::tail::{self, Tail, tag};
+use protocol::words::{Brand, ExchangeState, ReversalReason, ReversalState, Status, Verb};
 
 impl Shard {
     pub(crate) fn answered(&mut self, answer: &Answer, facts: Tail<'_>) {
@@ -31,6 +31,7 @@ impl Shard {
             Leg::Original | Leg::Step if self.awaits(at, leg, stan) => {
                 self.note_health(at, leg, health_of(&answer.verdict));
                 self.lay_facts(at, facts);
+                self.note_card(at, facts);
                 match leg {
                     Leg::Step => self.step_answered(at, answer),
                     Leg::Original | Leg::Reversal | Leg::Totals => self.original_answered(at, answer),
@@ -46,7 +47,7 @@ impl Shard {
     }
 
     /// Money never waits for facts: where there is no room for them they are left out, and that is counted.
-    fn lay_facts(&mut self, at: SlotAt, facts: Tail<'_>) {
+    pub(super) fn lay_facts(&mut self, at: SlotAt, facts: Tail<'_>) {
         let length = self.merged_length(at, facts);
         if facts.bytes().is_empty() {
             return;
@@ -58,12 +59,25 @@ impl Shard {
         self.merge_tail(at, facts);
     }
 
+    /// A terminal says which card it has read.
+    fn note_card(&mut self, at: SlotAt, facts: Tail<'_>) {
+        let transaction = &mut self.table[at].transaction;
+        if let Some(brand) = Brand::from_word(facts.text(tag::CARD_TYPE)) {
+            transaction.brand = brand.number();
+        }
+        let last_four = facts.text(tag::LAST_FOUR);
+        if last_four.len() == 4
+            && let Ok(number) = last_four.parse::<u16>()
+        {
+            transaction.last_four = number.into();
+        }
+    }
+
     /// An answer after its deadline changes nothing: the reversal that was queued then covers it (I3, I6).
     fn note_late(&mut self, at: SlotAt, answer: &Answer) {
         self.stats.late_answers += 1;
         self.counts_mut(at).late_answers += 1;
-        self.stats.late_approvals +=
-            u64::from(matches!(answer.verdict, Verdict::Approved | Verdict::AwaitsCustomer | Verdict::Partial { .. }));
+        self.stats.late_approvals += u64::from(answer.verdict.is_approval());
     }
 
     fn original_answered(&mut self, at: SlotAt, answer: &Answer) {
@@ -74,6 +88,7 @@ impl Shard {
         match answer.verdict {
             Verdict::Approved => self.approve_original(at, requested, ResponseCode::APPROVED),
             Verdict::AwaitsCustomer => self.approve_original(at, requested, ResponseCode::APPROVED_PENDING_CUSTOMER),
+            Verdict::WithTip { tip } => self.approve_with_tip(at, tip),
             Verdict::Partial { approved } if approved == requested => {
                 self.approve_original(at, requested, ResponseCode::APPROVED)
             }
@@ -91,6 +106,27 @@ impl Shard {
             }
             Verdict::Receipt | Verdict::TryLater => self.become_unknown(at, Leg::Original, ReversalReason::Lost),
         }
+    }
+
+    /// The shopper's tip is part of the payment from here on. An amount that no payment can have is no answer.
+    fn approve_with_tip(&mut self, at: SlotAt, tip: u64) {
+        let transaction = &self.table[at].transaction;
+        let takes_tips = matches!(transaction.verb(), Verb::Sale | Verb::Authorize);
+        let total = transaction.amount.get().checked_add(tip).filter(|total| takes_tips && *total <= AMOUNT_MAX_MINOR);
+        let Some(total) = total else { return self.become_unknown(at, Leg::Original, ReversalReason::Lost) };
+        self.table[at].transaction.amount = total.into();
+        self.note_tip(at, tip);
+        self.approve_original(at, total, ResponseCode::APPROVED);
+    }
+
+    /// The tip in the tail is the request's and the terminal's together.
+    fn note_tip(&mut self, at: SlotAt, tip: u64) {
+        self.scratch.clear();
+        self.tails.read(self.table[at].tail, &mut self.scratch);
+        let before = Tail::trusted(&self.scratch).number(tag::TIP_AMOUNT).unwrap_or(0);
+        let mut patch = Vec::with_capacity(12);
+        tail::push(&mut patch, tag::TIP_AMOUNT, &before.saturating_add(tip).to_le_bytes());
+        self.lay_facts(at, Tail::trusted(&patch));
     }
 
     fn approve_original(&mut self, at: SlotAt, amount: u64, code: ResponseCode) {
@@ -161,7 +197,15 @@ impl Shard {
             (Verdict::Approved, Some(Verb::Void)) => self.approve_void(at),
             (Verdict::Declined(code), _) => self.fail_step(at, code, ExchangeState::Declined),
             // A step has no part: whatever the host did, it is not what was asked, and is taken back.
-            (Verdict::Partial { .. } | Verdict::AwaitsCustomer | Verdict::Receipt | Verdict::TryLater | Verdict::Approved, _) => {
+            (
+                Verdict::Partial { .. }
+                | Verdict::AwaitsCustomer
+                | Verdict::WithTip { .. }
+                | Verdict::Receipt
+                | Verdict::TryLater
+                | Verdict::Approved,
+                _,
+            ) => {
                 self.become_unknown(at, Leg::Step, ReversalReason::Lost);
             }
         }
@@ -274,7 +318,12 @@ impl Shard {
         }
         match answer.verdict {
             Verdict::TryLater => {}
-            Verdict::Approved | Verdict::AwaitsCustomer | Verdict::Partial { .. } | Verdict::Declined(_) | Verdict::Receipt => {
+            Verdict::Approved
+            | Verdict::AwaitsCustomer
+            | Verdict::WithTip { .. }
+            | Verdict::Partial { .. }
+            | Verdict::Declined(_)
+            | Verdict::Receipt => {
                 self.stats.reversals_done += 1;
                 self.counts_mut(at).reversals_done += 1;
                 self.reversal_over(at, ReversalState::Done);
@@ -308,7 +357,7 @@ impl Shard {
 /// What an answer says of the processor's own health: a decline is as good an answer as an approval.
 fn health_of(verdict: &Verdict) -> Outcome {
     match verdict {
-        Verdict::Approved | Verdict::AwaitsCustomer | Verdict::Partial { .. } => Outcome::Answered,
+        Verdict::Approved | Verdict::AwaitsCustomer | Verdict::WithTip { .. } | Verdict::Partial { .. } => Outcome::Answered,
         Verdict::Declined(ResponseCode::PROCESSOR_ERROR | ResponseCode::COMMUNICATION_ERROR) => Outcome::Failed,
         Verdict::Declined(_) => Outcome::Answered,
         Verdict::Receipt | Verdict::TryLater => Outcome::Failed,

@@ -154,7 +154,11 @@ impl Shard {
             Verdict::Declined(code) if self.is_answer_to_an_earlier_send(at, code) => (BatchState::Accepted, code),
             Verdict::Declined(code) => (BatchState::Rejected, code),
             // Neither accepted nor rejected: the totals are repeated until the host says which.
-            Verdict::Partial { .. } | Verdict::AwaitsCustomer | Verdict::Receipt | Verdict::TryLater => return,
+            Verdict::Partial { .. }
+            | Verdict::AwaitsCustomer
+            | Verdict::WithTip { .. }
+            | Verdict::Receipt
+            | Verdict::TryLater => return,
         };
         self.wheel.cancel(self.batches[at].alarm);
         let now = self.now.0;

@@ -8,6 +8,7 @@ mod capture;
 mod create;
 mod recovery;
 mod refund;
+mod returned;
 mod reversal;
 mod tables;
 mod void;
@@ -48,13 +49,19 @@ impl From<Refusal> for Stop {
 
 impl Shard {
     pub(crate) fn command(&mut self, token: Token, command: &Command, tail: Tail<'_>) {
-        match self.try_command(token, command, tail) {
-            Ok(()) => {}
-            Err(Stop::Refused(refusal)) => {
+        if let Err(stop) = self.try_command(token, command, tail) {
+            self.stop(token, stop);
+        }
+    }
+
+    /// Tells why nothing was done.
+    fn stop(&mut self, token: Token, stop: Stop) {
+        match stop {
+            Stop::Refused(refusal) => {
                 self.stats.busy += u64::from(refusal == Refusal::Busy);
                 self.effects.refuse(token, refusal);
             }
-            Err(Stop::Absent(id)) => self.effects.reply_absent(token, id),
+            Stop::Absent(id) => self.effects.reply_absent(token, id),
         }
     }
 

@@ -97,7 +97,8 @@ impl Shard {
             | Status::PartiallyRefunded
             | Status::Refunded => false,
         };
-        if came_to_nothing || transaction.has(flag::ALLOW_DUPLICATE) || transaction.verb() == Verb::Refund {
+        let unlike = transaction.has(flag::ALLOW_DUPLICATE) || transaction.fingerprint == [0; 16];
+        if came_to_nothing || unlike || transaction.verb() == Verb::Refund {
             return;
         }
         let window_s = self.merchant(transaction.merchant).map_or(0, |terms| terms.duplicate_window_s);

@@ -62,13 +62,14 @@ impl Shard {
     }
 
     /// The refund's tail: its sale's card and addresses, with its own fields over them. What was said of the sale's
-    /// idempotency key is not said again.
+    /// idempotency key, by a rule, or by its processor and its bank, is not said again.
     fn refund_tail(&mut self, parent: SlotAt, own: Tail<'_>) -> Vec<u8> {
         self.scratch.clear();
         self.tails.read(self.table[parent].tail, &mut self.scratch);
         let mut inherited = Vec::with_capacity(self.scratch.len());
-        let keys = [tag::IDEMPOTENCY_KEY, tag::IDEMPOTENCY_TIME];
-        for (tag, value) in Tail::trusted(&self.scratch).fields().filter(|(tag, _)| !keys.contains(tag)) {
+        let own_to_sale = [tag::IDEMPOTENCY_KEY, tag::IDEMPOTENCY_TIME, tag::RULE_NAME];
+        let is_inherited = |tag: &u16| *tag < tag::FACTS && !own_to_sale.contains(tag);
+        for (tag, value) in Tail::trusted(&self.scratch).fields().filter(|(tag, _)| is_inherited(tag)) {
             tail::push(&mut inherited, tag, value);
         }
         let mut merged = Vec::with_capacity(inherited.len() + own.bytes().len());
@@ -92,9 +93,10 @@ impl Shard {
     }
 }
 
-/// Where a settled transaction stands by what was paid back of it.
-fn status_after_refunds(sale: &Transaction) -> Status {
+/// Where a settled transaction stands by what was paid back of it. One that its bank has sent back stays so.
+pub(super) fn status_after_refunds(sale: &Transaction) -> Status {
     match sale.amount_refunded.get() {
+        _ if sale.status() == Status::Returned => Status::Returned,
         0 => Status::Settled,
         refunded if refunded == sale.amount_settled.get() => Status::Refunded,
         _ => Status::PartiallyRefunded,

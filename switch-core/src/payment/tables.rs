@@ -17,7 +17,7 @@ use protocol::refusal::Refusal;
 use protocol::response_code::ResponseCode;
 use protocol::tail::{self, Tail, tag};
 use protocol::transaction::Transaction;
-use protocol::words::{Basis, SkipReason, Verb};
+use protocol::words::{Basis, PaymentMethod, SkipReason, Verb};
 use std::borrow::Cow;
 
 impl Shard {
@@ -53,23 +53,26 @@ impl Shard {
         if named != 0 {
             return self.take_processor(transaction, named, Basis::Named);
         }
-        let merchant = transaction.merchant;
+        let (merchant, method) = (transaction.merchant, transaction.payment_method());
         self.velocity.foresee(transaction, self.routes.gauges(merchant), facts);
+        transaction.choice.routes_version = self.routes.version().into();
         let Some(route) = self.routes.first_match(merchant, facts) else {
-            let own = self.merchant(merchant).map_or(0, |terms| terms.processors.of(transaction.payment_method()));
+            let own = self.merchant(merchant).map_or(0, |terms| terms.processors.of(method));
+            if own == 0 {
+                return Err(Refusal::MethodNotTaken { method });
+            }
             return self.take_processor(transaction, own, Basis::Merchant);
         };
-        let (processor, choice) = route.choose(transaction.id, &transaction.choice, |index| self.standing(index));
-        let is_full = choice.skips().any(|skip| skip.reason == Some(SkipReason::AtItsLimit));
-        let refusal = if is_full { Refusal::Busy } else { Refusal::ProcessorNotAvailable };
-        transaction.processor = processor.ok_or(refusal)?.into();
+        let (processor, choice) = route.choose(transaction.id, &transaction.choice, |index| self.standing(index, method));
+        transaction.processor = processor.ok_or_else(|| refusal_of_all(&choice, method))?.into();
         transaction.choice = Choice { routes_version: self.routes.version().into(), ..choice };
         Ok(())
     }
 
     /// A processor that nothing can take the place of: its circuit is not asked.
     fn take_processor(&self, transaction: &mut Transaction, index: u16, basis: Basis) -> Result<(), Refusal> {
-        match self.standing(index) {
+        let method = transaction.payment_method();
+        match self.standing(index, method) {
             Standing::Ready | Standing::Skip(SkipReason::CircuitOpen | SkipReason::NotSent) => {
                 transaction.processor = index.into();
                 transaction.choice.basis = basis.number();
@@ -77,12 +80,14 @@ impl Shard {
             }
             Standing::Skip(SkipReason::NotThere | SkipReason::Off) => Err(Refusal::ProcessorNotAvailable),
             Standing::Skip(SkipReason::AtItsLimit) => Err(Refusal::Busy),
+            Standing::Skip(SkipReason::OtherMethod) => Err(Refusal::MethodNotTaken { method }),
         }
     }
 
-    fn standing(&self, index: u16) -> Standing {
+    fn standing(&self, index: u16, method: PaymentMethod) -> Standing {
         match self.processor(index) {
             None => Standing::Skip(SkipReason::NotThere),
+            Some(processor) if processor.terms.method != method => Standing::Skip(SkipReason::OtherMethod),
             Some(processor) if processor.terms.state != ProcessorState::Enabled => Standing::Skip(SkipReason::Off),
             Some(processor) if !processor.stans.has_room() => Standing::Skip(SkipReason::AtItsLimit),
             Some(processor) if !processor.health.lets_through(self.now) => Standing::Skip(SkipReason::CircuitOpen),
@@ -157,9 +162,10 @@ impl Shard {
         let mut facts = self.facts_at(at);
         let transaction = &self.table[at].transaction;
         let (id, merchant, failed) = (transaction.id, transaction.merchant, transaction.processor.get());
+        let method = transaction.payment_method();
         self.velocity.read(transaction, self.routes.gauges(merchant), &mut facts, self.now);
         let Some(route) = self.routes.first_match(merchant, &facts) else { return false };
-        let (next, choice) = route.choose_next(id, &transaction.choice, failed, |index| self.standing(index));
+        let (next, choice) = route.choose_next(id, &transaction.choice, failed, |index| self.standing(index, method));
         let choice = Choice { routes_version: self.routes.version().into(), ..choice };
         let moved = next.map(|processor| Transaction { processor: processor.into(), ..*transaction });
         let batch_id = batch_id(id, &choice);
@@ -191,6 +197,18 @@ impl Shard {
 pub(super) fn batch_id(transaction: Xid, choice: &Choice) -> Xid {
     let failed_over = choice.skips().any(|skip| skip.reason == Some(SkipReason::NotSent));
     transaction.sibling(if failed_over { Xid::BATCH_OF_FAIL_OVER } else { Xid::BATCH })
+}
+
+/// Why none of a route's processors takes a payment.
+fn refusal_of_all(choice: &Choice, method: PaymentMethod) -> Refusal {
+    let mut reasons = choice.skips().map(|skip| skip.reason);
+    if choice.skips().any(|skip| skip.reason == Some(SkipReason::AtItsLimit)) {
+        Refusal::Busy
+    } else if reasons.all(|reason| reason == Some(SkipReason::OtherMethod)) {
+        Refusal::MethodNotTaken { method }
+    } else {
+        Refusal::ProcessorNotAvailable
+    }
 }
 
 /// Marks a flagged payment. The code of a denied one.

@@ -12,7 +12,7 @@ pub mod journal;
 use protocol::calendar::Micros;
 use protocol::command::{Command, flag};
 use protocol::id::Xid;
-use protocol::words::Verb;
+use protocol::words::{PaymentMethod, Verb};
 use switch_core::input::{MerchantTerms, OwnProcessors, ProcessorState, ProcessorTerms};
 
 /// The processor of every test.
@@ -47,6 +47,7 @@ pub fn merchants() -> Vec<MerchantTerms> {
 /// The terms of the tests' processor.
 pub fn processor() -> ProcessorTerms {
     ProcessorTerms {
+        method: PaymentMethod::Card,
         index: PROCESSOR,
         state: ProcessorState::Enabled,
         timeout_ms: TIMEOUT_MS,

@@ -4,6 +4,7 @@ use crate::dice::Dice;
 use api_front::switch::directory::AcceptorTable;
 use protocol::calendar::Micros;
 use protocol::id::Xid;
+use protocol::words::PaymentMethod;
 use switch_core::connectors::tsys::{Acceptor, SessionOptions};
 use switch_core::input::{MerchantTerms, OwnProcessors, ProcessorState, ProcessorTerms};
 use switch_core::limits::Limits;
@@ -155,5 +156,12 @@ fn merchant_terms(number: u32, duplicate_window_s: u32, card_processor: u16) -> 
 
 fn processor_terms(index: u16, timeout_ms: u32) -> ProcessorTerms {
     let reversal_retry_max_ms = REVERSAL_RETRY_MAX_MS;
-    ProcessorTerms { index, state: ProcessorState::Enabled, timeout_ms, reversal_retry_ms: 500, reversal_retry_max_ms }
+    ProcessorTerms {
+        index,
+        method: PaymentMethod::Card,
+        state: ProcessorState::Enabled,
+        timeout_ms,
+        reversal_retry_ms: 500,
+        reversal_retry_max_ms,
+    }
 }

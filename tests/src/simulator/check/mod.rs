@@ -195,9 +195,7 @@ impl Checks {
         match &returned {
             Return::Merchant(terms) => drop(self.terms.merchants.insert(terms.id, *terms)),
             Return::Processor(terms) => drop(self.terms.processors.insert(terms.index, *terms)),
-            Return::Answer { answer, .. }
-                if matches!(answer.verdict, Verdict::Approved | Verdict::AwaitsCustomer | Verdict::Partial { .. }) =>
-            {
+            Return::Answer { answer, .. } if answer.verdict.is_approval() => {
                 self.ledgers.check_approval(answer.sent, &self.journal);
             }
             _ => {}

@@ -14,7 +14,7 @@ use protocol::id::Xid;
 use protocol::iso8583::{Encoder, Mti, TSYS};
 use protocol::record::Record;
 use protocol::response_code::ResponseCode;
-use protocol::words::Verb;
+use protocol::words::{PaymentMethod, Verb};
 use sandbox::ledger::{Kind, Row};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -34,7 +34,14 @@ fn merchant() -> MerchantTerms {
 
 fn processor() -> ProcessorTerms {
     let (timeout_ms, reversal_retry_ms, reversal_retry_max_ms) = (2_000, 500, 8_000);
-    ProcessorTerms { index: 1, state: ProcessorState::Enabled, timeout_ms, reversal_retry_ms, reversal_retry_max_ms }
+    ProcessorTerms {
+        index: 1,
+        method: PaymentMethod::Card,
+        state: ProcessorState::Enabled,
+        timeout_ms,
+        reversal_retry_ms,
+        reversal_retry_max_ms,
+    }
 }
 
 /// A desk that is watched, and all that is around it.

@@ -119,6 +119,8 @@ fn word(returned: &Return) -> &'static str {
         Return::Processor(_) => "a processor's terms",
         Return::CloseBatches { .. } => "the word to close batches",
         Return::SettleMembers { .. } => "members to settle",
+        Return::Returned { .. } => "a returned entry",
+        Return::ChangeNotified(_) => "a notification of change",
         Return::CompleteBatch { .. } => "a batch to complete",
         Return::Rules(_) | Return::Routes(_) => "a table",
         Return::TakeOver { .. } => "a reversal to take over",
