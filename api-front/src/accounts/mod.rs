@@ -20,7 +20,7 @@ pub mod users;
 mod tests;
 
 pub use participants::{
-    Enrolled, enroll_merchants, enroll_processors, merchant_id_of, merchant_terms, processor_terms,
+    Enrolled, enroll_merchants, enroll_processors, merchant_id_of, merchant_terms, new_merchant, processor_terms,
 };
 
 use crate::switch::handle::Switch;

@@ -4,12 +4,13 @@
 //! names follow from the name, and a terminal from its merchant's id, so that a database that is lost and rebuilt from the
 //! journal finds them again.
 
-use crate::config::{MerchantSettings, ProcessorSettings};
+use crate::config::{CATEGORY_DEFAULT, DUPLICATE_WINDOW_S, MerchantSettings, ProcessorSettings};
 use crate::switch::directory::{Compat, Merchant, Processor, ProcessorKind, ProcessorTable};
 use persistence::PersistenceError;
 use persistence::stores::{self, ApiKey, KeyKind, Stores};
 use protocol::calendar::Micros;
 use protocol::id::Xid;
+use protocol::words::PaymentMethod;
 use serde::{Deserialize, Serialize};
 use switch_core::connectors::tsys::Acceptor;
 use switch_core::input::{MerchantTerms, OwnProcessors, ProcessorState, ProcessorTerms};
@@ -32,6 +33,7 @@ struct StoredSettings {
 }
 
 /// A merchant, and where its cards are taken.
+#[derive(Debug, Clone)]
 pub struct Enrolled {
     /// As the front knows it.
     pub merchant: Merchant,
@@ -172,6 +174,19 @@ fn readable(stored: &stores::Merchant, is_configured: bool, processors: &Process
     let terminal = terminal_of(stored.id);
     let id = format!("SWYARD-{terminal}");
     Enrolled { merchant, acceptor: Acceptor { terminal, id, category: settings.category } }
+}
+
+/// A merchant that is made at run time, as it is while nothing more is said of it: the first card processor takes its cards.
+pub fn new_merchant(id: Xid, name: &str, processors: &ProcessorTable) -> Enrolled {
+    let card = processors.iter().find(|processor| processor.kind.method() == PaymentMethod::Card);
+    let settings = StoredSettings {
+        duplicate_window_s: DUPLICATE_WINDOW_S,
+        card_processor: card.map(|card| card.name.clone()).unwrap_or_default(),
+        category: CATEGORY_DEFAULT,
+        ..StoredSettings::default()
+    };
+    let settings = serde_json::to_string(&settings).unwrap_or_default();
+    readable(&stores::Merchant { id, name: name.to_owned(), settings, active: true }, false, processors)
 }
 
 /// The account of a merchant that the configuration names.

@@ -4,6 +4,7 @@ use super::Overrides;
 use super::error::ConfigError;
 use super::limits::LimitSettings;
 use super::mail::MailSettings;
+use super::merchant;
 use super::retention::RetentionSettings;
 use super::typed::{Typed, TypedCompat, TypedJournal, TypedMerchant, TypedProcessor, TypedSandbox};
 use crate::settlement::cut_over::CutOver;
@@ -18,6 +19,8 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use switch_core::limits::SHARDS_MAX;
 
+/// Duplicate window of a merchant that says nothing of it, seconds.
+pub const DUPLICATE_WINDOW_S: u32 = 60;
 /// Merchant category code of "miscellaneous and specialty retail".
 pub const CATEGORY_DEFAULT: u16 = 5999;
 const HTTP_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
@@ -211,8 +214,11 @@ impl SandboxSettings {
             username: typed.username.map(|name| name_of("sandbox.username", name)).transpose()?,
             password: optional_secret("sandbox.password", typed.password)?,
             operator_key: optional_secret("sandbox.operator_key", typed.operator_key)?,
-            compat: compat("sandbox.compat", typed.compat)?,
-            duplicate_window_s: in_bound("sandbox.duplicate_window_s", typed.duplicate_window_s.unwrap_or(0), WINDOW_BOUND_S)?,
+            compat: merchant::compat("sandbox.compat", typed.compat)?,
+            duplicate_window_s: merchant::duplicate_window_s(
+                "sandbox.duplicate_window_s",
+                typed.duplicate_window_s.unwrap_or(0),
+            )?,
         })
     }
 }
@@ -350,10 +356,13 @@ impl MerchantSettings {
             api_key: secret(&key("api_key"), typed.api_key)?,
             pub_key: typed.pub_key.map(|value| secret(&key("pub_key"), value)).transpose()?,
             card_processor,
-            duplicate_window_s: in_bound(key("duplicate_window_s"), typed.duplicate_window_s.unwrap_or(60), WINDOW_BOUND_S)?,
-            compat: compat(&key("compat"), typed.compat)?,
+            duplicate_window_s: merchant::duplicate_window_s(
+                &key("duplicate_window_s"),
+                typed.duplicate_window_s.unwrap_or(DUPLICATE_WINDOW_S),
+            )?,
+            compat: merchant::compat(&key("compat"), typed.compat)?,
             sandbox: typed.sandbox.unwrap_or(false),
-            category: in_bound(key("category"), typed.category.unwrap_or(CATEGORY_DEFAULT), 1..=9999)?,
+            category: merchant::category(&key("category"), typed.category.unwrap_or(CATEGORY_DEFAULT))?,
             name: name_of(&key("name"), typed.name)?,
         })
     }
@@ -390,7 +399,7 @@ pub(super) fn in_bound<T: PartialOrd + Copy + ToString>(
     Err(ConfigError::value(key, value, bound))
 }
 
-fn name_of(key: &str, name: String) -> Result<String, ConfigError> {
+pub(super) fn name_of(key: &str, name: String) -> Result<String, ConfigError> {
     let sound = NAME_CHARACTERS.contains(&name.chars().count()) && !name.chars().any(char::is_control);
     if sound { Ok(name) } else { Err(ConfigError::value(key, name, "must be 1 to 64 printable characters")) }
 }
@@ -402,7 +411,7 @@ fn secret(key: &str, value: String) -> Result<String, ConfigError> {
     if sound { Ok(value) } else { Err(ConfigError::value(key, said(), "must be 8 to 128 visible ASCII characters")) }
 }
 
-fn compat(key: &str, typed: Option<TypedCompat>) -> Result<Compat, ConfigError> {
+pub(super) fn compat_of(key: &str, typed: Option<TypedCompat>) -> Result<Compat, ConfigError> {
     let words = match typed {
         None => Vec::new(),
         Some(TypedCompat::One(word)) => vec![word],

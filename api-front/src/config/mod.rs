@@ -7,6 +7,7 @@ pub mod checked;
 pub mod error;
 pub mod limits;
 pub mod mail;
+pub mod merchant;
 pub mod retention;
 pub mod typed;
 
@@ -15,8 +16,8 @@ mod tests;
 
 pub(crate) use checked::WINDOW_BOUND_S;
 pub use checked::{
-    CATEGORY_DEFAULT, JournalSettings, MerchantSettings, ProcessorSettings, SANDBOX_HOSTS, SANDBOX_MERCHANT, SandboxSettings,
-    Settings,
+    CATEGORY_DEFAULT, DUPLICATE_WINDOW_S, JournalSettings, MerchantSettings, ProcessorSettings, SANDBOX_HOSTS, SANDBOX_MERCHANT,
+    SandboxSettings, Settings,
 };
 pub use error::ConfigError;
 pub use limits::LimitSettings;

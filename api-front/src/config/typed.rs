@@ -1,7 +1,7 @@
 //! The configuration as typed: every key optional, unknown keys refused, nothing checked yet.
 
 use super::limits::TypedLimits;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// The whole file.
@@ -99,7 +99,7 @@ pub struct TypedSandbox {
 }
 
 /// One word or a list.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum TypedCompat {
     /// One word.

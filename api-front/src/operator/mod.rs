@@ -5,13 +5,15 @@
 
 pub mod changes;
 mod dry_run;
+mod merchants;
 mod processors;
 mod sandbox_rules;
 mod standing;
 mod tables;
 
 pub use dry_run::{DRY_RUN_PAYMENTS, DRY_RUN_PAYMENTS_MAX, dry_run};
-pub use processors::{Steered, word_of};
+pub use merchants::{MerchantStanding, MerchantWish, Roster};
+pub use processors::{SteeredProcessor, word_of};
 pub use sandbox_rules::SandboxRules;
 pub use standing::{Standing, share_bp};
 pub use tables::{Compiled, TableKind, tables_in_force};
@@ -24,26 +26,30 @@ use protocol::change::Area;
 use protocol::id::Xid;
 use tokio::sync::watch;
 
+/// What an operator steers.
+pub struct Steered {
+    /// The shards' doors.
+    pub doors: Vec<Door>,
+    /// Processors, configured or remembered.
+    pub processors: Vec<SteeredProcessor>,
+    /// When processors cut over: the schedule of settlement follows it.
+    pub cut_overs: watch::Sender<CutOvers>,
+    /// Rules that stand behind the operator's own.
+    pub sandbox_rules: SandboxRules,
+    /// Merchants.
+    pub roster: Roster,
+}
+
 /// The switch, as its operator steers it.
 pub struct Operator {
     changes: Changes,
-    doors: Vec<Door>,
-    processors: Vec<Steered>,
-    /// When processors cut over: the schedule of settlement follows it.
-    cut_overs: watch::Sender<CutOvers>,
-    sandbox_rules: SandboxRules,
+    steered: Steered,
 }
 
 impl Operator {
-    /// Puts in force again what was in force of the processors before the start; shards have begun with the tables.
-    pub async fn start(
-        changes: Changes,
-        doors: Vec<Door>,
-        processors: Vec<Steered>,
-        cut_overs: watch::Sender<CutOvers>,
-        sandbox_rules: SandboxRules,
-    ) -> Operator {
-        let operator = Operator { changes, doors, processors, cut_overs, sandbox_rules };
+    /// Puts in force again what was in force of the processors before the start; shards have begun with the tables and merchants.
+    pub async fn start(changes: Changes, steered: Steered) -> Operator {
+        let operator = Operator { changes, steered };
         operator.restore_processors().await;
         operator
     }
@@ -65,8 +71,7 @@ impl Operator {
             }
             Area::Rules => self.change_table(TableKind::Rules, text, Some(undone.version), undone.version).await,
             Area::Routes => self.change_table(TableKind::Routes, text, Some(undone.version), undone.version).await,
-            // Merchants are not changed at run time.
-            Area::Merchant => Err(NotMade::NoSuchChange),
+            Area::Merchant => self.change_merchant(undone.subject, text, Some(undone.version), undone.version).await,
         }
     }
 }

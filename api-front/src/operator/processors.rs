@@ -34,7 +34,7 @@ struct Text {
 
 /// A processor as the configuration has it, and its link.
 #[derive(Debug, Clone)]
-pub struct Steered {
+pub struct SteeredProcessor {
     /// The id in the APIs.
     pub id: Xid,
     /// What the configuration file says.
@@ -43,7 +43,7 @@ pub struct Steered {
     pub link: Option<LinkHandle>,
 }
 
-impl Steered {
+impl SteeredProcessor {
     fn thing(&self) -> Thing {
         Thing { area: Area::Processor, subject: self.id }
     }
@@ -67,29 +67,29 @@ impl Steered {
 
 impl Operator {
     /// A processor and its link.
-    pub fn processor(&self, id: &Xid) -> Option<&Steered> {
-        self.processors.iter().find(|processor| processor.id == *id)
+    pub fn processor(&self, id: &Xid) -> Option<&SteeredProcessor> {
+        self.steered.processors.iter().find(|processor| processor.id == *id)
     }
 
     /// All processors that transactions may name.
-    pub fn processors(&self) -> impl Iterator<Item = &Steered> {
-        self.processors.iter()
+    pub fn processors(&self) -> impl Iterator<Item = &SteeredProcessor> {
+        self.steered.processors.iter()
     }
 
     /// When a processor's day ends; `None` when its batches are closed by command only.
     pub fn cut_over(&self, index: u16) -> Option<CutOver> {
-        self.cut_overs.borrow().iter().find(|(processor, _)| *processor == index).map(|(_, cut_over)| *cut_over)
+        self.steered.cut_overs.borrow().iter().find(|(processor, _)| *processor == index).map(|(_, cut_over)| *cut_over)
     }
 
     /// Whether a processor takes payments now.
-    pub async fn processor_state(&self, processor: &Steered) -> ProcessorState {
+    pub async fn processor_state(&self, processor: &SteeredProcessor) -> ProcessorState {
         let in_force = self.changes.in_force(processor.thing()).await;
         // A text in force was checked when it was made; a later version's word is not obeyed here either.
         processor.state_of(&in_force.text).unwrap_or(ProcessorState::Draining)
     }
 
     /// Says whether a processor takes payments from now on.
-    pub async fn set_processor_state(&self, processor: &Steered, state: ProcessorState) -> Result<Made, NotMade> {
+    pub async fn set_processor_state(&self, processor: &SteeredProcessor, state: ProcessorState) -> Result<Made, NotMade> {
         let text = serde_json::to_string(&Text { state: word_of(state).to_owned() })
             .map_err(|error| NotMade::Invalid(error.to_string()))?;
         self.change_processor(processor, text, None, 0).await
@@ -97,12 +97,12 @@ impl Operator {
 
     pub(super) async fn change_processor(
         &self,
-        processor: &Steered,
+        processor: &SteeredProcessor,
         text: String,
         expected: Option<u32>,
         undoes: u32,
     ) -> Result<Made, NotMade> {
-        let (steered, doors, new) = (processor.clone(), self.doors.clone(), text.clone());
+        let (steered, doors, new) = (processor.clone(), self.steered.doors.clone(), text.clone());
         let check = move |_| {
             let state = steered.state_of(&new)?;
             Ok(Box::new(move || steered.put(state, &doors)) as PutInForce)
@@ -112,10 +112,10 @@ impl Operator {
 
     /// After a start: what was said before holds again.
     pub(super) async fn restore_processors(&self) {
-        for processor in &self.processors {
+        for processor in &self.steered.processors {
             let in_force = self.changes.in_force(processor.thing()).await;
             if in_force.version > 0 {
-                processor.put(self.processor_state(processor).await, &self.doors);
+                processor.put(self.processor_state(processor).await, &self.steered.doors);
             }
         }
     }

@@ -129,7 +129,7 @@ impl Operator {
     /// Reads, checks and compiles a table, and changes nothing. Gives its JSON in the form in which it is kept.
     pub fn compile(&self, kind: TableKind, version: u32, text: &str) -> Result<(Compiled, String), String> {
         let index_of = |id: &Xid| self.processor(id).map(|processor| processor.configured.index);
-        compile(kind, version, text, index_of, &self.sandbox_rules)
+        compile(kind, version, text, index_of, &self.steered.sandbox_rules)
     }
 
     /// Puts a table in the place of the one in force, if that is the one that the caller has seen.
@@ -148,7 +148,7 @@ impl Operator {
         let new = text.clone();
         let check = |version| {
             let (compiled, _) = self.compile(kind, version, &new)?;
-            let doors = self.doors.clone();
+            let doors = self.steered.doors.clone();
             Ok(Box::new(move || compiled.give_to(&doors)) as PutInForce)
         };
         self.changes.make(kind.thing(), text, expected, undoes, check).await

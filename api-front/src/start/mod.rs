@@ -26,14 +26,13 @@ use crate::limits::{CALLERS_MAX, DRAIN_WAIT, FIRST_SIGN_ON_WAIT, SHARD_QUEUE_COM
 use crate::links::{Links, Prepared, Shared};
 use crate::listeners;
 use crate::operator::changes::Changes;
-use crate::operator::{Compiled, Operator, SandboxRules, Steered, tables_in_force};
+use crate::operator::{Compiled, Operator, SandboxRules, Steered, SteeredProcessor, tables_in_force};
 use crate::sandbox_home::random_bytes;
 use crate::settlement::Settler;
 use crate::settlement::board::Board;
 use crate::settlement::schedule::{CutOvers, Schedule};
 use crate::switch::clock::Clock;
 use crate::switch::desk::Around;
-use crate::switch::directory::MerchantTable;
 use crate::switch::door::{Door, Inside};
 use crate::switch::driver::Surroundings;
 use crate::switch::gate::Gate;
@@ -98,6 +97,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     phases.over(Phase::Enrolment);
     let is_alone = storage.fold.is_some();
     let changes = Changes::new(stored_changes, run.doors[0].clone(), Arc::clone(&run.ids), run.clock);
+    participants.roster.restore(&changes).await;
     let index_of = |id: &_| participants.processors.by_id(id).map(|processor| processor.index);
     let sandbox_rules = sandbox.as_ref().map(|_| SandboxRules::of(&merchant_id_of(SANDBOX_MERCHANT))).unwrap_or_default();
     let tables = tables_in_force(&changes, index_of, &sandbox_rules).await.map_err(StartError::Rules)?;
@@ -252,7 +252,7 @@ impl Run {
             stores,
             operator_key_hash: oversight.operator_key_hash,
             processors: participants.processors,
-            merchants: MerchantTable::of(participants.merchants),
+            merchants: participants.merchants,
             board,
             vitals: oversight.vitals,
             operator: oversight.operator,
@@ -280,9 +280,10 @@ async fn operator(
     let terms = processor_terms(&participants.processors, &participants.configured);
     let steered = participants.processors.iter().filter_map(|processor| {
         let configured = *terms.iter().find(|terms| terms.index == processor.index)?;
-        Some(Steered { id: processor.id, configured, link: vitals.link(&processor.id).cloned() })
+        Some(SteeredProcessor { id: processor.id, configured, link: vitals.link(&processor.id).cloned() })
     });
-    Operator::start(changes, run.doors.clone(), steered.collect(), cut_overs, sandbox_rules).await
+    let (doors, processors, roster) = (run.doors.clone(), steered.collect(), participants.roster.clone());
+    Operator::start(changes, Steered { doors, processors, cut_overs, sandbox_rules, roster }).await
 }
 
 /// Shards with everything in them that was under way.
@@ -293,7 +294,7 @@ async fn recovered_shards(
     fold: Option<Fold>,
     run: &Run,
 ) -> Result<Vec<Shard>, StartError> {
-    let merchants: Vec<_> = participants.merchants.iter().map(merchant_terms).collect();
+    let merchants: Vec<_> = participants.merchants.all().iter().map(|merchant| merchant_terms(merchant)).collect();
     let processors = processor_terms(&participants.processors, &participants.configured);
     let now = run.clock.now();
     let mut shards = recovery::empty_shards(run.doors.len() as u16, now, &merchants, &processors);

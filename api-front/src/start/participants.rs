@@ -6,9 +6,10 @@ use crate::config::{
     CATEGORY_DEFAULT, MerchantSettings, ProcessorSettings, SANDBOX_HOSTS, SANDBOX_MERCHANT, SandboxSettings, Settings,
 };
 use crate::data_folder::DataFolder;
+use crate::operator::Roster;
 use crate::sandbox_home::{HostAddresses, Identity, SandboxFile};
 use crate::settlement::schedule::CutOvers;
-use crate::switch::directory::{AcceptorTable, Merchant, ProcessorTable};
+use crate::switch::directory::{AcceptorTable, MerchantTable, ProcessorTable};
 use crate::switch::ids::Ids;
 use persistence::stores::Stores;
 use protocol::calendar::Micros;
@@ -91,7 +92,9 @@ impl Sandbox {
 pub(super) struct Participants {
     pub(super) processors: ProcessorTable,
     pub(super) links: Vec<(u16, ProcessorSettings)>,
-    pub(super) merchants: Vec<Merchant>,
+    pub(super) merchants: MerchantTable,
+    /// What an operator may say of merchants.
+    pub(super) roster: Roster,
     /// Where each merchant's cards are taken, as the hosts know it.
     pub(super) acceptors: AcceptorTable,
     pub(super) configured: Vec<ProcessorSettings>,
@@ -122,9 +125,10 @@ impl Participants {
             sandbox.enroll_user(stores, ids.draw(now), now).await?;
         }
         let acceptors = AcceptorTable::of(enrolled.iter().map(|enrolled| (enrolled.merchant.id, enrolled.acceptor.clone())));
-        let merchants = enrolled.into_iter().map(|enrolled| enrolled.merchant).collect();
+        let merchants = MerchantTable::of(enrolled.iter().map(|enrolled| enrolled.merchant.clone()));
+        let roster = Roster::new(enrolled, processors.clone(), merchants.clone(), acceptors.clone());
         let links = links(&processors, &configured);
-        Ok(Participants { processors, links, merchants, acceptors, configured })
+        Ok(Participants { processors, links, merchants, roster, acceptors, configured })
     }
 }
 

@@ -112,14 +112,15 @@ pub struct Merchant {
     pub compat: Compat,
 }
 
-/// All merchants of this run.
-#[derive(Debug, Default)]
-pub struct MerchantTable(DashMap<Xid, Arc<Merchant>>);
+/// All merchants of this run. Clones are the same table.
+#[derive(Debug, Clone, Default)]
+pub struct MerchantTable(Arc<DashMap<Xid, Arc<Merchant>>>);
 
 impl MerchantTable {
     /// A table of these.
-    pub fn of(merchants: Vec<Merchant>) -> MerchantTable {
-        MerchantTable(merchants.into_iter().map(|merchant| (merchant.id, Arc::new(merchant))).collect())
+    pub fn of(merchants: impl IntoIterator<Item = Merchant>) -> MerchantTable {
+        let shared = merchants.into_iter().map(|merchant| (merchant.id, Arc::new(merchant)));
+        MerchantTable(Arc::new(shared.collect()))
     }
 
     /// All of them, by their ids.

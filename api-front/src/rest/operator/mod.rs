@@ -2,6 +2,7 @@
 
 mod changes;
 mod dry_run;
+mod merchants;
 mod processors;
 mod reversals;
 mod story;
@@ -47,6 +48,11 @@ pub(super) fn routes() -> Router<Front> {
         .route("/operator/routing", get(tables::routes).put(tables::put_routes))
         .route("/operator/rules/dry-run", post(dry_run::rules))
         .route("/operator/routing/dry-run", post(dry_run::routes))
+        .route("/operator/merchants", get(merchants::list).post(merchants::make))
+        .route("/operator/merchants/{id}", get(merchants::read))
+        .route("/operator/merchants/{id}/suspend", post(merchants::suspend))
+        .route("/operator/merchants/{id}/resume", post(merchants::resume))
+        .route("/operator/merchants/{id}/settings", post(merchants::settings))
         .route("/operator/changes", get(changes::list))
         .route("/operator/changes/{id}/undo", post(changes::undo))
         .route("/operator/transactions/{id}/story", get(story::read))

@@ -3,7 +3,7 @@
 use super::{PathId, data, list as list_of, moment};
 use crate::links::Control;
 use crate::links::meter::Reading;
-use crate::operator::{Standing, Steered, share_bp, word_of};
+use crate::operator::{Standing, SteeredProcessor, share_bp, word_of};
 use crate::rest::Front;
 use crate::rest::answer::ok;
 use crate::rest::problem::Problem;
@@ -105,7 +105,7 @@ impl Front {
             Some(steered) => operator.processor_state(steered).await,
             None => ProcessorState::Draining,
         };
-        let link = steered.and_then(|steered: &Steered| steered.link.as_ref());
+        let link = steered.and_then(|steered: &SteeredProcessor| steered.link.as_ref());
         let reading = link.map(|link| link.meter.read(self.switch.now())).unwrap_or_default();
         let standing = Standing::of(&self.switch.processor_reports(processor.index).await);
         let cut_over = operator.cut_over(processor.index);

@@ -57,7 +57,7 @@ pub(super) async fn text(headers: &HeaderMap, sent: Body) -> Result<String, Prob
 }
 
 /// The version that `If-Match` names, with or without quotes; none for `*` or without the header.
-fn expected(headers: &HeaderMap) -> Result<Option<u32>, Problem> {
+pub(super) fn expected(headers: &HeaderMap) -> Result<Option<u32>, Problem> {
     let Some(value) = headers.get(header::IF_MATCH) else { return Ok(None) };
     match value.to_str().map(|value| value.trim().trim_matches('"')) {
         Ok("*") => Ok(None),
@@ -67,7 +67,7 @@ fn expected(headers: &HeaderMap) -> Result<Option<u32>, Problem> {
 }
 
 fn wrong_version() -> Problem {
-    Problem::invalid("If-Match", "must be the version of the table, a number, or *")
+    Problem::invalid("If-Match", "must be the version that was read, a number, or *")
 }
 
 fn tagged(mut response: Response, version: u32) -> Response {
