@@ -73,6 +73,8 @@ pub struct Stored {
     pub fingerprint: [u8; 16],
     /// How the request named it. Two requests that name the same are the same, even if the vault has changed in between.
     pub named: Vec<u8>,
+    /// The verification value that came with a token. The vault keeps it in memory only.
+    pub cvv: Option<Cvv>,
 }
 
 /// What of a stored instrument is kept in the open.
@@ -146,7 +148,7 @@ impl Instrument {
             Instrument::Card(card) if is_sample(card, merchant) => (None, card.has_sensitive_data()),
             Instrument::Card(card) => (Some(card.expiry), card.has_sensitive_data()),
             Instrument::Terminal(expected) => (None, expected.cvv.is_some()),
-            Instrument::Stored(Stored { kind: StoredKind::Card { expiry, .. }, .. }) => (Some(*expiry), false),
+            Instrument::Stored(Stored { kind: StoredKind::Card { expiry, .. }, cvv, .. }) => (Some(*expiry), cvv.is_some()),
             Instrument::Account(_) | Instrument::Stored(Stored { kind: StoredKind::Account, .. }) => (None, false),
         };
         let is_past = expiry.is_some_and(|expiry| expiry.is_past(today.year, today.month));
@@ -203,7 +205,8 @@ impl Instrument {
         match self {
             Instrument::Card(card) => SensitiveData::of(card.cvv, card.track_2),
             Instrument::Terminal(expected) => SensitiveData::of(expected.cvv, None),
-            Instrument::Account(_) | Instrument::Stored(_) => None,
+            Instrument::Stored(stored) => SensitiveData::of(stored.cvv, None),
+            Instrument::Account(_) => None,
         }
     }
 }

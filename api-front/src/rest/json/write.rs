@@ -50,6 +50,29 @@ impl Writer {
         self.quoted(text);
     }
 
+    /// A member that is a text, under a name from outside.
+    pub(crate) fn named_text(&mut self, name: &str, text: &str) {
+        if !matches!(self.out.last(), None | Some(b'{' | b'[' | b',')) {
+            self.out.push(b',');
+        }
+        self.quoted(name);
+        self.out.push(b':');
+        self.quoted(text);
+    }
+
+    /// A member that is a list of texts.
+    pub(crate) fn texts<'t>(&mut self, name: &str, texts: impl Iterator<Item = &'t str>) {
+        self.name(name);
+        self.out.push(b'[');
+        for (position, text) in texts.enumerate() {
+            if position > 0 {
+                self.out.push(b',');
+            }
+            self.quoted(text);
+        }
+        self.out.push(b']');
+    }
+
     /// A member that is a text of our own, which needs no escapes.
     pub(crate) fn word(&mut self, name: &str, word: &str) {
         self.name(name);

@@ -1,6 +1,7 @@
 //! Answers' bodies: from a version, a batch or a table to the bytes that a client gets. Pure: equal arguments, equal bytes.
 
 mod batch;
+mod response;
 mod response_codes;
 mod transaction;
 

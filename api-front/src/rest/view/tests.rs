@@ -98,6 +98,111 @@ fn the_documents_sample_values_are_the_answers() {
     assert_eq!(ours["response_body"]["card"]["processor_specific"]["rrn"], "000000000042");
 }
 
+/// The document's ACH sale, declined for its amount, as the shard leaves it.
+fn ach_sale() -> (Transaction, Vec<u8>) {
+    let (mut sale, _) = sale();
+    let body = r#"{"type":"sale","amount":10112,"tax_amount":100,"shipping_amount":100,"description":"test transaction",
+        "order_id":"someOrderID","po_number":"somePONumber","ip_address":"4.2.2.2","email_address":"user@home.com",
+        "payment_method":{"ach":{"routing_number":"490000018","account_number":"999999","sec_code":"ccd",
+        "account_type":"checking"}},"billing_address":{"first_name":"John"}}"#;
+    let create = Create::parse(body.as_bytes()).unwrap();
+    let mut facts = protocol::facts::Facts::new();
+    facts.text(tag::PROCESSOR_TEXT, "DECLINE CHECK   CHECK LIMIT EXCEEDED");
+    facts.list(tag::RESULT_CODES, ["Decline Message", "Transaction Limit Exceeded"]);
+    facts.list(tag::TYPE_CODES, ["Unknown Presentment"]);
+    let mut tail = Vec::new();
+    tail::merge(Tail::trusted(&create.tail), Tail::trusted(&facts.finish()), &mut tail);
+    sale.payment_method = PaymentMethod::Ach.number();
+    sale.status = Status::Declined.number();
+    sale.amount = 10112.into();
+    (sale.amount_authorized, sale.amount_captured) = (0.into(), 0.into());
+    sale.captured_at = Micros::NONE.0.into();
+    (sale.first_six, sale.last_four, sale.pan_digits, sale.expiry) = (0.into(), 0.into(), 0, 0.into());
+    sale.response_code = ResponseCode::DECLINE.0.into();
+    sale.original.state = ExchangeState::Declined.number();
+    sale.original.response_code = ResponseCode::DECLINE.0.into();
+    (sale.original.processor_code, sale.original.auth_code) = (*b"D ", *b"      ");
+    sale.original.text = *b"DECLINE CHECK   ";
+    (sale, tail)
+}
+
+/// The document's sale at a terminal, as the shard leaves it.
+fn terminal_sale(specific: &serde_json::Map<String, Value>, signature: &str) -> (Transaction, Vec<u8>) {
+    let (mut sale, _) = sale();
+    let mut facts = protocol::facts::Facts::new();
+    for (tag, text) in [
+        (tag::PROCESSOR_TEXT, "APPROVAL VTLMC1"),
+        (tag::ENTRY_TYPE_TEXT, "swiped"),
+        (tag::PAYMENT_TYPE, "credit"),
+        (tag::CARD_TYPE, "mastercard"),
+        (tag::FIRST_FOUR, "5424"),
+        (tag::LAST_FOUR, "3333"),
+        (tag::CARDHOLDER_NAME, "FDCS TEST CARD /MASTERCARD"),
+        (tag::SIGNATURE_DATA, signature),
+        (tag::TERMINAL_ID, "b9efr9qj8m0ge2h7tat0"),
+    ] {
+        facts.text(tag, text);
+    }
+    facts.pairs(tag::PROCESSOR_FIELDS, specific.iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap())));
+    sale.payment_method = PaymentMethod::Terminal.number();
+    (sale.original.auth_code, sale.original.text) = (*b"      ", *b"APPROVAL VTLMC1 ");
+    (sale, facts.finish())
+}
+
+/// Every value of the document's samples is answered with the same value, but for what is ours to choose.
+#[test]
+fn the_documents_account_is_answered_with_the_samples_values() {
+    let (sale, tail) = ach_sale();
+    let ours = data(&sale, &tail, Verb::Sale);
+    let sample: Value = serde_json::from_str(include_str!("../testdata/sample_ach.json")).unwrap();
+    let (ours_ach, theirs) = (&ours["response_body"]["ach"], &sample["data"]["response_body"]["ach"]);
+    for (name, expected) in theirs.as_object().unwrap() {
+        if !["id", "created_at", "updated_at", "processor_type", "processor_id", "processor_specific"].contains(&name.as_str()) {
+            assert_eq!(&ours_ach[name], expected, "{name}");
+        }
+    }
+    for (name, expected) in theirs["processor_specific"].as_object().unwrap() {
+        assert_eq!(&ours_ach["processor_specific"][name], expected, "{name}");
+    }
+    for name in
+        ["amount", "amount_captured", "payment_method", "payment_type", "status", "response", "response_code", "captured_at"]
+    {
+        assert_eq!(ours[name], sample["data"][name], "{name}");
+    }
+    assert!(ours_ach["returned_at"].is_null() && ours["response_body"].get("card").is_none());
+}
+
+#[test]
+fn the_documents_terminal_is_answered_with_the_samples_values() {
+    let sample: Value = serde_json::from_str(include_str!("../testdata/sample_terminal.json")).unwrap();
+    let theirs = &sample["data"]["response_body"]["terminal"];
+    let specific = theirs["processor_specific"].as_object().unwrap();
+    let (sale, tail) = terminal_sale(specific, theirs["signature_data"].as_str().unwrap());
+    let ours = data(&sale, &tail, Verb::Sale);
+    let terminal = &ours["response_body"]["terminal"];
+    for (name, expected) in theirs.as_object().unwrap() {
+        if !["id", "created_at", "updated_at", "processor_specific"].contains(&name.as_str()) {
+            assert_eq!(&terminal[name], expected, "{name}");
+        }
+    }
+    for (name, expected) in specific {
+        assert_eq!(&terminal["processor_specific"][name], expected, "{name}");
+    }
+    assert_eq!(terminal["processor_specific"]["rrn"], "000000000042");
+    assert_eq!(terminal["terminal_id"], "b9efr9qj8m0ge2h7tat0");
+}
+
+#[test]
+fn a_vault_record_that_a_payment_made_is_known_by_the_payments_id() {
+    let (mut sale, tail) = sale();
+    assert_eq!(data(&sale, &tail, Verb::Sale)["customer_id"], data(&sale, &tail, Verb::Sale)["id"]);
+    sale.response_code = ResponseCode::DO_NOT_HONOR.0.into();
+    assert_eq!(data(&sale, &tail, Verb::Sale)["customer_id"], "");
+    sale.response_code = ResponseCode::APPROVED.0.into();
+    sale.verb = Verb::Refund.number();
+    assert_eq!(data(&sale, &tail, Verb::Refund)["customer_id"], "");
+}
+
 fn same_kind(ours: &Value, theirs: &Value) -> bool {
     use Value::{Bool, Null, Number, Object, String};
     matches!(

@@ -8,7 +8,6 @@ use crate::rest::json::Writer;
 use crate::rest::request::ADDRESSES;
 use crate::switch::directory::{Compat, Processor, ProcessorTable};
 use protocol::calendar::Micros;
-use protocol::card::{Expiry, last_digits};
 use protocol::command::flag;
 use protocol::exchange::Exchange;
 use protocol::id::Xid;
@@ -20,21 +19,21 @@ use protocol::words::{ExchangeState, Status, Verb};
 /// Bytes that a rendered transaction without long texts fits in.
 const USUAL_BYTES: usize = 3 * 1024;
 /// One above the highest tag that is shown.
-const TAGS: usize = tag::SHIPPING as usize + ADDRESS_FIELDS.len();
+const TAGS: usize = tag::RETURN_TEXT as usize + 1;
 
 /// A version and all that its rendering depends on.
 pub(crate) struct Shown<'a> {
-    transaction: &'a Transaction,
-    sent: Sent<'a>,
+    pub(super) transaction: &'a Transaction,
+    pub(super) sent: Sent<'a>,
     verb: Verb,
     compat: Compat,
     processor: Option<&'a Processor>,
 }
 
 /// What an operation came to: the code, and the exchange whose words belong to it.
-struct Outcome<'a> {
-    code: ResponseCode,
-    exchange: &'a Exchange,
+pub(super) struct Outcome<'a> {
+    pub(super) code: ResponseCode,
+    pub(super) exchange: &'a Exchange,
 }
 
 impl<'a> Shown<'a> {
@@ -100,7 +99,7 @@ impl<'a> Shown<'a> {
         self.write_amounts(out);
         self.write_processor(out);
         self.write_order(out);
-        out.object("response_body", |out| out.object("card", |out| self.write_card(out, &outcome)));
+        out.object("response_body", |out| self.write_response(out, &outcome));
         out.word("status", self.transaction.status().word());
         out.word("response", outcome.code.word());
         out.number("response_code", outcome.code.0.into());
@@ -139,11 +138,11 @@ impl<'a> Shown<'a> {
         out.word("payment_type", self.transaction.payment_method().word());
     }
 
-    fn processor_id(&self) -> Xid {
+    pub(super) fn processor_id(&self) -> Xid {
         self.processor.map_or(Xid::NONE, |processor| processor.id)
     }
 
-    fn processor_type(&self) -> &'static str {
+    pub(super) fn processor_type(&self) -> &'static str {
         self.processor.map_or("", |processor| processor.kind.word())
     }
 
@@ -164,44 +163,25 @@ impl<'a> Shown<'a> {
         out.word("transaction_source", self.transaction.source().word());
         out.flag("email_receipt", sent.flag(tag::EMAIL_RECEIPT));
         out.text("email_address", sent.text(tag::EMAIL_ADDRESS));
-        out.text("customer_id", sent.text(tag::CUSTOMER_ID));
+        self.write_customer(out);
         out.id("referenced_transaction_id", &self.transaction.parent);
     }
 
-    fn write_card(&self, out: &mut Writer, outcome: &Outcome<'_>) {
-        let transaction = self.transaction;
-        let exchange = outcome.exchange;
-        out.id("id", &transaction.id.sibling(Xid::CARD_RESPONSE));
-        out.word("card_type", transaction.brand().word());
-        out.word("first_six", &format!("{:06}", transaction.first_six.get()));
-        out.word("last_four", &last_digits(transaction.last_four.get(), transaction.pan_digits));
-        out.word("masked_card", &transaction.masked_card());
-        let expiry = Expiry::from_yymm(transaction.expiry.get());
-        out.word("expiration_date", &expiry.map(|expiry| expiry.to_string()).unwrap_or_default());
-        out.word("entry_type", transaction.entry_type().word());
-        out.word("status", outcome.code.word());
-        out.word("response", outcome.code.word());
-        out.number("response_code", outcome.code.0.into());
-        out.text("auth_code", exchange.auth_code());
-        out.text("processor_response_code", exchange.processor_code());
-        out.text("processor_response_text", self.response_text(outcome));
-        out.word("processor_type", self.processor_type());
-        out.id("processor_id", &self.processor_id());
-        // The address verification of a request that made no exchange was not done either.
-        out.text("avs_response_code", letter(&[exchange.avs], "0"));
-        out.text("cvv_response_code", letter(&[exchange.cvv], ""));
-        out.object("processor_specific", |out| {
-            if transaction.rrn != [0; 12] {
-                out.text("rrn", transaction.rrn());
-            }
-        });
-        out.moment("created_at", if was_made(exchange) { exchange.sent_at() } else { created(transaction) });
-        out.moment("updated_at", transaction.updated_at());
+    /// The vault's customer. A record that this payment made is known by the payment's own id.
+    fn write_customer(&self, out: &mut Writer) {
+        if self.makes_vault_record() {
+            out.id("customer_id", &self.transaction.id);
+        } else {
+            out.text("customer_id", self.sent.text(tag::CUSTOMER_ID));
+        }
     }
 
-    /// The processor's text; where no request was made, the definition of the gateway's own decline.
-    fn response_text(&self, outcome: &Outcome<'a>) -> &'a str {
-        if was_made(outcome.exchange) { outcome.exchange.text() } else { outcome.code.text() }
+    fn makes_vault_record(&self) -> bool {
+        let sent = &self.sent;
+        let has_instrument = [tag::SEALED_CARD, tag::SEALED_ACCOUNT].iter().any(|tag| !sent.bytes(*tag).is_empty());
+        let approved = self.transaction.response_code().category() == Category::Approval;
+        let is_new = sent.flag(tag::CREATE_VAULT_RECORD) && sent.text(tag::CUSTOMER_ID).is_empty();
+        is_new && has_instrument && approved && self.transaction.verb() != Verb::Refund
     }
 
     fn write_addresses(&self, out: &mut Writer) {
@@ -278,20 +258,12 @@ fn step_outcome(transaction: &Transaction) -> Outcome<'_> {
 }
 
 /// False where the gateway decided without asking the processor.
-fn was_made(exchange: &Exchange) -> bool {
+pub(super) fn was_made(exchange: &Exchange) -> bool {
     exchange.stan.get() != 0
 }
 
-fn created(transaction: &Transaction) -> Micros {
+pub(super) fn created(transaction: &Transaction) -> Micros {
     Micros(transaction.created_at.get())
-}
-
-/// A one-letter result; a zero byte means that nothing was checked.
-fn letter<'a>(byte: &'a [u8; 1], absent: &'a str) -> &'a str {
-    match byte {
-        [0] | [b' '] => absent,
-        letter => std::str::from_utf8(letter).unwrap_or(absent),
-    }
 }
 
 fn lower<'a>(buffer: &'a mut [u8; 3], code: &str) -> &'a str {
@@ -300,7 +272,7 @@ fn lower<'a>(buffer: &'a mut [u8; 3], code: &str) -> &'a str {
 }
 
 /// The fields of a tail by tag: the tail is walked once, not once for each of sixty fields.
-struct Sent<'a>([&'a [u8]; TAGS]);
+pub(super) struct Sent<'a>([&'a [u8]; TAGS]);
 
 impl<'a> Sent<'a> {
     fn of(tail: Tail<'a>) -> Sent<'a> {
@@ -313,15 +285,19 @@ impl<'a> Sent<'a> {
         Sent(fields)
     }
 
-    fn text(&self, tag: u16) -> &'a str {
+    pub(super) fn bytes(&self, tag: u16) -> &'a [u8] {
+        self.0[usize::from(tag)]
+    }
+
+    pub(super) fn text(&self, tag: u16) -> &'a str {
         std::str::from_utf8(self.0[usize::from(tag)]).unwrap_or("")
     }
 
-    fn number(&self, tag: u16) -> u64 {
+    pub(super) fn number(&self, tag: u16) -> u64 {
         self.0[usize::from(tag)].try_into().map_or(0, u64::from_le_bytes)
     }
 
-    fn flag(&self, tag: u16) -> bool {
+    pub(super) fn flag(&self, tag: u16) -> bool {
         self.0[usize::from(tag)] == [1]
     }
 }

@@ -1,9 +1,10 @@
 //! Headers and ids in paths: short texts that decide who asks, and for what.
 
 use super::is_told_well;
+use api_front::intake::Key;
 use api_front::rest::limits::IDEMPOTENCY_KEY_MAX_CHARS;
 use api_front::rest::presented_key;
-use api_front::rest::request::{Key, SentKey, Step};
+use api_front::rest::request::{SentKey, Step};
 use axum::http::{HeaderMap, HeaderValue, header};
 use protocol::id::Xid;
 use serde_json::json;
