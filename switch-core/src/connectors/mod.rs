@@ -1,5 +1,6 @@
 //! Connectors: the meaning of each processor's messages, pure. A folder a processor, the same four files in each:
-//! `encode`, `decode`, `code_map`, `session`. Sockets are the front's.
+//! `encode`, `decode`, `code_map`, and `session` or, of a processor that is asked by HTTP, `exchange`. Sockets are the front's.
 
+pub mod dejavoo;
 pub mod exchange;
 pub mod tsys;
