@@ -87,6 +87,8 @@ impl Dialect {
                 format!("PRAGMA page_size = {SQLITE_PAGE_BYTES}"),
                 "PRAGMA journal_mode = WAL".into(),
                 "PRAGMA synchronous = FULL".into(),
+                // Sealed cards that are removed must not stay behind in free pages.
+                "PRAGMA secure_delete = ON".into(),
             ],
             (Dialect::Sqlite, Purpose::Projection) => vec![
                 format!("PRAGMA page_size = {SQLITE_PAGE_BYTES}"),

@@ -12,7 +12,7 @@ use crate::error::PersistenceError;
 const POSTGRES_LOCK: &str = "SELECT pg_advisory_xact_lock(721900411)";
 
 /// The steps; the version of a database is how many of them it has.
-const STEPS: &[&[&str]] = &[FIRST_TABLES, SEARCHES, CONFIGURATION, DIGEST, ACCOUNTS, VAULT];
+const STEPS: &[&[&str]] = &[FIRST_TABLES, SEARCHES, CONFIGURATION, DIGEST, ACCOUNTS, VAULT, TERMINALS];
 
 const FIRST_TABLES: &[&str] = &[
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
@@ -111,6 +111,15 @@ const VAULT: &[&str] = &[
      first_six {int} NOT NULL, last_four {int} NOT NULL, digits {int} NOT NULL, expiry {int} NOT NULL, expires_at {int} NOT NULL, \
      used_by {blob})",
     "CREATE INDEX card_tokens_expiry ON card_tokens (expires_at)",
+];
+
+/// The devices at which merchants' shoppers present cards.
+const TERMINALS: &[&str] = &[
+    "CREATE TABLE terminals (id {blob} PRIMARY KEY, merchant {blob} NOT NULL, manufacturer TEXT NOT NULL, model TEXT NOT NULL, \
+     serial_number TEXT NOT NULL, tpn TEXT NOT NULL, description TEXT NOT NULL, active {int} NOT NULL, auth_key TEXT NOT NULL, \
+     register_id TEXT NOT NULL, auto_settle {int} NOT NULL, settle_at_s {int} NOT NULL, created_at {int} NOT NULL, \
+     updated_at {int} NOT NULL)",
+    "CREATE INDEX terminals_merchant ON terminals (merchant, id)",
 ];
 
 /// Brings the tables up to date, in one transaction: a crash in between leaves them as they were.

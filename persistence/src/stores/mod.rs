@@ -4,18 +4,28 @@
 //! journal carries. Writes are few and survive a power cut; fronts keep what they read often in caches of their own.
 
 mod api_keys;
+mod card_tokens;
+mod customer_search;
+mod customers;
 mod log_ins;
 mod merchants;
+mod payment_methods;
 mod processors;
+mod terminals;
 mod users;
 
 #[cfg(test)]
 mod tests;
 
 pub use api_keys::{ApiKey, KeyKind};
+pub use card_tokens::CardToken;
+pub use customer_search::{CustomerSearch, IdIs};
+pub use customers::{Address, Customer, Filed};
 pub use log_ins::Attempts;
 pub use merchants::Merchant;
+pub use payment_methods::{PaymentMethod, ShownAccount, ShownCard, ShownMethod};
 pub use processors::Processor;
+pub use terminals::Terminal;
 pub use users::{Role, User};
 
 use crate::error::PersistenceError;
@@ -48,6 +58,9 @@ impl Stores {
         }
         for key in self.all_api_keys().await? {
             empty.put_api_key(&key).await?;
+        }
+        for terminal in self.all_terminals().await? {
+            empty.put_terminal(&terminal).await?;
         }
         Ok(())
     }

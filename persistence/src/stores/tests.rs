@@ -210,3 +210,220 @@ async fn tokens_stay_revoked_until_they_expire_and_codes_work_once() {
         assert!(!stores.take_reset_code(&id(3), &[3; 32], Micros(61)).await.unwrap(), "a new password uses the code up");
     }
 }
+
+fn customer(number: u8) -> Customer {
+    Customer {
+        id: id(number),
+        merchant: id(1),
+        description: "test description".into(),
+        payment_method: id(number + 1),
+        billing_address: id(number + 2),
+        shipping_address: Xid::NONE,
+        created_at: Micros(i64::from(number)),
+        updated_at: Micros(i64::from(number)),
+    }
+}
+
+fn address(number: u8, customer: u8) -> Address {
+    let fields = std::array::from_fn(|place| format!("Ågot {place}"));
+    Address { id: id(number), customer: id(customer), fields, created_at: Micros(5), updated_at: Micros(6) }
+}
+
+fn card(number: u8, customer: u8) -> PaymentMethod {
+    let shown = ShownMethod::Card(ShownCard { first_six: 411_111, last_four: 1_111, digits: 16, expiry: 2_012 });
+    PaymentMethod {
+        id: id(number),
+        customer: id(customer),
+        shown,
+        sealed: vec![1, 0, 0, 0, number, 9, 9],
+        fingerprint: [number; 16],
+        created_at: Micros(5),
+        updated_at: Micros(6),
+    }
+}
+
+fn account(number: u8, customer: u8) -> PaymentMethod {
+    let shown = ShownMethod::Account(ShownAccount {
+        routing_number: "490000018".into(),
+        masked_account: "99**99".into(),
+        account_type: "checking".into(),
+        sec_code: "ccd".into(),
+    });
+    PaymentMethod { shown, ..card(number, customer) }
+}
+
+/// Stores with one customer, 10, that has a card, 11, and an address, 12.
+async fn filled(url: &crate::sql::DatabaseUrl) -> Stores {
+    let stores = Database::open(url).await.unwrap().stores();
+    assert!(stores.add_customer(&customer(10), &[&address(12, 10)], Some(&card(11, 10))).await.unwrap());
+    stores
+}
+
+#[tokio::test]
+async fn a_customer_comes_with_its_default_things() {
+    for home in homes("a_customer_comes").await {
+        let stores = filled(&home.url).await;
+        let filed = stores.customer(&id(1), &id(10)).await.unwrap().unwrap();
+        assert_eq!(filed.customer, customer(10));
+        assert_eq!((filed.payment_method, filed.billing_address), (Some(card(11, 10)), Some(address(12, 10))));
+        assert_eq!(filed.shipping_address, None);
+        assert_eq!(stores.customer(&id(2), &id(10)).await.unwrap(), None, "another merchant's");
+        assert!(!stores.add_customer(&customer(10), &[], None).await.unwrap());
+        let changed = Customer { description: "other".into(), shipping_address: id(12), ..customer(10) };
+        assert!(stores.change_customer(&changed).await.unwrap());
+        let filed = stores.customer(&id(1), &id(10)).await.unwrap().unwrap();
+        assert_eq!((filed.customer, filed.shipping_address), (changed, Some(address(12, 10))));
+        assert!(!stores.change_customer(&Customer { merchant: id(2), ..customer(10) }).await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn addresses_are_added_changed_and_removed_as_default_ones_too() {
+    for home in homes("addresses_are_added").await {
+        let stores = filled(&home.url).await;
+        assert!(stores.add_address(&id(1), &address(13, 10)).await.unwrap());
+        assert!(!stores.add_address(&id(2), &address(14, 10)).await.unwrap(), "another merchant's customer");
+        assert_eq!(stores.addresses(&id(10)).await.unwrap(), [address(12, 10), address(13, 10)]);
+        let changed = Address { fields: std::array::from_fn(|place| place.to_string()), ..address(13, 10) };
+        assert!(stores.change_address(&id(1), &changed).await.unwrap());
+        assert!(!stores.change_address(&id(1), &address(99, 10)).await.unwrap());
+        assert!(stores.delete_address(&id(1), &id(10), &id(12), Micros(9)).await.unwrap());
+        assert!(!stores.delete_address(&id(1), &id(10), &id(12), Micros(9)).await.unwrap());
+        assert_eq!(stores.addresses(&id(10)).await.unwrap(), [changed]);
+        let filed = stores.customer(&id(1), &id(10)).await.unwrap().unwrap();
+        assert_eq!((filed.customer.billing_address, filed.customer.updated_at), (Xid::NONE, Micros(9)));
+    }
+}
+
+#[tokio::test]
+async fn payment_methods_of_both_kinds_are_kept_and_go() {
+    for home in homes("payment_methods_of_both").await {
+        let stores = filled(&home.url).await;
+        assert!(stores.add_method(&id(1), &account(13, 10)).await.unwrap());
+        assert_eq!(stores.methods(&id(10)).await.unwrap(), [card(11, 10), account(13, 10)]);
+        let changed = PaymentMethod { sealed: vec![2, 0, 0, 0, 7], fingerprint: [7; 16], ..card(11, 10) };
+        assert!(stores.change_method(&id(1), &changed).await.unwrap());
+        assert!(!stores.change_method(&id(1), &account(11, 10)).await.unwrap(), "a card does not become an account");
+        assert_eq!(stores.methods_not_under(2, 9).await.unwrap(), [(id(1), account(13, 10))]);
+        assert!(stores.reseal_method(&account(13, 10), &[2, 0, 0, 0, 8]).await.unwrap());
+        assert!(!stores.reseal_method(&account(13, 10), &[2, 0, 0, 0, 9]).await.unwrap(), "it is another one by now");
+        assert_eq!(stores.methods_not_under(2, 9).await.unwrap(), []);
+        assert!(!stores.delete_method(&id(2), &id(10), &id(11), Micros(9)).await.unwrap());
+        assert!(stores.delete_method(&id(1), &id(10), &id(11), Micros(9)).await.unwrap());
+        assert_eq!(stores.customer(&id(1), &id(10)).await.unwrap().unwrap().payment_method, None);
+        assert_eq!(stores.methods(&id(10)).await.unwrap().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn what_was_removed_is_not_in_the_file_and_its_customer_is_not_made_again() {
+    for home in homes("what_was_removed").await {
+        let stores = Database::open(&home.url).await.unwrap().stores();
+        let mark = b"sealed-mark-4e1c7d".to_vec();
+        let method = PaymentMethod { sealed: mark.clone(), ..card(11, 10) };
+        stores.add_customer(&customer(10), &[&address(12, 10)], Some(&method)).await.unwrap();
+        assert!(stores.delete_customer(&id(1), &id(10), Micros(9)).await.unwrap());
+        assert!(!stores.delete_customer(&id(1), &id(10), Micros(9)).await.unwrap());
+        assert_eq!((stores.customer(&id(1), &id(10)).await.unwrap(), stores.methods(&id(10)).await.unwrap().len()), (None, 0));
+        assert!(
+            !stores.add_method(&id(1), &card(13, 10)).await.unwrap()
+                && !stores.add_customer(&customer(10), &[], None).await.unwrap()
+        );
+        stores.database.close().await;
+        for entry in std::fs::read_dir(home.folder.path()).unwrap() {
+            let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+            assert!(!bytes.windows(mark.len()).any(|window| window == mark), "it is still there");
+        }
+    }
+}
+
+#[tokio::test]
+async fn customers_are_found_by_their_ids_and_days() {
+    for home in homes("customers_are_found").await {
+        let stores = filled(&home.url).await;
+        stores.add_customer(&customer(20), &[], None).await.unwrap();
+        stores.add_customer(&Customer { merchant: id(2), ..customer(30) }, &[], None).await.unwrap();
+        let all = CustomerSearch {
+            merchant: id(1),
+            id: None,
+            payment_method: None,
+            billing_address: None,
+            shipping_address: None,
+            created_from: None,
+            created_to: None,
+            limit: 10,
+            offset: 0,
+        };
+        let rows = [
+            (all.clone(), 2, vec![20, 10]),
+            (CustomerSearch { limit: 1, ..all.clone() }, 2, vec![20]),
+            (CustomerSearch { offset: 1, ..all.clone() }, 2, vec![10]),
+            (CustomerSearch { id: Some(IdIs::Equal(id(10))), ..all.clone() }, 1, vec![10]),
+            (
+                CustomerSearch { id: Some(IdIs::Other(id(10))), payment_method: Some(IdIs::Equal(id(21))), ..all.clone() },
+                1,
+                vec![20],
+            ),
+            (CustomerSearch { shipping_address: Some(IdIs::Other(id(9))), ..all.clone() }, 2, vec![20, 10]),
+            (CustomerSearch { created_from: Some(Micros(11)), created_to: Some(Micros(20)), ..all.clone() }, 1, vec![20]),
+            (CustomerSearch { created_to: Some(Micros(9)), ..all }, 0, vec![]),
+        ];
+        for (search, total, expected) in rows {
+            let (found, page) = stores.search_customers(&search).await.unwrap();
+            let ids: Vec<u8> = page.iter().map(|filed| filed.customer.id.0[0]).collect();
+            assert_eq!((found, ids), (total, expected), "{search:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_used_once_or_again_by_the_same() {
+    for home in homes("a_token_is_used").await {
+        let stores = Database::open(&home.url).await.unwrap().stores();
+        let card = ShownCard { first_six: 411_111, last_four: 1_111, digits: 16, expiry: 2_912 };
+        let token =
+            CardToken { hash: [1; 32], merchant: id(1), sealed: vec![1; 40], fingerprint: [2; 16], card, expires_at: Micros(50) };
+        stores.put_card_token(&token, Micros(1)).await.unwrap();
+        let used = async |merchant: u8, by: &[u8], now: i64| {
+            stores.use_card_token(&[1; 32], &id(merchant), by, Micros(now), Micros(90)).await.unwrap()
+        };
+        assert_eq!((used(2, b"one", 2).await, used(1, b"one", 50).await), (None, None), "another's, and too late");
+        assert_eq!(used(1, b"one", 49).await, Some(CardToken { expires_at: Micros(90), ..token.clone() }));
+        assert!(
+            used(1, b"other", 51).await.is_none() && used(1, b"one", 89).await.is_some() && used(1, b"one", 90).await.is_none()
+        );
+        stores.put_card_token(&CardToken { hash: [2; 32], ..token }, Micros(90)).await.unwrap();
+        assert!(used(1, b"one", 60).await.is_none(), "forgotten");
+    }
+}
+
+#[tokio::test]
+async fn terminals_are_added_changed_listed_and_copied() {
+    for home in homes("terminals_are_added").await {
+        let stores = Database::open(&home.url).await.unwrap().stores();
+        let mut terminal = Terminal {
+            id: id(3),
+            merchant: id(1),
+            manufacturer: "dejavoo".into(),
+            model: "z11".into(),
+            serial_number: "18110001234".into(),
+            tpn: "000000000001".into(),
+            description: "front counter z11".into(),
+            active: true,
+            auth_key: "wcR1c9o1".into(),
+            register_id: "1".into(),
+            auto_settle: true,
+            settle_at_s: 79_200,
+            created_at: Micros(5),
+            updated_at: Micros::NONE,
+        };
+        stores.put_terminal(&terminal).await.unwrap();
+        (terminal.active, terminal.updated_at) = (false, Micros(6));
+        stores.put_terminal(&terminal).await.unwrap();
+        let other = Terminal { id: id(2), merchant: id(9), ..terminal.clone() };
+        stores.put_terminal(&other).await.unwrap();
+        assert_eq!(stores.terminals(&id(1)).await.unwrap(), [terminal.clone()]);
+        assert_eq!(stores.all_terminals().await.unwrap(), [other, terminal.clone()]);
+        assert!(!format!("{terminal:?}").contains("wcR1c9o1"));
+    }
+}
