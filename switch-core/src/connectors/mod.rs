@@ -3,4 +3,5 @@
 
 pub mod dejavoo;
 pub mod exchange;
+pub mod sage;
 pub mod tsys;
