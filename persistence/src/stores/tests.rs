@@ -399,8 +399,9 @@ async fn a_token_is_used_once_or_again_by_the_same() {
 
 #[tokio::test]
 async fn terminals_are_added_changed_listed_and_copied() {
-    for home in homes("terminals_are_added").await {
+    for (home, other) in homes("terminals_are_added").await.into_iter().zip(homes("terminals_are_copied").await) {
         let stores = Database::open(&home.url).await.unwrap().stores();
+        let copy = Database::open(&other.url).await.unwrap().stores();
         let mut terminal = Terminal {
             id: id(3),
             merchant: id(1),
@@ -423,7 +424,8 @@ async fn terminals_are_added_changed_listed_and_copied() {
         let other = Terminal { id: id(2), merchant: id(9), ..terminal.clone() };
         stores.put_terminal(&other).await.unwrap();
         assert_eq!(stores.terminals(&id(1)).await.unwrap(), [terminal.clone()]);
-        assert_eq!(stores.all_terminals().await.unwrap(), [other, terminal.clone()]);
+        stores.copy_into(&copy).await.unwrap();
+        assert_eq!(copy.all_terminals().await.unwrap(), [other, terminal.clone()]);
         assert!(!format!("{terminal:?}").contains("wcR1c9o1"));
     }
 }
