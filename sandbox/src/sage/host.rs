@@ -9,7 +9,7 @@ use serde_json::Value;
 use zerocopy::IntoBytes;
 
 use super::book::{Book, Held, Key, Plan, Standing, Verdict};
-use super::triggers::{self, CHANGES_FROM, Case, LATE_RETURNS_FROM, RETURNS_FROM, Then};
+use super::triggers::{self, Case, Then};
 use super::wire::{self, Call, Check, Identifier, Request, RequestId, Says, Settlement, Unfit};
 use crate::faults::{Dice, Fate, Faults};
 use crate::ledger::{Kind, NO_ORDINAL, Row};
@@ -150,6 +150,7 @@ impl Host {
             None => {}
         }
         let routing = core::str::from_utf8(&check.routing).unwrap_or_default();
+        let last_two_digits = (check.amount % 100) as u8;
         match triggers::payment(check.kind, check.amount, routing) {
             Then::Answer(case @ (Case::SystemError | Case::Duplicate)) => Outcome::case(case),
             Then::Answer(case) => self.answer_payment(now, &key, check, case, Plan::Keep),
@@ -164,17 +165,14 @@ impl Host {
                 other => other,
             },
             Then::Returned(reason) => {
-                let plan = Plan::Return(reason.unwrap_or((check.amount - RETURNS_FROM) as u8));
+                let plan = Plan::Return(reason.unwrap_or(last_two_digits));
                 self.answer_payment(now, &key, check, Case::Approved, plan)
             }
             Then::ReturnedLate(reason) => {
-                let plan = Plan::ReturnLate(reason.unwrap_or((check.amount - LATE_RETURNS_FROM) as u8));
+                let plan = Plan::ReturnLate(reason.unwrap_or(last_two_digits));
                 self.answer_payment(now, &key, check, Case::Approved, plan)
             }
-            Then::Corrected => {
-                let plan = Plan::Correct((check.amount - CHANGES_FROM) as u8);
-                self.answer_payment(now, &key, check, Case::Approved, plan)
-            }
+            Then::Corrected => self.answer_payment(now, &key, check, Case::Approved, Plan::Correct(last_two_digits)),
         }
     }
 

@@ -193,11 +193,14 @@ const fn hundred(first: u64, then: Then) -> Trigger {
 }
 
 /// Amounts whose last two digits are the number of a return that comes soon: 910101 is R01.
-pub const RETURNS_FROM: u64 = 910_100;
+const RETURNS_FROM: u64 = 910_100;
 /// The same, after settlement: 910210 is R10.
-pub const LATE_RETURNS_FROM: u64 = 910_200;
+const LATE_RETURNS_FROM: u64 = 910_200;
 /// Amounts whose last two digits are the number of a notification of change: 910301 is C01.
-pub const CHANGES_FROM: u64 = 910_300;
+const CHANGES_FROM: u64 = 910_300;
+
+const _: () =
+    assert!(RETURNS_FROM.is_multiple_of(100) && LATE_RETURNS_FROM.is_multiple_of(100) && CHANGES_FROM.is_multiple_of(100));
 
 /// Every trigger of the ACH host.
 pub const TABLE: &[Trigger] = &[

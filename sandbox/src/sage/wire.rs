@@ -1,6 +1,7 @@
 //! What envelopes and packets mean to the host, and how its answers are written.
 
 use protocol::calendar::Micros;
+use protocol::money::Currency;
 use protocol::nacha::SecCode;
 use protocol::xml::{Document, Node, Writer};
 
@@ -392,7 +393,7 @@ pub fn feed<'n>(notices: impl Iterator<Item = (u64, &'n Notice)>, last: u64) -> 
         writer.element("TRANSACTION_ID", trimmed(&notice.transaction)).element("USER_NAME", trimmed(&notice.merchant));
         writer
             .element("CODE", &notice.code())
-            .element("AMOUNT", &decimal(notice.amount))
+            .element("AMOUNT", &Currency::USD.major(notice.amount))
             .element("AT", &Micros(notice.at_us).to_string());
         writer.element("REASON", notice.reason());
         if let Some(corrected) = notice.corrected() {
@@ -402,11 +403,6 @@ pub fn feed<'n>(notices: impl Iterator<Item = (u64, &'n Notice)>, last: u64) -> 
     }
     writer.close("RETURNS");
     body
-}
-
-/// `1.25` of 125 minor units.
-pub fn decimal(minor: u64) -> String {
-    format!("{}.{:02}", minor / 100, minor % 100)
 }
 
 fn trimmed(bytes: &[u8]) -> &str {

@@ -1,0 +1,7 @@
+//! The ACH host over real sockets: what it answers, what it writes down, what banks send back, what faults do to it.
+
+mod client;
+mod faults;
+mod payments;
+mod returns;
+mod settlement;
