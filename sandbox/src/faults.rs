@@ -22,6 +22,8 @@ pub struct Faults {
     pub garbage: Probability,
     /// Every n-th request is done and not answered, and its connection cut. 0: never.
     pub disconnect_every: u32,
+    /// Probability that the code that authenticates an answer (DE64, DE128) is spoiled, where the host has a key.
+    pub spoil_macs: Probability,
     /// Totals that come again are taken for new ones: their number is then found used, by themselves (`QD`), as by a host that keeps
     /// batch numbers and no answers.
     pub forget_totals: bool,
@@ -80,6 +82,7 @@ pub(crate) struct Fate {
     pub garbage: bool,
     pub duplicate: bool,
     pub cut: bool,
+    pub spoil_mac: bool,
     pub delay_ms: u32,
 }
 
@@ -120,6 +123,7 @@ impl Dice {
             garbage: self.hits(faults.garbage),
             duplicate: self.hits(faults.duplicate),
             delay_ms: self.between(faults.delay_ms),
+            spoil_mac: self.hits(faults.spoil_macs),
             cut: faults.disconnect_every > 0 && self.requests.is_multiple_of(u64::from(faults.disconnect_every)),
         }
     }
@@ -174,7 +178,7 @@ mod tests {
     #[test]
     fn faults_are_shown_as_they_were_given() {
         let given = serde_json::json!({"drop_requests":0.25,"drop_responses":0.0,"delay_ms":[1,2],"duplicate":1.0,
-            "garbage":0.5,"disconnect_every":4,"forget_totals":true,"down":true,"seed":99});
+            "garbage":0.5,"disconnect_every":4,"spoil_macs":0.75,"forget_totals":true,"down":true,"seed":99});
         let faults = Faults::from_json(given.to_string().as_bytes()).unwrap();
         assert_eq!(serde_json::to_value(&faults).unwrap(), given);
     }

@@ -23,6 +23,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
+use protocol::iso8583::MacKey;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
@@ -65,6 +66,8 @@ pub struct Options {
     pub terminal: Listen,
     /// How late a "late" answer is, in milliseconds.
     pub late_ms: u32,
+    /// What the card hosts authenticate messages with; `None` when messages carry no codes.
+    pub mac_key: Option<MacKey>,
 }
 
 impl Options {
@@ -77,6 +80,7 @@ impl Options {
             ach: Listen::default(),
             terminal: Listen::default(),
             late_ms: LATE_DEFAULT_MS,
+            mac_key: None,
         }
     }
 }
@@ -175,16 +179,22 @@ fn tell(report: &mpsc::SyncSender<Started>, started: Started) {
 async fn open(options: Options) -> Started {
     let folder = options.data_dir.join("sandbox");
     let late_ms = options.late_ms;
-    let card = open_card_host("card", &folder, options.card, late_ms).await?;
-    let card_2 = open_card_host("card_2", &folder, options.card_2, late_ms).await?;
+    let card = open_card_host("card", &folder, options.card, late_ms, options.mac_key.clone()).await?;
+    let card_2 = open_card_host("card_2", &folder, options.card_2, late_ms, options.mac_key).await?;
     let terminal = open_web_host("terminal", &folder, options.terminal, spin::Host::new(late_ms)).await?;
     let ach = open_web_host("ach", &folder, options.ach, sage::Host::new(late_ms)).await?;
     Ok(Endpoints { card, card_2, ach, terminal })
 }
 
-async fn open_card_host(name: &'static str, folder: &Path, listen: Listen, late_ms: u32) -> Result<Endpoint, SandboxError> {
+async fn open_card_host(
+    name: &'static str,
+    folder: &Path,
+    listen: Listen,
+    late_ms: u32,
+    mac_key: Option<MacKey>,
+) -> Result<Endpoint, SandboxError> {
     let (wire, addr) = bind(listen.addr).await?;
-    let server = Server::open(name, &ledger_of(name, folder), late_ms)?;
+    let server = Server::open(name, &ledger_of(name, folder), late_ms, mac_key)?;
     tokio::spawn(Arc::clone(&server).listen(wire));
     Ok(Endpoint { addr, control: open_control(name, listen.control, server).await? })
 }

@@ -1,8 +1,9 @@
-//! One processor's connection: connects again and again, and carries the bytes of its [`Traffic`].
+//! One connection of a processor's link: connects again and again, and carries the bytes of its [`Traffic`].
 
 use super::order::Order;
+use super::pool::{LinkState, Orders, Seated};
 use super::traffic::{Happened, Traffic};
-use super::{Control, LinkState, Shared};
+use super::{Control, Shared};
 use crate::limits::{CONNECT_TIMEOUT, LINK_READ_BYTES, LINK_TURN_REQUESTS, LINK_WRITE_TIMEOUT, RECONNECT_MAX, RECONNECT_MIN};
 use crate::switch::door::Return;
 use std::future::Future;
@@ -12,14 +13,14 @@ use std::time::Duration;
 use switch_core::connectors::tsys::DisconnectReason;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 use zeroize::Zeroize;
 
 /// Wake-up while the session waits for nothing.
 const IDLE_TICK: Duration = Duration::from_secs(3600);
 
-/// A link and all that it works with.
+/// A connection of a link and all that it works with.
 pub struct Link {
     /// Index of the processor.
     pub index: u16,
@@ -27,14 +28,14 @@ pub struct Link {
     pub addr: SocketAddr,
     /// What passes over it.
     pub traffic: Traffic,
-    /// What shards send.
-    pub orders: mpsc::Receiver<Order>,
-    /// Told to the outside.
+    /// What shards send; all connections of the link take from it.
+    pub orders: Orders,
+    /// Whether any connection of the link is signed on.
     pub state: LinkState,
     /// Clock, doors.
     pub shared: Shared,
-    /// What an operator tells it.
-    pub control: mpsc::Receiver<Control>,
+    /// Where an operator reaches it.
+    pub seated: Seated,
     /// Signed off by an operator: it does not connect before it is told to.
     pub is_held: bool,
     /// Turns true when the link is to sign off and end.
@@ -79,8 +80,7 @@ impl Link {
             }
             wait = (wait * 2).min(RECONNECT_MAX);
         }
-        self.orders.close();
-        while let Some(order) = self.orders.recv().await {
+        for order in self.orders.close().await {
             self.refuse(&order);
         }
     }
@@ -90,17 +90,17 @@ impl Link {
         while self.is_held {
             let order = tokio::select! {
                 _ = self.stop.wait_for(|stop| *stop) => return,
-                Some(control) = self.control.recv() => {
+                Some(control) = self.seated.control.recv() => {
                     self.is_held = control != Control::SignOn;
                     continue;
                 }
-                Some(order) = self.orders.recv() => order,
+                order = self.orders.take_unsendable(&self.state) => order,
             };
             self.refuse(&order);
         }
     }
 
-    /// Waits for something while there is no connection: whatever shards send meanwhile goes back as not sent. `None` when
+    /// Waits for something while there is no connection: what no other connection can send meanwhile goes back as not sent. `None` when
     /// the link is to stop.
     async fn refusing<T>(&mut self, waiting: impl Future<Output = T>) -> Option<T> {
         tokio::pin!(waiting);
@@ -108,11 +108,11 @@ impl Link {
             let order = tokio::select! {
                 done = &mut waiting => return Some(done),
                 _ = self.stop.wait_for(|stop| *stop) => return None,
-                Some(control) = self.control.recv() => {
+                Some(control) = self.seated.control.recv() => {
                     self.is_held = control == Control::SignOff;
                     continue;
                 }
-                Some(order) = self.orders.recv() => order,
+                order = self.orders.take_unsendable(&self.state) => order,
             };
             self.refuse(&order);
         }
@@ -148,7 +148,7 @@ impl Link {
             match happened {
                 Happened::SignedOn => {
                     acted.signed_on = true;
-                    self.signed_on();
+                    tracing::info!(link = self.traffic.name(), addr = %self.addr, "signed on");
                 }
                 Happened::Give { shard, returned } => {
                     self.shared.doors[usize::from(shard)].give(returned);
@@ -159,11 +159,23 @@ impl Link {
         acted
     }
 
-    fn signed_on(&self) {
-        tracing::info!(link = self.traffic.name(), addr = %self.addr, "signed on");
-        self.state.set(true);
+    /// Counts this connection among those that take requests, or no more; shards hear of the first and of the last.
+    fn stand(&self, is_up: bool) {
+        if self.seated.is_up() == is_up {
+            return;
+        }
+        self.seated.set_up(is_up);
+        let processor = self.index;
+        if is_up {
+            self.state.one_up(|| self.tell_shards(|| Return::LinkUp { processor }));
+        } else {
+            self.state.one_down(|| self.tell_shards(|| Return::LinkDown { processor }));
+        }
+    }
+
+    fn tell_shards(&self, returned: impl Fn() -> Return) {
         for door in &self.shared.doors {
-            door.give(Return::LinkUp { processor: self.index });
+            door.give(returned());
         }
     }
 }
@@ -194,6 +206,8 @@ enum Woken {
     Written(io::Result<usize>),
     WriteStalled,
     Orders,
+    /// A request, and no connection of the link is signed on.
+    Unsendable(Order),
     Tick,
     Told(Control),
     Stop,
@@ -221,6 +235,7 @@ impl<'a> Connection<'a> {
             if acted.signed_on && self.link.is_held {
                 self.link.traffic.sign_off(self.link.shared.clock.now());
             }
+            self.link.stand(self.link.traffic.is_up());
             if let Some(reason) = acted.disconnect {
                 break Ended::Session(reason);
             }
@@ -232,6 +247,7 @@ impl<'a> Connection<'a> {
                 Woken::Written(Ok(count)) => self.wrote(count),
                 Woken::WriteStalled => break Ended::WriteStalled,
                 Woken::Orders => self.submit_turn(),
+                Woken::Unsendable(order) => self.link.traffic.refuse(&order),
                 Woken::Tick => self.link.traffic.tick(self.link.shared.clock.now()),
                 Woken::Told(Control::CutOver) => self.link.traffic.cut_over(self.link.shared.clock.now()),
                 Woken::Told(Control::SignOn) => self.link.is_held = false,
@@ -245,7 +261,7 @@ impl<'a> Connection<'a> {
                 }
             }
         };
-        self.link.state.set(false);
+        self.link.stand(false);
         self.outbound.zeroize();
         self.link.traffic.disconnected();
         self.link.act();
@@ -256,15 +272,16 @@ impl<'a> Connection<'a> {
         let now = self.link.shared.clock.now();
         let tick = self.link.traffic.next_tick().map_or(IDLE_TICK, |at| self.link.shared.clock.until(at.max(now)).min(IDLE_TICK));
         let is_writing = self.written < self.outbound.len();
-        let takes_orders = !is_writing && !self.link.orders.is_closed();
+        let is_up = self.link.traffic.is_up();
         let (mut reader, mut writer) = self.stream.split();
         tokio::select! {
             read = reader.read(&mut self.inbound) => Woken::Read(read),
             written = writer.write(&self.outbound[self.written..]), if is_writing => Woken::Written(written),
             () = sleep_until(self.write_until), if is_writing => Woken::WriteStalled,
-            _ = self.link.orders.recv_many(&mut self.turn, LINK_TURN_REQUESTS), if takes_orders => Woken::Orders,
+            () = self.link.orders.take(&mut self.turn), if is_up && !is_writing => Woken::Orders,
+            order = self.link.orders.take_unsendable(&self.link.state), if !is_up => Woken::Unsendable(order),
             () = tokio::time::sleep(tick) => Woken::Tick,
-            Some(control) = self.link.control.recv() => Woken::Told(control),
+            Some(control) = self.link.seated.control.recv() => Woken::Told(control),
             _ = self.link.stop.wait_for(|stop| *stop), if !signing_off => Woken::Stop,
         }
     }

@@ -7,6 +7,7 @@ use hdrhistogram::Histogram;
 use parking_lot::Mutex;
 use protocol::calendar::Micros;
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use switch_core::input::Verdict;
 
 /// Longest time that is told apart, microseconds: a terminal's person may take minutes.
@@ -16,7 +17,10 @@ const SIGNIFICANT_DIGITS: u8 = 2;
 
 /// Counts of a link, shared by who writes and who reads.
 #[derive(Debug, Default)]
-pub struct Meter(Mutex<VecDeque<Slot>>);
+pub struct Meter {
+    slots: Mutex<VecDeque<Slot>>,
+    unmatched: AtomicU64,
+}
 
 #[derive(Debug)]
 struct Slot {
@@ -86,8 +90,18 @@ impl Meter {
         self.count(now, |slot| slot.counts.not_sent += 1);
     }
 
+    /// So many answers came that belonged to no request, or without the code that authenticates them.
+    pub fn unmatched_came(&self, count: u64) {
+        self.unmatched.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// Answers since the start that belonged to no request, or were not authenticated.
+    pub fn unmatched(&self) -> u64 {
+        self.unmatched.load(Ordering::Relaxed)
+    }
+
     fn count(&self, now: Micros, count: impl FnOnce(&mut Slot)) {
-        let mut slots = self.0.lock();
+        let mut slots = self.slots.lock();
         let is_current = slots.back().is_some_and(|slot| now < slot.begun_at.plus_s(METER_SLOT_S));
         if !is_current {
             if slots.len() == METER_SLOTS {
@@ -103,7 +117,7 @@ impl Meter {
     /// What the last minute was like.
     pub fn read(&self, now: Micros) -> Reading {
         let (mut reading, mut waits_us) = (Reading::default(), histogram());
-        for slot in self.0.lock().iter().filter(|slot| now < slot.begun_at.plus_s(METER_SLOT_S * METER_SLOTS as u32)) {
+        for slot in self.slots.lock().iter().filter(|slot| now < slot.begun_at.plus_s(METER_SLOT_S * METER_SLOTS as u32)) {
             reading.counts.add(&slot.counts);
             // Both have one range and one precision.
             waits_us += &slot.waits_us;

@@ -6,13 +6,14 @@
 pub mod link;
 pub mod meter;
 pub mod order;
+mod pool;
 pub mod traffic;
 
 #[cfg(test)]
 mod tests;
 
 use crate::config::ProcessorSettings;
-use crate::limits::{LINK_CONTROLS_MAX, LINK_QUEUE_REQUESTS, SIGN_OFF_WAIT};
+use crate::limits::{LINK_QUEUE_REQUESTS, SIGN_OFF_WAIT};
 use crate::switch::clock::Clock;
 use crate::switch::directory::AcceptorTable;
 use crate::switch::door::Door;
@@ -21,6 +22,8 @@ use link::Link;
 use meter::Meter;
 use order::{Order, Outboxes};
 use persistence::sealing::Sealer;
+pub use pool::LinkState;
+use pool::{Orders, Seat, Seated};
 use std::sync::Arc;
 use switch_core::connectors::tsys::SessionOptions;
 use tokio::sync::{mpsc, watch};
@@ -43,32 +46,6 @@ pub struct Shared {
     pub acceptors: AcceptorTable,
 }
 
-/// Whether a link is signed on. Clones see the same.
-#[derive(Debug, Clone)]
-pub struct LinkState(Arc<watch::Sender<bool>>);
-
-impl LinkState {
-    /// Not signed on.
-    pub fn down() -> LinkState {
-        LinkState(Arc::new(watch::Sender::new(false)))
-    }
-
-    /// True while requests are taken.
-    pub fn is_signed_on(&self) -> bool {
-        *self.0.borrow()
-    }
-
-    /// Waits until requests are taken.
-    pub async fn signed_on(&self) {
-        // Fails only when the sender is gone, and it is here.
-        drop(self.0.subscribe().wait_for(|signed_on| *signed_on).await);
-    }
-
-    fn set(&self, signed_on: bool) {
-        self.0.send_replace(signed_on);
-    }
-}
-
 /// What an operator tells a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Control {
@@ -87,13 +64,13 @@ pub struct LinkHandle {
     pub state: LinkState,
     /// What passed over it.
     pub meter: Arc<Meter>,
-    control: mpsc::Sender<Control>,
+    seats: Arc<[Seat]>,
 }
 
 impl LinkHandle {
     /// Tells it. False when it has ended, or has not yet done what it was told before.
     pub fn tell(&self, control: Control) -> bool {
-        self.control.try_send(control).is_ok()
+        pool::tell(&self.seats, control)
     }
 }
 
@@ -108,7 +85,7 @@ struct PreparedLink {
     index: u16,
     settings: ProcessorSettings,
     orders: mpsc::Receiver<Order>,
-    control: mpsc::Receiver<Control>,
+    seated: Vec<Seated>,
     handle: LinkHandle,
 }
 
@@ -117,9 +94,9 @@ impl Prepared {
     pub fn add(&mut self, index: u16, settings: &ProcessorSettings) -> LinkHandle {
         let (queue, orders) = mpsc::channel(LINK_QUEUE_REQUESTS);
         self.outboxes.put(index, queue);
-        let (control, controls) = mpsc::channel(LINK_CONTROLS_MAX);
-        let handle = LinkHandle { state: LinkState::down(), meter: Arc::default(), control };
-        self.links.push(PreparedLink { index, settings: settings.clone(), orders, control: controls, handle: handle.clone() });
+        let (seats, seated): (Vec<_>, Vec<_>) = (0..settings.connections).map(|_| Seat::new()).unzip();
+        let handle = LinkHandle { state: LinkState::down(), meter: Arc::default(), seats: seats.into() };
+        self.links.push(PreparedLink { index, settings: settings.clone(), orders, seated, handle: handle.clone() });
         handle
     }
 
@@ -131,26 +108,46 @@ impl Prepared {
     /// Starts the links on the present runtime.
     pub fn start(self, shared: &Shared) -> Links {
         let (stop, stopped) = watch::channel(false);
-        let tasks = self.links.into_iter().map(|link| tokio::spawn(link.with(shared.clone(), stopped.clone()).run()));
+        let connections = self.links.into_iter().flat_map(|link| link.connections(shared, &stopped));
+        let tasks = connections.map(|connection| tokio::spawn(connection.run()));
         Links { tasks: tasks.collect(), stop }
     }
 }
 
 impl PreparedLink {
-    fn with(self, shared: Shared, stop: watch::Receiver<bool>) -> Link {
-        let PreparedLink { index, settings, orders, control, handle } = self;
-        let session = SessionOptions { echo_after_ms: settings.echo_idle_ms, ..SessionOptions::default() };
-        let traffic = Traffic::new(TrafficOptions {
-            index,
-            name: settings.name,
-            session,
-            sealer: Arc::clone(&shared.sealer),
-            sensitive: Arc::clone(&shared.sensitive),
-            acceptors: shared.acceptors.clone(),
-            meter: handle.meter,
-        });
-        Link { index, addr: settings.addr, traffic, orders, state: handle.state, shared, control, is_held: false, stop }
+    fn connections(self, shared: &Shared, stop: &watch::Receiver<bool>) -> Vec<Link> {
+        let PreparedLink { index, settings, orders, seated, handle } = self;
+        let (orders, several) = (Orders::new(orders), seated.len() > 1);
+        let connection = |(number, seated): (usize, Seated)| {
+            let name = if several { format!("{} #{number}", settings.name) } else { settings.name.clone() };
+            Link {
+                index,
+                addr: settings.addr,
+                traffic: traffic(index, name, &settings, shared, &handle),
+                orders: orders.clone(),
+                state: handle.state.clone(),
+                shared: shared.clone(),
+                seated,
+                is_held: false,
+                stop: stop.clone(),
+            }
+        };
+        (1..).zip(seated).map(connection).collect()
     }
+}
+
+fn traffic(index: u16, name: String, settings: &ProcessorSettings, shared: &Shared, handle: &LinkHandle) -> Traffic {
+    let session = SessionOptions { echo_after_ms: settings.echo_idle_ms, ..SessionOptions::default() };
+    let traffic = Traffic::new(TrafficOptions {
+        index,
+        name,
+        session,
+        sealer: Arc::clone(&shared.sealer),
+        sensitive: Arc::clone(&shared.sensitive),
+        acceptors: shared.acceptors.clone(),
+        meter: Arc::clone(&handle.meter),
+    });
+    traffic.authenticated_by(settings.mac_key.clone())
 }
 
 /// Links at work.

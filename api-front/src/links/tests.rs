@@ -4,10 +4,12 @@ use crate::switch::door::{Inside, Return};
 use protocol::calendar::Micros;
 use protocol::exchange::Exchange;
 use protocol::id::Xid;
+use protocol::iso8583::MacKey;
 use protocol::secret::{Cvv, Pan, SensitiveData};
 use protocol::tail::{Tail, push, tag};
 use protocol::transaction::Transaction;
 use protocol::words::{Status, Verb};
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
 use switch_core::connectors::tsys::Acceptor;
@@ -34,6 +36,10 @@ struct Fixture {
 
 impl Fixture {
     fn to(addr: SocketAddr) -> Fixture {
+        Fixture::with(&ProcessorSettings::of_sandbox("card", addr))
+    }
+
+    fn with(settings: &ProcessorSettings) -> Fixture {
         let keys = tempfile::tempdir().unwrap();
         let (doors, insides) = (0..2).map(|_| Door::new(1)).unzip();
         let sealer = Arc::new(Sealer::open_or_create(&keys.path().join("keys")).unwrap());
@@ -47,7 +53,7 @@ impl Fixture {
             acceptors,
         };
         let mut prepared = Prepared::default();
-        let link = prepared.add(PROCESSOR, &ProcessorSettings::of_sandbox("card", addr));
+        let link = prepared.add(PROCESSOR, settings);
         let outboxes = prepared.outboxes();
         let links = prepared.start(&shared);
         Fixture { links, outboxes, link, shared, insides, _keys: keys }
@@ -134,7 +140,7 @@ async fn a_request_whose_time_is_over_is_not_sent() {
     let fixture = Fixture::to(host.card.addr);
     assert!(matches!(fixture.next_return(), Return::LinkUp { .. }));
     let sent = fixture.send(7, 1112, fixture.now());
-    assert!(matches!(fixture.next_return(), Return::NotSent(back) if back == sent));
+    assert!(matches!(fixture.next_return(), Return::NotTaken(back) if back == sent), "no fault of the host's");
     fixture.links.stop().await;
 }
 
@@ -147,6 +153,7 @@ async fn after_a_broken_answer_the_request_is_lost_and_the_link_comes_back() {
     assert!(matches!(fixture.next_return(), Return::LinkUp { .. }));
     for (stan, amount) in [(1, 900_204), (2, 900_205), (3, 900_206)] {
         let sent = fixture.send(stan, amount, fixture.now().plus_s(5));
+        assert!(matches!(fixture.next_return(), Return::LinkDown { processor: PROCESSOR }), "{amount}");
         assert!(matches!(fixture.next_return(), Return::Lost(lost) if lost == sent), "{amount}");
         assert!(matches!(fixture.next_return(), Return::LinkUp { .. }), "{amount}");
     }
@@ -170,6 +177,7 @@ async fn an_operator_signs_a_link_off_and_on_again_and_reads_its_meter() {
     while fixture.link.state.is_signed_on() {
         tokio::task::yield_now().await;
     }
+    assert!(matches!(fixture.next_return(), Return::LinkDown { .. }));
     let sent = fixture.send(3, 1112, fixture.now().plus_s(5));
     assert!(matches!(fixture.next_return(), Return::NotSent(back) if back == sent));
     assert!(fixture.link.tell(Control::SignOn));
@@ -180,4 +188,87 @@ async fn an_operator_signs_a_link_off_and_on_again_and_reads_its_meter() {
     assert_eq!((reading.counts.sent, reading.counts.approved, reading.counts.not_sent), (3, 3, 1));
     assert!(0 < reading.p50_us && reading.p50_us <= reading.max_us);
     fixture.links.stop().await;
+}
+
+fn set_faults(host: &sandbox::Running, faults: &str) {
+    let mut stream = std::net::TcpStream::connect(host.card.control).unwrap();
+    write!(stream, "POST /faults HTTP/1.0\r\nContent-Length: {}\r\n\r\n{faults}", faults.len()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.0 200"), "{answer}");
+}
+
+async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let reached = async {
+        while !holds() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, reached).await.unwrap_or_else(|_| panic!("{what}"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_spread_over_connections_and_the_loss_of_one_is_not_the_loss_of_the_link() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = sandbox(&folder);
+    let settings = ProcessorSettings { connections: 3, ..ProcessorSettings::of_sandbox("card", host.card.addr) };
+    let fixture = Fixture::with(&settings);
+    until("all are signed on", || fixture.link.state.connections() == 3).await;
+    set_faults(&host, r#"{"delay_ms":[400,400]}"#);
+    let taken = |count| move |fixture: &Fixture| fixture.link.meter.read(fixture.now()).counts.sent == count;
+    let mut waiting: Vec<Sent> = Vec::new();
+    for stan in 1..=12 {
+        waiting.push(fixture.send(stan, 1112, fixture.now().plus_s(5)));
+        until("it is taken", || taken(u64::from(stan))(&fixture)).await;
+    }
+    // One connection is cut under what it carries.
+    waiting.push(fixture.send(13, 900_205, fixture.now().plus_s(5)));
+    let (mut answered, mut lost) = (0, 0);
+    assert!(matches!(fixture.next_return(), Return::LinkUp { processor: PROCESSOR }), "said once");
+    while answered + lost < 13 {
+        match fixture.next_return() {
+            Return::Answer { answer, .. } => {
+                waiting.retain(|sent| *sent != answer.sent);
+                answered += 1;
+            }
+            Return::Lost(gone) => {
+                waiting.retain(|sent| *sent != gone);
+                lost += 1;
+            }
+            other => panic!("an answer or a loss, not {other:?}"),
+        }
+    }
+    assert_eq!(waiting, []);
+    assert!((2..=9).contains(&lost), "{lost} of 13 went with one of three connections");
+    until("it comes back", || fixture.link.state.connections() == 3).await;
+    set_faults(&host, "{}");
+    let sent = fixture.send(14, 1112, fixture.now().plus_s(5));
+    assert_eq!(fixture.answer().sent, sent);
+    assert!(fixture.link.tell(Control::SignOff));
+    assert!(matches!(fixture.next_return(), Return::LinkDown { processor: PROCESSOR }), "when the last has gone");
+    fixture.links.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_are_authenticated_both_ways_and_a_spoiled_answer_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = |byte| MacKey::new(&[byte; 32]);
+    let host = sandbox::start(sandbox::Options { mac_key: key(1), ..sandbox::Options::new(folder.path()) }).unwrap();
+    let settings = ProcessorSettings { mac_key: key(1), ..ProcessorSettings::of_sandbox("card", host.card.addr) };
+    let fixture = Fixture::with(&settings);
+    assert!(matches!(fixture.next_return(), Return::LinkUp { .. }));
+    let sent = fixture.send(1, 1112, fixture.now().plus_s(5));
+    assert_eq!(fixture.answer().sent, sent);
+    set_faults(&host, r#"{"spoil_macs":1.0}"#);
+    fixture.send(2, 1112, fixture.now().plus_s(5));
+    until("the spoiled answer is counted", || fixture.link.meter.unmatched() == 1).await;
+    set_faults(&host, "{}");
+    let sent = fixture.send(3, 1112, fixture.now().plus_s(5));
+    assert_eq!(fixture.answer().sent, sent, "no other answer has come");
+    fixture.links.stop().await;
+    // Another key: the host does not even let us sign on.
+    let stranger = Fixture::with(&ProcessorSettings { mac_key: key(2), ..settings });
+    let sent = stranger.send(4, 1112, stranger.now().plus_s(5));
+    assert!(matches!(stranger.next_return(), Return::NotSent(back) if back == sent));
+    stranger.links.stop().await;
 }

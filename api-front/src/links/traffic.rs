@@ -11,11 +11,12 @@ use crate::switch::door::Return;
 use crate::switch::sensitive_table::SensitiveTable;
 use persistence::sealing::Sealer;
 use protocol::calendar::Micros;
+use protocol::iso8583::MacKey;
 use protocol::secret::{Pan, SensitiveData, Track2};
 use protocol::tail::tag;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use switch_core::connectors::tsys::{CardData, DisconnectReason, Event, Outgoing, Session, SessionOptions};
+use switch_core::connectors::tsys::{CardData, DisconnectReason, Event, NotSubmitted, Outgoing, Session, SessionOptions};
 use switch_core::input::Leg;
 use switch_core::output::Request;
 
@@ -53,20 +54,27 @@ pub enum Happened {
     Disconnect(DisconnectReason),
 }
 
-/// The traffic of one link, over all its connections.
+/// The traffic of one connection of a link, whenever it stands.
 pub struct Traffic {
     options: TrafficOptions,
     session: Session,
     happened: VecDeque<Happened>,
     /// The latest moment that it was told.
     now: Micros,
+    /// Answers that belonged to no request or were not authenticated, as far as the meter knows.
+    unmatched_told: u64,
 }
 
 impl Traffic {
     /// Nothing is connected yet.
     pub fn new(options: TrafficOptions) -> Traffic {
         let session = Session::new(options.session);
-        Traffic { options, session, happened: VecDeque::new(), now: Micros::NONE }
+        Traffic { options, session, happened: VecDeque::new(), now: Micros::NONE, unmatched_told: 0 }
+    }
+
+    /// Authenticates messages both ways.
+    pub fn authenticated_by(self, key: Option<MacKey>) -> Traffic {
+        Traffic { session: self.session.authenticated_by(key), ..self }
     }
 
     /// The processor's name.
@@ -108,6 +116,11 @@ impl Traffic {
         self.session.cut_over(now);
     }
 
+    /// True while the host takes requests.
+    pub fn is_up(&self) -> bool {
+        self.session.is_up()
+    }
+
     /// Requests that wait for an answer, those too that have been given up.
     pub fn pending_count(&self) -> usize {
         self.session.pending_count()
@@ -133,13 +146,13 @@ impl Traffic {
     pub fn submit(&mut self, order: &Order, now: Micros) {
         self.now = now;
         if order.deadline() <= now {
-            return self.refuse(order);
+            return self.turn_down(order);
         }
         let Some(acceptor) = self.options.acceptors.get(&order.merchant()) else {
             tracing::error!(link = self.options.name, merchant = %order.merchant(), "not sent: the merchant has no terminal");
-            return self.refuse(order);
+            return self.turn_down(order);
         };
-        let Ok(opened) = self.open_card(order) else { return self.refuse(order) };
+        let Ok(opened) = self.open_card(order) else { return self.turn_down(order) };
         let sensitive = self.take_sensitive(order);
         let card = opened.as_ref().map(|pan| CardData {
             pan,
@@ -152,17 +165,26 @@ impl Traffic {
             Err(why) => {
                 tracing::warn!(link = self.options.name, id = %order.sent.id, leg = ?order.sent.leg, ?why, "not sent");
                 self.keep_sensitive(order, sensitive);
-                self.refuse(order);
+                match why {
+                    NotSubmitted::NotSignedOn => self.refuse(order),
+                    NotSubmitted::Full | NotSubmitted::Unwritable(_) => self.turn_down(order),
+                }
             }
         }
     }
 
-    /// Gives a request back as not sent.
+    /// Gives a request back as not sent: the host can't be reached.
     pub fn refuse(&mut self, order: &Order) {
         // What was provably not sent may go to another processor, and then with its card verification value: it waits on, until
         // the caller has its reply.
         self.options.meter.not_sent(self.now);
         self.give(order.shard, Return::NotSent(order.sent));
+    }
+
+    /// Gives a request back that was not sent for a reason of our own.
+    fn turn_down(&mut self, order: &Order) {
+        self.options.meter.not_sent(self.now);
+        self.give(order.shard, Return::NotTaken(order.sent));
     }
 
     /// Opens the sealed card: the only place where that happens. `Ok(None)` when the request carries none.
@@ -202,6 +224,11 @@ impl Traffic {
                 }
                 Event::Disconnect(why) => self.happened.push_back(Happened::Disconnect(why)),
             }
+        }
+        let unmatched = self.session.unmatched_count() + self.session.unvouched_count();
+        if unmatched > self.unmatched_told {
+            self.options.meter.unmatched_came(unmatched - self.unmatched_told);
+            self.unmatched_told = unmatched;
         }
     }
 

@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 
 use protocol::calendar::Micros;
-use protocol::iso8583::{Message, TSYS};
+use protocol::iso8583::{MacKey, Message, TSYS};
 use serde::Serialize;
 use zerocopy::IntoBytes;
 
@@ -63,6 +63,8 @@ pub struct Stats {
     pub dropped_responses: u64,
     /// Frames that were no message of the dialect.
     pub unreadable: u64,
+    /// Messages without the code that authenticates them: they were not acted upon.
+    pub unvouched: u64,
     /// Connections signed on at this moment.
     pub signed_on: u64,
 }
@@ -75,6 +77,7 @@ pub struct Host {
     unwritten: Vec<u8>,
     signed_on: HashSet<ConnectionId>,
     late_ms: u32,
+    key: Option<MacKey>,
     faults: Faults,
     dice: Dice,
     stats: Stats,
@@ -116,10 +119,16 @@ impl Host {
             unwritten: Vec::new(),
             signed_on: HashSet::new(),
             late_ms,
+            key: None,
             faults: Faults::default(),
             dice: Dice::new(0),
             stats: Stats::default(),
         }
+    }
+
+    /// Seals every answer, and acts on no message that is not sealed.
+    pub fn authenticated_by(self, key: Option<MacKey>) -> Host {
+        Host { key, ..self }
     }
 
     /// Takes in a row that an earlier life of the host wrote. Rows come in order, before any request.
@@ -180,6 +189,10 @@ impl Host {
             Ok(message) => message,
             Err(error) => return self.hang_up(replies, &error),
         };
+        if self.key.as_ref().is_some_and(|key| !key.vouches_for(&message)) {
+            self.stats.unvouched += 1;
+            return;
+        }
         let outcome = match Request::of(&message) {
             Ok(request) => self.decide(now, connection, &request),
             Err(Unfit::Refused(action)) => Outcome::Answered(Answer::bare(action)),
@@ -408,8 +421,28 @@ impl Host {
             Some(Mishap::Cut) => replies.cut = true,
             Some(Mishap::Garbage) => replies.bytes.extend_from_slice(&GARBAGE_FRAME),
             Some(Mishap::Oversized) => replies.bytes.extend_from_slice(&OVERSIZED_FRAME),
-            Some(Mishap::Late) => send(message, &answer, fate.delay_ms.saturating_add(self.late_ms), fate.duplicate, replies),
-            None => send(message, &answer, fate.delay_ms, fate.duplicate, replies),
+            Some(Mishap::Late) => self.send(message, &answer, fate.delay_ms.saturating_add(self.late_ms), fate, replies),
+            None => self.send(message, &answer, fate.delay_ms, fate, replies),
+        }
+    }
+
+    fn send(&mut self, message: &Message<'_>, answer: &Answer, delay_ms: u32, fate: Fate, replies: &mut Replies) {
+        let mut held_back = Vec::new();
+        let out = if delay_ms == 0 { &mut replies.bytes } else { &mut held_back };
+        for _copy in 0..=u8::from(fate.duplicate) {
+            if let Err(error) = append_answer(out, message, answer, self.key.as_ref()) {
+                tracing::error!(%error, "answer does not fit its own table, connection closed");
+                replies.cut = true;
+                return;
+            }
+            if let Some(last) = out.last_mut().filter(|_| fate.spoil_mac && self.key.is_some()) {
+                // The code is what a sealed message ends with.
+                *last ^= 1;
+                self.stats.dropped_responses += 1;
+            }
+        }
+        if delay_ms > 0 {
+            replies.late.push(LateAnswer { delay_ms, bytes: held_back });
         }
     }
 }
@@ -422,21 +455,6 @@ impl Fate {
             Fate { garbage: true, .. } => Some(Mishap::Garbage),
             Fate { .. } => None,
         }
-    }
-}
-
-fn send(message: &Message<'_>, answer: &Answer, delay_ms: u32, twice: bool, replies: &mut Replies) {
-    let mut held_back = Vec::new();
-    let out = if delay_ms == 0 { &mut replies.bytes } else { &mut held_back };
-    for _copy in 0..=u8::from(twice) {
-        if let Err(error) = append_answer(out, message, answer) {
-            tracing::error!(%error, "answer does not fit its own table, connection closed");
-            replies.cut = true;
-            return;
-        }
-    }
-    if delay_ms > 0 {
-        replies.late.push(LateAnswer { delay_ms, bytes: held_back });
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use protocol::iso8583::Frames;
+use protocol::iso8583::{Frames, MacKey};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -47,8 +47,8 @@ struct Shell {
 
 impl Server {
     /// Opens the ledger and brings the host to where it was.
-    pub fn open(name: &'static str, ledger: &Path, late_ms: u32) -> Result<Arc<Server>, SandboxError> {
-        let mut host = Host::new(late_ms);
+    pub fn open(name: &'static str, ledger: &Path, late_ms: u32, key: Option<MacKey>) -> Result<Arc<Server>, SandboxError> {
+        let mut host = Host::new(late_ms).authenticated_by(key);
         let file = LedgerFile::open(ledger, |row| host.reload(row))?;
         let shell = Mutex::new(Shell { host, file, broken: false });
         let (down, connections) = (watch::Sender::new(false), AtomicU64::new(0));

@@ -1,6 +1,6 @@
 //! ISO 8583 messages as requests to a card host, and its answers as messages. Values only; nothing is decided here.
 
-use protocol::iso8583::{EncodeError, Encoder, Message, Mti, OriginalData, TSYS, append_frame};
+use protocol::iso8583::{EncodeError, Encoder, MacKey, Message, Mti, OriginalData, TSYS, append_frame};
 
 use crate::ledger::{Kind, NO_AUTH};
 use crate::triggers::ActionCode;
@@ -310,8 +310,13 @@ pub fn text_of(action: ActionCode, auth: u16) -> [u8; 16] {
     TEXTS.iter().find(|(code, _)| **code == action.0).map_or(*b"DECLINE         ", |(_, text)| **text)
 }
 
-/// Appends an answer's frame. On an error nothing was appended.
-pub fn append_answer(out: &mut Vec<u8>, request: &Message<'_>, answer: &Answer) -> Result<usize, EncodeError> {
+/// Appends an answer's frame, sealed when there is a key. On an error nothing was appended.
+pub fn append_answer(
+    out: &mut Vec<u8>,
+    request: &Message<'_>,
+    answer: &Answer,
+    key: Option<&MacKey>,
+) -> Result<usize, EncodeError> {
     let Some(mti) = request.mti().response() else { return Ok(0) };
     append_frame(out, |buffer| {
         let mut encoder = Encoder::begin(&TSYS, mti, buffer)?;
@@ -338,7 +343,7 @@ pub fn append_answer(out: &mut Vec<u8>, request: &Message<'_>, answer: &Answer) 
         if let Some(text) = &answer.text {
             encoder.text(63, ascii(text))?;
         }
-        encoder.finish()
+        encoder.finish_under(key)
     })
 }
 

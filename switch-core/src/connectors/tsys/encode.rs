@@ -7,7 +7,7 @@ use protocol::batch::Batch;
 use protocol::calendar::{Civil, Micros};
 use protocol::command::flag;
 use protocol::exchange::Exchange;
-use protocol::iso8583::{EncodeError, Encoder, Mti, OriginalData, Sign, TSYS, append_frame};
+use protocol::iso8583::{EncodeError, Encoder, MacKey, Message, Mti, OriginalData, Sign, TSYS, append_frame};
 use protocol::secret::{Cvv, Pan};
 use protocol::tail::{self, Tail, tag};
 use protocol::transaction::Transaction;
@@ -111,28 +111,54 @@ impl core::fmt::Display for Unwritable {
     }
 }
 
-/// Appends the framed message of a request.
-pub(super) fn write(outgoing: &Outgoing<'_>, out: &mut Vec<u8>) -> Result<(), Unwritable> {
+/// Appends the framed message of a request, sealed when there is a key.
+pub(super) fn write(outgoing: &Outgoing<'_>, key: Option<&MacKey>, out: &mut Vec<u8>) -> Result<(), Unwritable> {
     let mti = mti_of(&outgoing.request);
     match outgoing.request.subject {
-        Subject::Batch(batch) => append_frame(out, |buffer| write_totals(Encoder::begin(&TSYS, mti, buffer)?, outgoing, batch))?,
+        Subject::Batch(batch) => {
+            append_frame(out, |buffer| write_totals(Encoder::begin(&TSYS, mti, buffer)?, outgoing, batch, key))?
+        }
         Subject::Transaction(transaction, tail) => {
             let card = outgoing.card.ok_or(Unwritable::NoCard)?;
             let parts = Parts { outgoing, transaction, tail, card };
-            append_frame(out, |buffer| parts.write(mti, Encoder::begin(&TSYS, mti, buffer)?))?
+            append_frame(out, |buffer| parts.write(mti, Encoder::begin(&TSYS, mti, buffer)?, key))?
         }
     };
     Ok(())
 }
 
 /// Appends a network management message: sign-on, sign-off, echo.
-pub(super) fn write_network(stan: u32, code: &str, now: Micros, out: &mut Vec<u8>) -> Result<(), Unwritable> {
+pub(super) fn write_network(
+    stan: u32,
+    code: &str,
+    now: Micros,
+    key: Option<&MacKey>,
+    out: &mut Vec<u8>,
+) -> Result<(), Unwritable> {
     append_frame(out, |buffer| {
         let mut encoder = Encoder::begin(&TSYS, Mti::NETWORK_REQUEST, buffer)?;
         let moment = Moment::of(now);
         encoder.number(7, moment.month_to_second)?.number(11, u64::from(stan))?;
         encoder.number(12, moment.time)?.number(13, moment.date)?.text(70, code)?;
-        encoder.finish()
+        encoder.finish_under(key)
+    })?;
+    Ok(())
+}
+
+/// Appends the answer to a network management message of the host's own.
+pub(super) fn write_network_answer(
+    asked: &Message<'_>,
+    action_code: &str,
+    key: Option<&MacKey>,
+    out: &mut Vec<u8>,
+) -> Result<(), Unwritable> {
+    append_frame(out, |buffer| {
+        let mut encoder = Encoder::begin(&TSYS, Mti::NETWORK_RESPONSE, buffer)?;
+        for repeated in [7, 11, 12, 13] {
+            encoder.copy(asked, repeated)?;
+        }
+        encoder.text(39, action_code)?.copy(asked, 70)?;
+        encoder.finish_under(key)
     })?;
     Ok(())
 }
@@ -163,7 +189,7 @@ struct Parts<'a> {
 }
 
 impl Parts<'_> {
-    fn write(&self, mti: Mti, mut encoder: Encoder<'_>) -> Result<usize, EncodeError> {
+    fn write(&self, mti: Mti, mut encoder: Encoder<'_>, key: Option<&MacKey>) -> Result<usize, EncodeError> {
         let Parts { outgoing, transaction, card, .. } = self;
         let leg = outgoing.request.sent.leg;
         let moment = Moment::of(self.sent_at());
@@ -193,7 +219,7 @@ impl Parts<'_> {
         if !original {
             self.write_original_data(&mut encoder)?;
         }
-        encoder.finish()
+        encoder.finish_under(key)
     }
 
     /// The moment of the intent: a repeat carries it again.
@@ -282,7 +308,12 @@ fn sub_element(out: &mut String, name: &str, value: &str, characters_max: usize)
     );
 }
 
-fn write_totals(mut encoder: Encoder<'_>, outgoing: &Outgoing<'_>, batch: &Batch) -> Result<usize, EncodeError> {
+fn write_totals(
+    mut encoder: Encoder<'_>,
+    outgoing: &Outgoing<'_>,
+    batch: &Batch,
+    key: Option<&MacKey>,
+) -> Result<usize, EncodeError> {
     let moment = Moment::of(batch.closed_at());
     let currency = &mut [0; 3];
     let currency = currency_text(batch.currency.get(), currency);
@@ -297,7 +328,7 @@ fn write_totals(mut encoder: Encoder<'_>, outgoing: &Outgoing<'_>, batch: &Batch
     let (captured, credited) = (batch.captured.get(), batch.credited.get());
     let sign = if credited > captured { Sign::Credit } else { Sign::Debit };
     encoder.signed(97, sign, captured.abs_diff(credited))?;
-    encoder.finish()
+    encoder.finish_under(key)
 }
 
 fn processing_code(verb: Verb) -> &'static str {

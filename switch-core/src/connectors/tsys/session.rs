@@ -10,7 +10,7 @@ use crate::output::Subject;
 use hashbrown::HashTable;
 use protocol::calendar::Micros;
 use protocol::id::mix;
-use protocol::iso8583::{Frames, Message, Mti, TSYS};
+use protocol::iso8583::{Frames, MacKey, Message, Mti, TSYS};
 use std::collections::VecDeque;
 use zeroize::Zeroize;
 
@@ -22,6 +22,10 @@ const SIGN_OFF: &str = "002";
 const CUT_OVER: &str = "201";
 /// DE70: echo test.
 const ECHO: &str = "301";
+/// DE39 of our answer to the host's own network management: done.
+const DONE: &str = "00";
+/// The same: requested function not supported.
+const NOT_SUPPORTED: &str = "40";
 /// Trace numbers of network management wrap here; they are matched among themselves only.
 const NETWORK_STAN_MAX: u32 = protocol::limits::STAN_MAX;
 
@@ -144,6 +148,7 @@ struct Pending {
 /// One connection's session.
 pub struct Session {
     options: SessionOptions,
+    key: Option<MacKey>,
     state: State,
     inbound: Vec<u8>,
     output: Vec<u8>,
@@ -155,6 +160,7 @@ pub struct Session {
     missed_echoes: u32,
     next_purge: Micros,
     unmatched: u64,
+    unvouched: u64,
 }
 
 impl core::fmt::Debug for Session {
@@ -175,6 +181,7 @@ impl Session {
     pub fn new(options: SessionOptions) -> Session {
         Session {
             options,
+            key: None,
             state: State::Down,
             inbound: Vec::new(),
             output: Vec::new(),
@@ -186,7 +193,13 @@ impl Session {
             missed_echoes: 0,
             next_purge: Micros::NONE,
             unmatched: 0,
+            unvouched: 0,
         }
+    }
+
+    /// Seals every message that it writes, and acts on none that the host has not sealed.
+    pub fn authenticated_by(self, key: Option<MacKey>) -> Session {
+        Session { key, ..self }
     }
 
     /// The connection stands: sign-on goes first, traffic after its answer.
@@ -223,6 +236,11 @@ impl Session {
         self.unmatched
     }
 
+    /// Messages without the authentication code that they must have.
+    pub fn unvouched_count(&self) -> u64 {
+        self.unvouched
+    }
+
     /// Takes a request: its message is appended to the output.
     pub fn submit(&mut self, outgoing: &Outgoing<'_>, now: Micros) -> Result<(), NotSubmitted> {
         if self.state != State::Up {
@@ -232,7 +250,7 @@ impl Session {
         if self.pending.len() >= self.options.room_for(sent.leg) {
             return Err(NotSubmitted::Full);
         }
-        encode::write(outgoing, &mut self.output).map_err(NotSubmitted::Unwritable)?;
+        encode::write(outgoing, self.key.as_ref(), &mut self.output).map_err(NotSubmitted::Unwritable)?;
         let mti = encode::mti_of(&outgoing.request);
         let answer = mti.response().unwrap_or(mti);
         let terminal = padded(&outgoing.acceptor.terminal);
@@ -274,19 +292,18 @@ impl Session {
         if matches!(self.state, State::Down | State::Closing) {
             return;
         }
-        self.heard_at = now;
         self.inbound.extend_from_slice(bytes);
         let inbound = core::mem::take(&mut self.inbound);
-        let consumed = self.read_frames(&inbound);
+        let consumed = self.read_frames(&inbound, now);
         self.inbound = inbound;
         self.inbound.drain(..consumed);
     }
 
-    fn read_frames(&mut self, inbound: &[u8]) -> usize {
+    fn read_frames(&mut self, inbound: &[u8], now: Micros) -> usize {
         let mut frames = Frames::new(inbound);
         loop {
             match frames.next_message() {
-                Ok(Some(frame)) if self.read_message(frame) => {}
+                Ok(Some(frame)) if self.read_message(frame, now) => {}
                 Ok(None) => return frames.consumed(),
                 Ok(Some(_)) | Err(_) => {
                     self.disconnect(DisconnectReason::Garbage);
@@ -297,18 +314,28 @@ impl Session {
     }
 
     /// False when the bytes are no message that this session can act upon.
-    fn read_message(&mut self, frame: &[u8]) -> bool {
+    fn read_message(&mut self, frame: &[u8], now: Micros) -> bool {
         if self.state == State::Closing {
             return true;
         }
         let Ok(message) = Message::parse(&TSYS, frame) else { return false };
         let Some(stan) = message.number(11).map(|stan| stan as u32) else { return false };
+        if self.key.as_ref().is_some_and(|key| !key.vouches_for(&message)) {
+            // As if it had not come: whoever waits for it runs into his deadline, and the host counts as silent.
+            self.unvouched += 1;
+            return true;
+        }
+        self.heard_at = now;
         if message.mti() == Mti::NETWORK_RESPONSE {
             self.network_answered(&message);
             return true;
         }
+        if message.mti() == Mti::NETWORK_REQUEST {
+            self.answer_network(&message);
+            return true;
+        }
         if !message.mti().is_response() {
-            // A request of the host's own is none of ours to answer; it is no reason to lose what is in flight.
+            // Any other request of the host's own is none of ours to answer; it is no reason to lose what is in flight.
             self.unmatched += 1;
             return true;
         }
@@ -336,6 +363,17 @@ impl Session {
             State::Up => (self.echo_until, self.missed_echoes) = (None, 0),
             State::Down | State::Closing => {}
         }
+    }
+
+    /// The host asks whether we are there, or says that its day is over.
+    fn answer_network(&mut self, asked: &Message<'_>) {
+        let action_code = match asked.text(70) {
+            Some(ECHO | CUT_OVER) => DONE,
+            _ => NOT_SUPPORTED,
+        };
+        // What it lacks is left out of the answer; what is there fits again.
+        let written = encode::write_network_answer(asked, action_code, self.key.as_ref(), &mut self.output);
+        debug_assert!(written.is_ok(), "fields of a message that was read fit its answer");
     }
 
     /// Time has passed.
@@ -407,7 +445,7 @@ impl Session {
 
     fn send_network(&mut self, code: &str, now: Micros) {
         self.network_stan = self.network_stan % NETWORK_STAN_MAX + 1;
-        let written = encode::write_network(self.network_stan, code, now, &mut self.output);
+        let written = encode::write_network(self.network_stan, code, now, self.key.as_ref(), &mut self.output);
         debug_assert!(written.is_ok(), "a network message has fixed, fitting fields");
     }
 
