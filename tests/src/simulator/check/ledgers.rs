@@ -28,7 +28,7 @@ impl Ledgers {
         let is_effect = row.is_approved()
             && match row.kind() {
                 Some(Kind::Authorization | Kind::Sale | Kind::Capture | Kind::Refund | Kind::Credit | Kind::Void) => true,
-                Some(Kind::Reversal | Kind::Batch) | None => false,
+                Some(Kind::Reversal | Kind::Batch | Kind::Return | Kind::Change) | None => false,
             };
         self.rows.entry(processor).or_default().push(*row);
         if is_effect {
@@ -129,7 +129,7 @@ fn word(row: &Row) -> Option<&'static str> {
         Kind::Capture => Some("capture"),
         Kind::Refund => Some("refund"),
         Kind::Credit => Some("credit"),
-        Kind::Void | Kind::Reversal | Kind::Batch => None,
+        Kind::Void | Kind::Reversal | Kind::Batch | Kind::Return | Kind::Change => None,
     }
 }
 

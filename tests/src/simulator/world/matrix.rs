@@ -444,6 +444,8 @@ fn in_words(row: &Row, is_taken_back: bool) -> String {
         Some(Kind::Void) => "void",
         Some(Kind::Reversal) => "reversal",
         Some(Kind::Batch) => "batch",
+        Some(Kind::Return) => "return",
+        Some(Kind::Change) => "change",
         None => "unknown row",
     };
     let refused = if row.is_approved() { "" } else { " refused" };
