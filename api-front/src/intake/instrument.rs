@@ -73,6 +73,8 @@ pub struct Stored {
     pub fingerprint: [u8; 16],
     /// How the request named it. Two requests that name the same are the same, even if the vault has changed in between.
     pub named: Vec<u8>,
+    /// What the vault adds to what travels along, a tail: the customer, its addresses. What the request says itself wins.
+    pub fields: Vec<u8>,
     /// The verification value that came with a token. The vault keeps it in memory only.
     pub cvv: Option<Cvv>,
 }
@@ -130,6 +132,14 @@ impl Instrument {
         command.fingerprint = stored.fingerprint;
         if let StoredKind::Card { first_six, last_four, digits, expiry } = stored.kind {
             describe_card(command, first_six, last_four, digits, expiry);
+        }
+    }
+
+    /// What the vault adds to what travels along.
+    pub(super) fn fields(&self) -> &[u8] {
+        match self {
+            Instrument::Card(_) | Instrument::Account(_) | Instrument::Terminal(_) => &[],
+            Instrument::Stored(stored) => &stored.fields,
         }
     }
 

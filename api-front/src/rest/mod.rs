@@ -8,6 +8,7 @@ mod api_keys;
 mod auth;
 mod body;
 mod correlation;
+mod customers;
 mod envelope;
 pub mod json;
 pub mod limits;
@@ -30,6 +31,7 @@ use crate::accounts::mail::Outbox;
 use crate::accounts::{AccountError, Accounts};
 use crate::switch::directory::Merchant;
 use crate::switch::handle::Switch;
+use crate::vault::Vault;
 use auth::{Identity, Keyring, Right};
 use axum::http::HeaderMap;
 use axum::routing::{get, post};
@@ -47,6 +49,7 @@ struct Front {
     switch: Switch,
     keyring: Arc<Keyring>,
     accounts: Accounts,
+    vault: Vault,
     trusted_proxies: Arc<[IpAddr]>,
 }
 
@@ -60,7 +63,8 @@ struct Caller {
 pub fn router(switch: Switch, outbox: Outbox, trusted_proxies: Vec<IpAddr>) -> Router {
     let names = RequestNames::starting_at(switch.now().0);
     let (keyring, accounts) = (Arc::new(Keyring::new()), Accounts::new(switch.clone(), outbox));
-    let front = Front { switch, keyring, accounts, trusted_proxies: trusted_proxies.into() };
+    let vault = Vault::new(switch.clone());
+    let front = Front { switch, keyring, accounts, vault, trusted_proxies: trusted_proxies.into() };
     dressed(routes().with_state(front), names)
 }
 
@@ -86,6 +90,7 @@ fn routes() -> Router<Front> {
         .merge(token::routes())
         .merge(users::routes())
         .merge(api_keys::routes())
+        .merge(customers::routes())
         .merge(operator::routes())
         .route("/healthz", get(service::healthz))
         .route("/readyz", get(service::readyz))

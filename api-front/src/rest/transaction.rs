@@ -5,11 +5,12 @@ use super::auth::{Right, permit};
 use super::body;
 use super::peer::client_address;
 use super::problem::Problem;
-use super::request::{Create, Means, SentKey, Step};
+use super::request::{Create, Means, SentKey, Step, check_verb};
 use super::view::{Shown, list};
 use super::{Caller, Front};
 use crate::intake::{self, Asker, Built, Instrument, Key, Payment};
 use crate::switch::handle::{Answered, TurnedAway, Work};
+use crate::vault::VaultError;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
@@ -45,7 +46,7 @@ pub(super) async fn create(State(front): State<Front>, request: Request) -> Resu
     let processor = front.processor_index(create.processor)?;
     let key = key(&parts.headers, std::mem::take(&mut create.key))?;
     let asker = front.asker(&caller, key.as_ref(), client_address(&parts, &front.trusted_proxies));
-    let instrument = front.instrument(&caller, create.means)?;
+    let instrument = front.instrument(&caller, create.verb, create.means, key.as_ref()).await?;
     let Create { verb, amount, currency, flags, tail, .. } = create;
     let payment = Payment { verb, amount, currency, flags, processor, travelling: &tail };
     let built = intake::of_payment(&payment, instrument, &asker, front.switch.sealer()).map_err(not_sealed)?;
@@ -110,14 +111,26 @@ impl Front {
     }
 
     /// What the payment is made with.
-    fn instrument(&self, caller: &Caller, means: Means) -> Result<Instrument, Problem> {
+    async fn instrument(&self, caller: &Caller, verb: Verb, means: Means, key: Option<&Key>) -> Result<Instrument, Problem> {
+        let merchant = &caller.merchant.id;
         let instrument = match means {
             Means::Sent(instrument) => instrument,
-            Means::Customer(_) => return Err(Problem::invalid("payment_method.customer.id", "no such customer")),
-            Means::Token(_) => {
-                return Err(Problem::invalid("payment_method.token", "no such token, or it was used or is too old"));
+            Means::Customer(means) => {
+                // Whoever looks into a browser must not charge the merchant's customers.
+                permit(caller.key.kind, Right::Manage)?;
+                self.vault.resolve_customer(merchant, &means).await.map_err(|error| match error {
+                    VaultError::NotIts { field } => {
+                        Problem::invalid(format!("payment_method.customer.{field}"), "is not there, or not the customer's")
+                    }
+                    error => error.into(),
+                })?
+            }
+            Means::Token(token) => {
+                let key = key.map(|key| key.text.as_str());
+                self.vault.resolve_token(merchant, &token, key, self.switch.now()).await?
             }
         };
+        check_verb(instrument.method(), verb)?;
         check_routing(&instrument, caller.merchant.sandbox)?;
         Ok(instrument)
     }
@@ -147,6 +160,7 @@ impl Front {
         match self.switch.command(&built.command, &built.tail, built.sensitive).await {
             Answered::Version { version, verb, replayed } => {
                 let (transaction, processors) = (version.transaction(), self.switch.processors());
+                self.vault.record(transaction, version.tail()).await;
                 let shown = Shown::answer(transaction, version.tail(), verb, caller.merchant.compat, processors);
                 Ok(resulted(shown.body(prefers_representation(headers)), &transaction.id, replayed))
             }

@@ -13,7 +13,7 @@ const SEC_CODES: [&str; 4] = ["web", "ccd", "ppd", "tel"];
 const ACCOUNT_TYPES: [&str; 2] = ["checking", "savings"];
 
 /// Reads what is sealed. Whether the routing number's check digit must be right, its merchant's kind decides.
-pub(super) fn read(scope: Scope<'_, '_>) -> Result<Account, Problem> {
+pub(in crate::rest) fn read(scope: Scope<'_, '_>) -> Result<Account, Problem> {
     let number = scope.text("account_number")?.ok_or_else(|| scope.invalid("account_number", "is required"))?;
     let number = AccountNumber::new(number)
         .ok_or_else(|| scope.invalid("account_number", "must be 1 to 17 letters and digits without spaces"))?;
@@ -21,7 +21,7 @@ pub(super) fn read(scope: Scope<'_, '_>) -> Result<Account, Problem> {
 }
 
 /// Appends what travels in the open, tags ascending.
-pub(super) fn push_travelling(scope: Scope<'_, '_>, out: &mut Vec<u8>) -> Result<(), Problem> {
+pub(in crate::rest) fn push_travelling(scope: Scope<'_, '_>, out: &mut Vec<u8>) -> Result<(), Problem> {
     let sec_code = word(scope, "sec_code", &SEC_CODES)?.ok_or_else(|| wrong_word(scope, "sec_code", &SEC_CODES))?;
     tail::push(out, tag::SEC_CODE, sec_code.as_bytes());
     let account_type =

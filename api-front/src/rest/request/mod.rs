@@ -4,7 +4,7 @@
 //!
 //! [`Pan`]: protocol::secret::Pan
 
-mod account;
+pub(in crate::rest) mod account;
 mod card;
 pub(in crate::rest) mod checks;
 mod create;
@@ -24,6 +24,8 @@ pub use step::Step;
 pub use travelling::{WrongField, check_sent_tail};
 
 pub(crate) use travelling::ADDRESSES;
+pub(in crate::rest) use search::dates;
+pub(in crate::rest) use travelling::address_fields;
 
 #[cfg(test)]
 mod tests;

@@ -190,7 +190,8 @@ fn operator(condition: Scope<'_, '_>) -> Result<Comparison, Problem> {
     }
 }
 
-fn dates(body: Scope<'_, '_>, (name, prefix): Named) -> Result<(Option<Micros>, Option<Micros>), Problem> {
+/// A range of moments: `start_date` and `end_date`, each or none.
+pub(in crate::rest) fn dates(body: Scope<'_, '_>, (name, prefix): Named) -> Result<(Option<Micros>, Option<Micros>), Problem> {
     let range = body.object(name, prefix)?;
     let (from, to) = (date(range, "start_date", Day::Begins)?, date(range, "end_date", Day::Ends)?);
     if from.zip(to).is_some_and(|(from, to)| from > to) {

@@ -1,5 +1,9 @@
 //! Fields that only travel: validated here, carried in the tail, shown again as sent. One table says all of them.
 
+mod sent_as_tail;
+
+pub use sent_as_tail::{WrongField, check_sent_tail};
+
 use super::means::Named;
 use super::{account, checks, terminal};
 use crate::rest::json::Scope;
@@ -8,7 +12,7 @@ use crate::rest::limits::{
     POSTAL_CODE_MAX_CHARS, WORD_MAX_CHARS,
 };
 use crate::rest::problem::Problem;
-use protocol::tail::{self, ADDRESS_FIELDS, tag};
+use protocol::tail::{self, ADDRESS_FIELDS, Tail, tag};
 
 /// What a field may hold.
 #[derive(Clone, Copy)]
@@ -171,6 +175,14 @@ pub(super) fn of_capture(body: Scope<'_, '_>) -> Result<Vec<u8>, Problem> {
 
 fn take_all(scope: Scope<'_, '_>, fields: &[Field], out: &mut Vec<u8>) -> Result<(), Problem> {
     fields.iter().try_for_each(|field| take(scope, field, out))
+}
+
+/// The fields of an address that stands by itself, in the order of [`ADDRESS_FIELDS`].
+pub(in crate::rest) fn address_fields(address: Scope<'_, '_>) -> Result<[String; ADDRESS_FIELDS.len()], Problem> {
+    let mut taken = Vec::new();
+    take_address(address, tag::BILLING, &mut taken)?;
+    let taken = Tail::trusted(&taken);
+    Ok(std::array::from_fn(|place| taken.text(tag::BILLING + place as u16).to_owned()))
 }
 
 fn take_address(address: Scope<'_, '_>, first_tag: u16, out: &mut Vec<u8>) -> Result<(), Problem> {
