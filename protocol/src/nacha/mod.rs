@@ -1,8 +1,12 @@
 //! The automated clearing house as Nacha's rules draw it: what entries are called, and why they come back.
 //!
-//! Lives here: standard entry class codes and reason codes. Must not live here: which processor is asked, and how.
+//! Lives here: standard entry class codes, reason codes, and the file that settlement gives to a bank. Must not live here: which processor
+//! is asked, and how.
 
+pub mod file;
 pub mod reasons;
+#[cfg(test)]
+mod tests;
 
 pub use reasons::{ChangeReason, ReturnReason};
 
