@@ -34,7 +34,7 @@ impl Brake {
     }
 
     /// Counts a refusal. How long its connection rests: not at all while refusals are few.
-    fn refused(&self, now: Instant) -> Duration {
+    pub(super) fn refused(&self, now: Instant) -> Duration {
         let now_ns = u64::try_from(now.duration_since(self.started).as_nanos()).unwrap_or(u64::MAX);
         let (burst_ns, rest_max_ns) = (millis_ns(HTTP_REFUSALS_BURST_MS), millis_ns(HTTP_REST_MAX_MS));
         let next = |slot_ns: u64| {

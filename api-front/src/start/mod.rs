@@ -64,7 +64,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 pub struct Running {
     /// Where REST and pages are served.
     pub http: SocketAddr,
-    /// Where the binary protocol will be.
+    /// Where the binary protocol is spoken.
     pub binary: SocketAddr,
     /// The handle.
     pub switch: Switch,
@@ -134,7 +134,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let switch = run.into_switch(participants, &recorders, stores, board, oversight);
     let (http, binary) = (sockets.http_addr, sockets.binary_addr);
     let outbox = settings.mail.outbox(&data.mail())?;
-    let (stop_listeners, served) = sockets.serve(switch.clone(), outbox, settings.limits, settings.trusted_proxies);
+    let (stop_listeners, served) = sockets.serve(switch.clone(), outbox, settings.limits, settings.trusted_proxies)?;
     Ok(Running { http, binary, switch, served, stop_listeners, links, shards, recorders, database, sandbox })
 }
 
@@ -179,12 +179,19 @@ impl Sockets {
         outbox: Outbox,
         limits: LimitSettings,
         trusted_proxies: Vec<IpAddr>,
-    ) -> (watch::Sender<bool>, JoinHandle<bool>) {
+    ) -> Result<(watch::Sender<bool>, JoinHandle<bool>), StartError> {
         let (stop, stopped) = watch::channel(false);
+        let (addr, what) = (self.binary_addr, "the binary protocol");
+        let binary =
+            self.binary.into_std().and_then(|socket| listeners::binary::start(socket, switch.clone(), limits.refusals_per_s_max));
+        let binary = binary.map_err(|source| StartError::Listen { what, addr, source })?;
         let router = crate::rest::router(switch, outbox, trusted_proxies);
-        let served = tokio::spawn(listeners::http::serve(self.http, router, limits, stopped.clone(), DRAIN_WAIT));
-        tokio::spawn(listeners::binary::serve(self.binary, stopped));
-        (stop, served)
+        let http = listeners::http::serve(self.http, router, limits, stopped.clone(), DRAIN_WAIT);
+        let served = tokio::spawn(async move {
+            let (http, binary) = tokio::join!(http, binary.until(stopped));
+            http && binary
+        });
+        Ok((stop, served))
     }
 }
 
@@ -228,8 +235,8 @@ impl Run {
 
     fn shared_by_links(&self, participants: &Participants) -> Shared {
         let (sealer, sensitive) = (Arc::clone(&self.sealer), Arc::clone(&self.sensitive));
-        let acceptors = participants.acceptors.clone();
-        Shared { clock: self.clock, sealer, sensitive, doors: self.doors.clone(), acceptors }
+        let (acceptors, terminals) = (participants.acceptors.clone(), participants.terminals.clone());
+        Shared { clock: self.clock, sealer, sensitive, doors: self.doors.clone(), acceptors, terminals }
     }
 
     fn into_switch(

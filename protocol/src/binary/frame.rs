@@ -200,6 +200,12 @@ impl<'a> FrameWriter<'a> {
         self.out.len() - self.start
     }
 
+    /// Lets go of the buffer; the frame is gone on with by [`OpenFrame::resume`].
+    pub fn pause(mut self) -> OpenFrame {
+        self.is_finished = true;
+        OpenFrame { start: self.start, kind: self.kind, count: self.count }
+    }
+
     /// Writes the header.
     pub fn finish(mut self) {
         self.is_finished = true;
@@ -223,6 +229,21 @@ impl Drop for FrameWriter<'_> {
         if !self.is_finished {
             self.out.truncate(self.start);
         }
+    }
+}
+
+/// A frame that stands unfinished at the end of a buffer, for one that has items added now and then.
+#[derive(Debug)]
+pub struct OpenFrame {
+    start: usize,
+    kind: FrameKind,
+    count: u16,
+}
+
+impl OpenFrame {
+    /// Goes on with it. `out` is the buffer that it was begun in, as it was left.
+    pub fn resume(self, out: &mut Vec<u8>) -> FrameWriter<'_> {
+        FrameWriter { out, start: self.start, kind: self.kind, count: self.count, is_finished: false }
     }
 }
 

@@ -23,7 +23,7 @@ mod tests;
 
 pub use answer::{Answer, AnswerHeader, AnswerKind, Answers, InvalidCode, UnavailableCode};
 pub use ending::{Busy, GoAway, GoAwayCode};
-pub use frame::{Frame, FrameFault, FrameHeader, FrameKind, FrameWriter, next_frame};
+pub use frame::{Frame, FrameFault, FrameHeader, FrameKind, FrameWriter, OpenFrame, next_frame};
 pub use handshake::{Hello, HelloHeader, Welcome, capability};
 pub use request::{CardBlock, Request, RequestHeader, RequestKind, Requests};
 

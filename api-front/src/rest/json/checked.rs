@@ -13,7 +13,7 @@ pub(super) struct Checked {
 
 /// Checks a text that is one value by JSON's grammar already. The complaint does not say where: the place in this text is not
 /// the place in the body that it comes from.
-pub(super) fn check(json: &str) -> Result<(), String> {
+pub(crate) fn check(json: &str) -> Result<(), String> {
     let mut deserializer = serde_json::Deserializer::from_str(json);
     Checked::whole().deserialize(&mut deserializer).map_err(|error| {
         let mut reason = error.to_string();

@@ -6,5 +6,6 @@ mod checked;
 mod read;
 mod write;
 
+pub(crate) use checked::check as check_json;
 pub use read::{Document, Scope};
 pub(crate) use write::Writer;

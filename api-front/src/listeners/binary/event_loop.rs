@@ -1,0 +1,321 @@
+//! One thread, one wait, many connections.
+//!
+//! A turn: wait for the kernel or for answers, hand out the answers, read what came and take the requests, write each
+//! connection's answers at once. With nothing to do it sleeps in the kernel; with much to do a turn is long and its writes are
+//! large, so that the cost of a wake-up is shared by many.
+
+use super::caller::judge;
+use super::connection::{Connection, Overdue, Reading};
+use super::limits::{CONNECTIONS_MAX, EVENTS_MAX, SWEEP_EVERY};
+use super::office::{Connections, KeyFound, Office};
+use super::session::{Ending, Said};
+use crate::limits::DRAIN_WAIT;
+use crate::listeners::brake::Brake;
+use mio::net::{TcpListener, TcpStream};
+use mio::{Events, Interest, Poll, Token};
+use persistence::stores::ApiKey;
+use protocol::binary::GoAwayCode;
+use std::collections::HashMap;
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// The waker's event.
+pub(super) const WAKER: Token = Token(usize::MAX);
+const LISTENER: Token = Token(usize::MAX - 1);
+/// How often it is looked whether a connection has rested enough.
+const REST_GRAIN: Duration = Duration::from_millis(5);
+/// Wait after an accept that failed because the process has too many files open.
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+
+/// The loop.
+pub(super) struct EventLoop {
+    poll: Poll,
+    listener: Option<TcpListener>,
+    accepts_again_at: Option<Instant>,
+    connections: Connections,
+    next_number: u64,
+    office: Office,
+    brake: Arc<Brake>,
+    is_stopping: Arc<AtomicBool>,
+    /// Connections that have something to send.
+    touched: Vec<u64>,
+    /// Connections that may have more to read without the kernel saying so again.
+    unread: Vec<u64>,
+    swept_at: Instant,
+    stops_until: Option<Instant>,
+}
+
+impl EventLoop {
+    pub(super) fn new(
+        poll: Poll,
+        mut listener: TcpListener,
+        office: Office,
+        brake: Arc<Brake>,
+        is_stopping: Arc<AtomicBool>,
+    ) -> io::Result<EventLoop> {
+        poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
+        Ok(EventLoop {
+            poll,
+            listener: Some(listener),
+            accepts_again_at: None,
+            connections: HashMap::new(),
+            next_number: 0,
+            office,
+            brake,
+            is_stopping,
+            touched: Vec::new(),
+            unread: Vec::new(),
+            swept_at: Instant::now(),
+            stops_until: None,
+        })
+    }
+
+    /// Runs until it is stopped, then until what was asked is answered. True when all was.
+    pub(super) fn run(mut self) -> io::Result<bool> {
+        let mut events = Events::with_capacity(EVENTS_MAX);
+        loop {
+            match self.poll.poll(&mut events, self.patience()) {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            }
+            let now = Instant::now();
+            self.deliver(now);
+            self.note(&events, now);
+            self.serve_unread(now);
+            self.flush(now);
+            if now.duration_since(self.swept_at) >= SWEEP_EVERY {
+                self.sweep(now);
+            }
+            if let Some(all) = self.is_over(now) {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// How long the kernel may keep us waiting; for ever when there is nobody.
+    fn patience(&self) -> Option<Duration> {
+        if !self.unread.is_empty() {
+            let may_read = |number: &u64| self.connections.get(number).is_some_and(|connection| connection.rests_until.is_none());
+            return Some(if self.unread.iter().any(may_read) { Duration::ZERO } else { REST_GRAIN });
+        }
+        let is_quiet = self.connections.is_empty() && self.accepts_again_at.is_none() && self.stops_until.is_none();
+        if is_quiet { None } else { Some(SWEEP_EVERY) }
+    }
+
+    fn note(&mut self, events: &Events, now: Instant) {
+        for event in events {
+            match event.token() {
+                LISTENER => self.accept(now),
+                WAKER => {}
+                Token(number) => {
+                    let Some(connection) = self.connections.get_mut(&(number as u64)) else { continue };
+                    if event.is_writable() {
+                        self.touched.push(number as u64);
+                    }
+                    if event.is_readable() || event.is_read_closed() || event.is_error() {
+                        connection.note_readable();
+                        self.unread.push(number as u64);
+                    }
+                }
+            }
+        }
+    }
+
+    fn accept(&mut self, now: Instant) {
+        while let Some(listener) = &self.listener {
+            match listener.accept() {
+                Ok((stream, _)) => self.admit(stream, now),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "can't accept a connection");
+                    self.accepts_again_at = Some(now + ACCEPT_RETRY);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn admit(&mut self, stream: TcpStream, now: Instant) {
+        let number = self.next_number;
+        self.next_number += 1;
+        let mut connection = Connection::new(stream, now);
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        let token = Token(usize::try_from(number).unwrap_or_default());
+        let registered = connection
+            .stream_mut()
+            .set_nodelay(true)
+            .and_then(|()| self.poll.registry().register(connection.stream_mut(), token, interest));
+        if let Err(error) = registered {
+            tracing::debug!(%error, "a connection went away before it was served");
+            return;
+        }
+        if self.connections.len() >= CONNECTIONS_MAX {
+            connection.end(&Ending::new(GoAwayCode::TooManyConnections, "there are as many connections as may be"), now);
+        }
+        self.connections.insert(number, connection);
+        self.touched.push(number);
+    }
+
+    fn deliver(&mut self, now: Instant) {
+        let mut keys = Vec::new();
+        self.office.deliver(&mut self.connections, &mut self.touched, &mut |found| keys.push(found));
+        for found in keys {
+            self.take_key(found, now);
+        }
+    }
+
+    fn take_key(&mut self, found: KeyFound, now: Instant) {
+        let KeyFound { connection: number, looked_up, was_known } = found;
+        let Some(connection) = self.connections.get_mut(&number) else { return };
+        match judge(looked_up, self.office.switch()) {
+            Ok(caller) if was_known => connection.caller = Some(caller),
+            Ok(caller) => {
+                connection.welcome(caller, self.office.switch().now(), now);
+                // What came right behind the Hello waits in its buffer.
+                self.unread.push(number);
+            }
+            // Who was welcome stays so while the accounts can't be read.
+            Err((GoAwayCode::Unavailable, _)) if was_known => {}
+            Err((code, why)) => connection.end(&Ending::new(code, why), now),
+        }
+        self.touched.push(number);
+    }
+
+    fn serve_unread(&mut self, now: Instant) {
+        let mut unread = std::mem::take(&mut self.unread);
+        unread.sort_unstable();
+        unread.dedup();
+        for number in unread.drain(..) {
+            match self.serve(number, now) {
+                Ok(true) => self.unread.push(number),
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::debug!(%error, "a connection of the binary protocol broke");
+                    self.connections.remove(&number);
+                }
+            }
+        }
+    }
+
+    /// Reads a connection for a turn. True when there may be more.
+    fn serve(&mut self, number: u64, now: Instant) -> io::Result<bool> {
+        let Some(connection) = self.connections.get_mut(&number) else { return Ok(false) };
+        if connection.rests_until.is_some_and(|until| now < until) {
+            return Ok(true);
+        }
+        connection.rests_until = None;
+        let mut read_bytes = 0;
+        loop {
+            let was_refused = understand(number, connection, &mut self.office, now);
+            self.touched.push(number);
+            if was_refused {
+                let rest = self.brake.refused(now.into());
+                connection.rests_until = (!rest.is_zero()).then(|| now + rest);
+            }
+            match connection.read(&mut read_bytes, now)? {
+                Reading::Came => {}
+                Reading::Nothing => return Ok(connection.rests_until.is_some()),
+                Reading::TurnOver => return Ok(true),
+            }
+        }
+    }
+
+    fn flush(&mut self, now: Instant) {
+        let mut touched = std::mem::take(&mut self.touched);
+        touched.sort_unstable();
+        touched.dedup();
+        for number in touched.drain(..) {
+            let Some(connection) = self.connections.get_mut(&number) else { continue };
+            let was_deaf = connection.is_deaf();
+            match connection.flush(now) {
+                Ok(true) if was_deaf && !connection.is_deaf() => self.unread.push(number),
+                Ok(true) => {}
+                Ok(false) => drop(self.connections.remove(&number)),
+                Err(error) => {
+                    tracing::debug!(%error, "a connection of the binary protocol broke");
+                    self.connections.remove(&number);
+                }
+            }
+        }
+        self.touched = touched;
+    }
+
+    fn sweep(&mut self, now: Instant) {
+        self.swept_at = now;
+        if self.accepts_again_at.take_if(|at| *at <= now).is_some() {
+            self.accept(now);
+        }
+        let mut closed = Vec::new();
+        for (number, connection) in &mut self.connections {
+            connection.tidy();
+            match connection.overdue(now) {
+                Some(Overdue::End(why)) => connection.end(&Ending::new(GoAwayCode::Idle, why), now),
+                Some(Overdue::Close) => closed.push(*number),
+                None => {}
+            }
+            if let Some(key) = connection.key_to_check(now) {
+                self.office.look_up(*number, key, true);
+            }
+            self.touched.push(*number);
+        }
+        for number in closed {
+            self.connections.remove(&number);
+        }
+        self.flush(now);
+    }
+
+    /// Once it is to stop: tells everybody, and says when it is over, and whether all were answered.
+    fn is_over(&mut self, now: Instant) -> Option<bool> {
+        if !self.is_stopping.load(Ordering::Acquire) {
+            return None;
+        }
+        let until = *self.stops_until.get_or_insert_with(|| {
+            self.listener = None;
+            let ending = Ending::new(GoAwayCode::ShuttingDown, "the switch is shutting down");
+            self.connections.values_mut().for_each(|connection| connection.end(&ending, now));
+            self.touched.extend(self.connections.keys());
+            now + DRAIN_WAIT
+        });
+        self.flush(now);
+        let all_answered = self.connections.values().all(|connection| connection.session.unanswered() == 0);
+        (all_answered || now >= until).then_some(all_answered)
+    }
+}
+
+/// Understands what has come of a connection's stream. True when something was refused as busy.
+fn understand(number: u64, connection: &mut Connection, office: &mut Office, now: Instant) -> bool {
+    let mut was_refused = false;
+    // The bytes leave the connection while its requests are taken, which answers some of them at once.
+    let mut incoming = std::mem::take(&mut connection.incoming);
+    while !connection.is_deaf() {
+        match connection.session.hear(incoming.bytes()) {
+            Ok(None) => break,
+            Ok(Some((said, size))) => {
+                match said {
+                    Said::Hello(hello) => {
+                        connection.note_capabilities(hello.capabilities);
+                        office.look_up(number, ApiKey::hash_of(hello.api_key), false);
+                    }
+                    Said::Ping(body) => connection.outgoing.pong(body),
+                    Said::Requests(requests) => {
+                        connection.note_asked();
+                        for request in requests {
+                            was_refused |= office.take(number, connection, &request);
+                        }
+                    }
+                }
+                incoming.take(size);
+            }
+            Err(ending) => {
+                connection.end(&ending, now);
+                incoming.clear();
+            }
+        }
+    }
+    connection.incoming = incoming;
+    was_refused
+}
