@@ -27,6 +27,10 @@ pub const LINK_QUEUE_REQUESTS: usize = 32_768;
 pub const LINK_CONTROLS_MAX: usize = 8;
 /// Requests that a link encodes before it writes them all at once.
 pub const LINK_TURN_REQUESTS: usize = 256;
+/// Exchanges that a link to a host that is asked by HTTP has under way, a connection each; what comes beyond waits in its queue.
+pub const WEB_UNDER_WAY_MAX: usize = 64;
+/// Steps and reversals that wait for the terminals of one link.
+pub const WEB_WAITING_MAX: usize = 4_096;
 /// Bytes that a link reads at once.
 pub const LINK_READ_BYTES: usize = 64 * 1024;
 /// Members of an accepted batch that are given to the shard in one hand-off.

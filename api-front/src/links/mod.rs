@@ -8,6 +8,7 @@ pub mod meter;
 pub mod order;
 mod pool;
 pub mod traffic;
+pub mod web;
 
 #[cfg(test)]
 mod tests;
@@ -15,7 +16,7 @@ mod tests;
 use crate::config::ProcessorSettings;
 use crate::limits::{LINK_QUEUE_REQUESTS, SIGN_OFF_WAIT};
 use crate::switch::clock::Clock;
-use crate::switch::directory::AcceptorTable;
+use crate::switch::directory::{AcceptorTable, ProcessorKind, TerminalTable};
 use crate::switch::door::Door;
 use crate::switch::sensitive_table::SensitiveTable;
 use link::Link;
@@ -30,6 +31,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use traffic::{Traffic, TrafficOptions};
+use web::connector::Connector;
+use web::link::WebLink;
+use web::traffic::{WebOptions, WebTraffic};
 
 /// What all links share.
 #[derive(Clone)]
@@ -44,6 +48,8 @@ pub struct Shared {
     pub doors: Vec<Door>,
     /// Where each merchant's cards are taken.
     pub acceptors: AcceptorTable,
+    /// Terminals that payments may name.
+    pub terminals: TerminalTable,
 }
 
 /// What an operator tells a link.
@@ -108,13 +114,33 @@ impl Prepared {
     /// Starts the links on the present runtime.
     pub fn start(self, shared: &Shared) -> Links {
         let (stop, stopped) = watch::channel(false);
-        let connections = self.links.into_iter().flat_map(|link| link.connections(shared, &stopped));
-        let tasks = connections.map(|connection| tokio::spawn(connection.run()));
+        let tasks = self.links.into_iter().flat_map(|link| link.start(shared, &stopped));
         Links { tasks: tasks.collect(), stop }
     }
 }
 
 impl PreparedLink {
+    fn start(self, shared: &Shared, stop: &watch::Receiver<bool>) -> Vec<JoinHandle<()>> {
+        let connector = match self.settings.kind {
+            ProcessorKind::TsysSierra => {
+                return self.connections(shared, stop).into_iter().map(|link| tokio::spawn(link.run())).collect();
+            }
+            ProcessorKind::SageAch => Connector::sage(shared),
+            ProcessorKind::Dejavoo => Connector::dejavoo(shared),
+        };
+        self.asked_by_http(connector, shared, stop).into_iter().map(|link| tokio::spawn(link.run())).collect()
+    }
+
+    /// One link, whatever number of connections is configured: each request has its own.
+    fn asked_by_http(self, connector: Connector, shared: &Shared, stop: &watch::Receiver<bool>) -> Option<WebLink> {
+        let PreparedLink { index, settings, orders, seated, handle } = self;
+        let ProcessorSettings { name, addr, timeout_ms, .. } = settings;
+        let traffic = WebTraffic::new(WebOptions { index, name, connector, timeout_ms, meter: handle.meter });
+        let (orders, state, stop) = (Orders::new(orders), handle.state, stop.clone());
+        let seated = seated.into_iter().next()?;
+        Some(WebLink { index, addr, traffic, orders, state, shared: shared.clone(), seated, stop })
+    }
+
     fn connections(self, shared: &Shared, stop: &watch::Receiver<bool>) -> Vec<Link> {
         let PreparedLink { index, settings, orders, seated, handle } = self;
         let (orders, several) = (Orders::new(orders), seated.len() > 1);

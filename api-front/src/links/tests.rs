@@ -51,6 +51,7 @@ impl Fixture {
             sensitive: Arc::new(SensitiveTable::new(8)),
             doors,
             acceptors,
+            terminals: TerminalTable::default(),
         };
         let mut prepared = Prepared::default();
         let link = prepared.add(PROCESSOR, settings);

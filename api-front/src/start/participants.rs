@@ -1,7 +1,7 @@
 //! Who takes part in this run: the sandbox's hosts and merchant, and those of the configuration.
 
 use super::error::StartError;
-use crate::accounts::{self, AccountError, users};
+use crate::accounts::{self, AccountError, Enrolled, users};
 use crate::config::{
     CATEGORY_DEFAULT, MerchantSettings, ProcessorSettings, SANDBOX_HOSTS, SANDBOX_MERCHANT, SandboxSettings, Settings,
 };
@@ -9,8 +9,9 @@ use crate::data_folder::DataFolder;
 use crate::operator::Roster;
 use crate::sandbox_home::{HostAddresses, Identity, SandboxFile};
 use crate::settlement::schedule::CutOvers;
-use crate::switch::directory::{AcceptorTable, MerchantTable, ProcessorTable};
+use crate::switch::directory::{AcceptorTable, MerchantTable, ProcessorTable, TerminalTable};
 use crate::switch::ids::Ids;
+use crate::terminals;
 use persistence::stores::Stores;
 use protocol::calendar::Micros;
 use protocol::id::Xid;
@@ -97,6 +98,7 @@ pub(super) struct Participants {
     pub(super) roster: Roster,
     /// Where each merchant's cards are taken, as the hosts know it.
     pub(super) acceptors: AcceptorTable,
+    pub(super) terminals: TerminalTable,
     pub(super) configured: Vec<ProcessorSettings>,
 }
 
@@ -124,11 +126,16 @@ impl Participants {
         if let Some(sandbox) = sandbox {
             sandbox.enroll_user(stores, ids.draw(now), now).await?;
         }
+        let in_sandbox = enrolled.iter().filter(|enrolled| sandbox.is_some() && enrolled.merchant.sandbox);
+        for Enrolled { merchant, acceptor } in in_sandbox {
+            terminals::enroll_sandbox(stores, merchant.id, &acceptor.terminal, now).await?;
+        }
+        let terminals = terminals::load(stores).await?;
         let acceptors = AcceptorTable::of(enrolled.iter().map(|enrolled| (enrolled.merchant.id, enrolled.acceptor.clone())));
         let merchants = MerchantTable::of(enrolled.iter().map(|enrolled| enrolled.merchant.clone()));
         let roster = Roster::new(enrolled, processors.clone(), merchants.clone(), acceptors.clone());
         let links = links(&processors, &configured);
-        Ok(Participants { processors, links, merchants, roster, acceptors, configured })
+        Ok(Participants { processors, links, merchants, roster, acceptors, terminals, configured })
     }
 }
 

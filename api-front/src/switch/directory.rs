@@ -4,6 +4,7 @@ use dashmap::DashMap;
 use protocol::id::Xid;
 use protocol::words::PaymentMethod;
 use std::sync::Arc;
+use switch_core::connectors::dejavoo::Register;
 use switch_core::connectors::tsys::Acceptor;
 
 /// What kind of host a processor is. Words as in the configuration's `type`.
@@ -160,5 +161,44 @@ impl AcceptorTable {
     /// A merchant's as it is from now on.
     pub fn put(&self, merchant: Xid, acceptor: Acceptor) {
         self.0.insert(merchant, Arc::new(acceptor));
+    }
+}
+
+/// A terminal, as payments name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AtTerminal {
+    /// Whose it is.
+    pub merchant: Xid,
+    /// False takes no new payment.
+    pub active: bool,
+    /// As the processor knows it.
+    pub register: Register,
+}
+
+/// All terminals of this run. Clones are the same table.
+#[derive(Debug, Clone, Default)]
+pub struct TerminalTable(Arc<DashMap<Xid, Arc<AtTerminal>>>);
+
+impl TerminalTable {
+    /// A table of these, by their ids.
+    pub fn of(terminals: impl IntoIterator<Item = (Xid, AtTerminal)>) -> TerminalTable {
+        let shared = terminals.into_iter().map(|(id, terminal)| (id, Arc::new(terminal)));
+        TerminalTable(Arc::new(shared.collect()))
+    }
+
+    /// By its id.
+    pub fn get(&self, id: &Xid) -> Option<Arc<AtTerminal>> {
+        self.0.get(id).map(|terminal| Arc::clone(&terminal))
+    }
+
+    /// The first of a merchant's: what is said of all of them is said by it.
+    pub fn any_of(&self, merchant: &Xid) -> Option<Arc<AtTerminal>> {
+        let own = self.0.iter().filter(|terminal| terminal.merchant == *merchant);
+        own.min_by_key(|terminal| *terminal.key()).map(|terminal| Arc::clone(&terminal))
+    }
+
+    /// A terminal as it is from now on, new or changed.
+    pub fn put(&self, id: Xid, terminal: AtTerminal) {
+        self.0.insert(id, Arc::new(terminal));
     }
 }
