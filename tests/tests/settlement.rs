@@ -1,8 +1,8 @@
-//! Money closes (I5): batches balance with the host under traffic, and no race pays back more than was settled.
+//! Money closes (I5): batches balance with the host under traffic, at every cut-over, and no race pays back more than was settled.
 
 use serde_json::{Value, json};
 use std::sync::Barrier;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tests::books::reconcile;
 use tests::client::{Client, id, rrn, text};
 use tests::dice::Dice;
@@ -275,4 +275,155 @@ fn two_merchants_at_one_processor_settle_apart() {
     sales.iter().for_each(|sale| assert_eq!(text(&ours.get(id(sale)), "status"), "settled"));
     assert_eq!(text(&theirs.get(id(&other)), "status"), "settled");
     reconcile(&switch.journal(), host.control, DRAINED);
+}
+
+const DAY_S: u64 = 86_400;
+
+/// Moves the test clock; gives what it says then.
+#[track_caller]
+fn advance(client: &Client, seconds: u64) -> String {
+    let moved = client.call("POST", "/api/sandbox/clock", &[], json!({"advance_seconds": seconds}).to_string().as_bytes());
+    text(&moved.data(), "now").to_owned()
+}
+
+/// A merchant's batches that were closed.
+#[track_caller]
+fn closed_batches(client: &Client) -> Vec<Value> {
+    let found = client.call("POST", "/api/settlement/batch/search", &[], b"{}").data();
+    found["results"].as_array().expect("results").clone()
+}
+
+#[track_caller]
+fn await_settled(client: &Client, sale: &Value) -> Value {
+    let settled = || Some(client.get(id(sale))).filter(|shown| text(shown, "status") == "settled");
+    tests::until(DRAINED, settled).unwrap_or_else(|| panic!("not settled: {}", client.get(id(sale))))
+}
+
+#[test]
+fn the_clock_closes_the_batches_of_a_day_and_nothing_that_came_after_also_when_it_is_told_again() {
+    let mut switch = Switch::sandboxed();
+    let client = switch.client();
+    let sale = client.sale(6_801, VISA);
+    advance(&client, DAY_S);
+    let settled = await_settled(&client, &sale);
+    assert_eq!(number(&settled, "amount_settled"), 6_801);
+    let later = client.sale(6_802, VISA);
+    // Each start looks what its last cut-over should have closed.
+    for _ in 0..2 {
+        switch.kill9();
+        switch.start_again();
+    }
+    let client = switch.client();
+    assert_eq!(text(&client.get(id(&later)), "status"), "pending_settlement");
+    assert_eq!(closed_batches(&client).len(), 1);
+    advance(&client, 3 * DAY_S);
+    let other = await_settled(&client, &later);
+    assert_ne!(text(&other, "settlement_batch_id"), text(&settled, "settlement_batch_id"));
+    let processors = switch.operator().call("GET", "/operator/processors/card", &[], b"").data();
+    assert_eq!((text(&processors, "cut_over"), &processors["batches"]["open"]), ("00:00", &json!(0)));
+    reconcile(&switch.journal(), switch.control(), DRAINED);
+}
+
+#[test]
+fn a_cut_over_that_passed_while_the_switch_was_down_is_made_up_for_at_the_start() {
+    let mut switch = Switch::sandboxed();
+    let sale = switch.client().sale(6_811, VISA);
+    assert_eq!(closed_batches(&switch.client()).len(), 0);
+    switch.kill9();
+    // The clock goes on while nobody is there to see it.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_micros();
+    let moved = json!({"moves": [{"at_us": now as u64, "ahead_us": 2 * DAY_S * 1_000_000}]});
+    std::fs::write(switch.data().join("clock.json"), moved.to_string()).expect("the clock's file can be written");
+    switch.start_again();
+    let client = switch.client();
+    await_settled(&client, &sale);
+    assert_eq!(closed_batches(&client).len(), 1, "two days are one batch");
+    reconcile(&switch.journal(), switch.control(), DRAINED);
+}
+
+#[test]
+fn kills_around_a_cut_over_lose_no_member_and_settle_none_twice() {
+    let mut dice = Dice::announced("kills_around_a_cut_over");
+    let mut switch = Switch::sandboxed();
+    let mut sales = Vec::new();
+    for day in 0..4 {
+        let client = switch.client();
+        sales.extend((0..5).map(|number| client.sale(6_900 + 10 * day + number, VISA)));
+        let clock = std::thread::spawn(move || {
+            let body = json!({ "advance_seconds": DAY_S }).to_string();
+            client.try_call("POST", "/api/sandbox/clock", &[], body.as_bytes())
+        });
+        std::thread::sleep(Duration::from_micros(dice.between(0, 15_000)));
+        switch.kill9();
+        // Answered or cut short: both are right.
+        let _ = clock.join().expect("the clock's thread ends");
+        switch.start_again();
+    }
+    let client = switch.client();
+    advance(&client, DAY_S);
+    let settled: Vec<Value> = sales.iter().map(|sale| await_settled(&client, sale)).collect();
+    let sum: u64 = settled.iter().map(|sale| number(sale, "amount_settled")).sum();
+    let batches = closed_batches(&client);
+    assert!(batches.iter().all(|batch| text(batch, "state") == "complete"), "{batches:?}");
+    assert_eq!(batches.iter().map(|batch| number(batch, "num_transactions")).sum::<u64>(), 20);
+    assert_eq!(batches.iter().map(|batch| number(batch, "amount_captured")).sum::<u64>(), sum);
+    assert!(batches.len() <= 5, "a day has one cut-over: {batches:?}");
+    reconcile(&switch.journal(), switch.control(), DRAINED);
+}
+
+#[test]
+fn a_rejected_batch_loses_nothing_and_is_accepted_under_its_next_number() {
+    let host = HostProcess::start();
+    let before = Switch::start(Options::with_host(host.addr));
+    before.client().sale(6_821, VISA);
+    assert_eq!(before.operator().settle().len(), 1);
+    drop(before);
+    // The same merchant at the same host, with numbers that begin anew, and in another second: within one, totals with the same trace
+    // number are a repeat.
+    let second = || SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+    let begun = second();
+    tests::until(DRAINED, || (second() > begun + 1).then_some(())).expect("time passes");
+    let mut switch = Switch::start(Options::with_host(host.addr));
+    let sale = switch.client().sale(6_822, VISA);
+    let rejected = switch.operator().settle();
+    assert_eq!((text(&rejected[0], "state"), number(&rejected[0], "response_code")), ("rejected", 430), "{rejected:?}");
+    assert_eq!(text(&switch.client().get(id(&sale)), "status"), "pending_settlement");
+    switch.kill9();
+    switch.start_again();
+    let shown = switch.operator().call("GET", "/operator/processors/card", &[], b"").data();
+    assert_eq!((&shown["batches"]["rejected"], &shown["batches"]["num_transactions"]), (&json!(1), &json!(1)));
+    let accepted = switch.operator().settle();
+    assert_eq!(text(&accepted[0], "state"), "complete", "{accepted:?}");
+    assert_eq!(id(&accepted[0]), id(&rejected[0]));
+    assert_eq!(number(&accepted[0], "batch_number"), number(&rejected[0], "batch_number") + 1);
+    assert_eq!(number(&switch.client().get(id(&sale)), "amount_settled"), 6_822);
+}
+
+#[test]
+fn the_test_clock_goes_forward_only_and_only_in_a_sandbox() {
+    let switch = Switch::sandboxed();
+    let (client, path) = (switch.client(), "/api/sandbox/clock");
+    let shown = client.call("GET", path, &[], b"").data();
+    let now = text(&shown, "now").to_owned();
+    assert!(advance(&client, 60) > now);
+    let set = |body: &Value| client.call("POST", path, &[], body.to_string().as_bytes());
+    let moved = set(&json!({"now": "2040-02-29T12:00:00Z"})).data();
+    assert!(text(&moved, "now").starts_with("2040-02-29T12:00:0"), "{moved}");
+    for (wrong, named) in [
+        (json!({"now": now}), "now"),
+        (json!({"now": "soon"}), "now"),
+        (json!({"now": "9999-01-01T00:00:00Z"}), "now"),
+        (json!({"advance_seconds": -5}), "body"),
+        (json!({}), "body"),
+        (json!({"now": "2041-01-01T00:00:00Z", "advance_seconds": 1}), "body"),
+    ] {
+        let (status, said) = set(&wrong).refusal();
+        assert_eq!((status, said.contains(named)), (400, true), "{wrong}: {said}");
+    }
+    assert_eq!(client.stranger("POST", path, &[], b"{\"advance_seconds\":1}").status, 401);
+    assert_eq!(switch.client_with(keys::PUBLIC).call("POST", path, &[], b"{\"advance_seconds\":1}").status, 403);
+    let host = HostProcess::start();
+    let real = Switch::start(Options::with_host(host.addr));
+    assert_eq!(real.client().call("GET", path, &[], b"").status, 404);
+    assert_eq!(real.client().call("POST", path, &[], b"{\"advance_seconds\":1}").status, 404);
 }

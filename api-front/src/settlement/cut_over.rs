@@ -31,7 +31,10 @@ impl FromStr for CutOver {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<CutOver, &'static str> {
-        let two = |digits: &str| if digits.len() == 2 { digits.parse::<u16>().ok() } else { None };
+        let two = |digits: &str| {
+            let sound = digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit());
+            if sound { digits.parse::<u16>().ok() } else { None }
+        };
         let parts = text.split_once(':').and_then(|(hour, minute)| Some((two(hour)?, two(minute)?)));
         let (hour, minute) = parts.filter(|(hour, minute)| *hour < 24 && *minute < 60).ok_or("must be HH:MM, UTC")?;
         Ok(CutOver(hour * 60 + minute))
