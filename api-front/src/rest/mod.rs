@@ -19,6 +19,7 @@ pub mod request;
 mod sandbox_clock;
 mod search;
 mod service;
+mod terminals;
 mod token;
 mod transaction;
 mod users;
@@ -87,6 +88,7 @@ fn routes() -> Router<Front> {
         .route("/api/settlement/batch/search", post(search::batches))
         .route("/api/response-codes", get(service::response_codes))
         .route("/api/sandbox/clock", get(sandbox_clock::read).post(sandbox_clock::set))
+        .merge(terminals::routes())
         .merge(token::routes())
         .merge(users::routes())
         .merge(api_keys::routes())
