@@ -14,7 +14,8 @@ mod text;
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, Nonce, UnboundKey};
 use protocol::id::Xid;
@@ -39,15 +40,18 @@ enum Domain {
 
 /// Seals and opens cards, and hashes what must be compared without being known. Share it by `Arc`.
 pub struct Sealer {
+    folder: PathBuf,
     /// By key id, ascending; the last one seals.
-    seal: Vec<(u32, LessSafeKey)>,
+    seal: RwLock<Vec<(u32, LessSafeKey)>>,
+    /// Held while a key is added.
+    rotation: Mutex<()>,
     fingerprint: keys::Key,
     idempotency: keys::Key,
 }
 
 impl core::fmt::Debug for Sealer {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Sealer").field("key_ids", &self.key_ids().collect::<Vec<_>>()).finish_non_exhaustive()
+        f.debug_struct("Sealer").field("key_ids", &self.key_ids()).finish_non_exhaustive()
     }
 }
 
@@ -56,7 +60,8 @@ impl Sealer {
     pub fn open(folder: &Path) -> Result<Sealer, PersistenceError> {
         let keys = keys::load(folder)?;
         let seal = keys.seal.iter().map(|(id, key)| Ok((*id, cipher(key)?))).collect::<Result<_, _>>()?;
-        Ok(Sealer { seal, fingerprint: keys.fingerprint, idempotency: keys.idempotency })
+        let (folder, seal, rotation) = (folder.to_owned(), RwLock::new(seal), Mutex::new(()));
+        Ok(Sealer { folder, seal, rotation, fingerprint: keys.fingerprint, idempotency: keys.idempotency })
     }
 
     /// Loads the keys of a folder, or makes the folder with fresh ones when there is none: the first start.
@@ -68,8 +73,25 @@ impl Sealer {
     }
 
     /// Ids of the seal keys, ascending; the last one seals.
-    pub fn key_ids(&self) -> impl Iterator<Item = u32> + '_ {
-        self.seal.iter().map(|(id, _)| *id)
+    pub fn key_ids(&self) -> Vec<u32> {
+        self.seal_keys().iter().map(|(id, _)| *id).collect()
+    }
+
+    /// Adds a seal key to the folder, which seals from now on; older ones keep opening. It is on the disk before it seals. Gives its id.
+    pub fn rotate(&self) -> Result<u32, PersistenceError> {
+        let _one_at_a_time = self.rotation.lock().unwrap_or_else(PoisonError::into_inner);
+        let added = keys::add_seal_key(&self.folder)?;
+        let known = self.key_ids();
+        let all = keys::load(&self.folder)?.seal;
+        let new = all.iter().filter(|(id, _)| !known.contains(id)).map(|(id, key)| Ok((*id, cipher(key)?)));
+        let mut new = new.collect::<Result<Vec<_>, PersistenceError>>()?;
+        self.seal.write().unwrap_or_else(PoisonError::into_inner).append(&mut new);
+        Ok(added)
+    }
+
+    fn seal_keys(&self) -> RwLockReadGuard<'_, Vec<(u32, LessSafeKey)>> {
+        // Whoever holds the lock only pushes: what is behind it is whole.
+        self.seal.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Appends the sealed card to `out`: at most [`SEALED_CARD_MAX_BYTES`]. On an error `out` is as it was.
@@ -127,7 +149,8 @@ impl Sealer {
         out: &mut Vec<u8>,
     ) -> Result<(), PersistenceError> {
         let refused = PersistenceError::Cryptography { operation: "seal" };
-        let Some((key_id, key)) = self.seal.last() else { return Err(refused) };
+        let keys = self.seal_keys();
+        let Some((key_id, key)) = keys.last() else { return Err(refused) };
         let mut nonce = [0; card::NONCE_BYTES];
         if aws_lc_rs::rand::fill(&mut nonce).is_err() {
             return Err(refused);
@@ -201,7 +224,8 @@ impl Sealer {
 
     /// The plaintext, in the buffer. The buffer holds any ciphertext that [`card::cut`] or [`text::cut`] has let pass.
     fn open_with<'b>(&self, parts: &card::Parts<'_>, bound_to: &[u8], buffer: &'b mut [u8]) -> Result<&'b [u8], SealedCardFault> {
-        let (_, key) = self.seal.iter().find(|(id, _)| *id == parts.key_id).ok_or(SealedCardFault::UnknownKey(parts.key_id))?;
+        let keys = self.seal_keys();
+        let (_, key) = keys.iter().find(|(id, _)| *id == parts.key_id).ok_or(SealedCardFault::UnknownKey(parts.key_id))?;
         let buffer = &mut buffer[..parts.sealed.len()];
         buffer.copy_from_slice(parts.sealed);
         let nonce = Nonce::assume_unique_for_key(parts.nonce);

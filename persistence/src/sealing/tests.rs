@@ -99,12 +99,32 @@ fn an_older_key_keeps_opening_and_the_newest_seals() {
     let keys = folder.path().join("keys");
     assert_eq!(add_seal_key(&keys).unwrap(), 2);
     let after = Sealer::open(&keys).unwrap();
-    assert_eq!(after.key_ids().collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(after.key_ids(), [1, 2]);
     assert_eq!(after.open_card(&old, &merchant, &fingerprint).unwrap().expose(), PAN);
     let (new, ..) = sealed(&after);
     assert_eq!(new[..4], 2u32.to_le_bytes());
     assert_eq!(fault(before.open_card(&new, &merchant, &fingerprint)), SealedCardFault::UnknownKey(2));
     assert_eq!(before.fingerprint(&Pan::new(PAN).unwrap()), after.fingerprint(&Pan::new(PAN).unwrap()));
+}
+
+#[test]
+fn a_key_that_is_added_at_run_time_seals_at_once_and_after_a_restart() {
+    let (folder, sealer) = sealer();
+    let (old, merchant, fingerprint) = sealed(&sealer);
+    let rotations: Vec<u32> = std::thread::scope(|scope| {
+        let rotating: Vec<_> = (0..4).map(|_| scope.spawn(|| sealer.rotate().unwrap())).collect();
+        rotating.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_eq!(rotations.iter().max(), Some(&5), "{rotations:?}");
+    assert_eq!(sealer.key_ids(), [1, 2, 3, 4, 5]);
+    let (new, ..) = sealed(&sealer);
+    assert_eq!(new[..4], 5u32.to_le_bytes());
+    let again = Sealer::open(&folder.path().join("keys")).unwrap();
+    for sealer in [&sealer, &again] {
+        for sealed in [&old, &new] {
+            assert_eq!(sealer.open_card(sealed, &merchant, &fingerprint).unwrap().expose(), PAN);
+        }
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod dry_run;
 mod merchants;
 mod processors;
 mod reversals;
+mod seal_keys;
 mod story;
 mod tables;
 
@@ -44,6 +45,8 @@ pub(super) fn routes() -> Router<Front> {
         .route("/operator/processors/{id}/sign-on", post(processors::sign_on))
         .route("/operator/processors/{id}/sign-off", post(processors::sign_off))
         .route("/operator/processors/{id}/cut-over", post(processors::cut_over))
+        .route("/operator/keys", get(seal_keys::list))
+        .route("/operator/keys/rotate", post(seal_keys::rotate))
         .route("/operator/rules", get(tables::rules).put(tables::put_rules))
         .route("/operator/routing", get(tables::routes).put(tables::put_routes))
         .route("/operator/rules/dry-run", post(dry_run::rules))
