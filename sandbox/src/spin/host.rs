@@ -109,7 +109,9 @@ impl Host {
             Ask::Settle(totals) => self.settle(now, &totals, &request),
         };
         let answer = answer.render(&request);
-        self.deliver(answer, fate.mishap(), fate.delay_ms)
+        // What asks after a person, or calls the person off, does not wait for one.
+        let delay_ms = if matches!(request.ask, Ask::Status | Ask::Cancel) { 0 } else { fate.delay_ms };
+        self.deliver(answer, fate.mishap(), delay_ms)
     }
 
     fn payment(&mut self, now: Micros, kind: Kind, request: Request, fate: Fate) -> Reply {

@@ -20,6 +20,9 @@
 //! `CurrencyCode` (ISO 4217 numeric), `BatchNum` (the batch that a payment is booked into), `OriginalRefId` (a `Return` pays back that
 //! sale, and nobody need present a card), `VoidReason` `Timeout`, and with `Settle`: `MembersBatchNum`, `DebitCount`, `DebitAmount`,
 //! `CreditCount`, `CreditAmount`. A batch holds what one register's terminals took in one currency.
+//!
+//! The fault `delay_ms` is how long a person takes, and how late the answer to anything else is but `Status` and `Cancel`. Not done here:
+//! `TipAdjust`.
 
 pub mod book;
 pub mod host;
