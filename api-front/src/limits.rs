@@ -23,6 +23,8 @@ pub const SHARD_GROUPS_MAX: usize = 3;
 pub const CALLERS_MAX: u32 = 1 << 16;
 /// Requests that wait for one link to write them.
 pub const LINK_QUEUE_REQUESTS: usize = 32_768;
+/// Processors that an operator may add while one run lasts; the next start has room again.
+pub const PROCESSORS_ADDED_MAX: usize = 64;
 /// Commands of an operator that wait for one link.
 pub const LINK_CONTROLS_MAX: usize = 8;
 /// Requests that a link encodes before it writes them all at once.

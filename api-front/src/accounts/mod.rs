@@ -20,7 +20,8 @@ pub mod users;
 mod tests;
 
 pub use participants::{
-    Enrolled, enroll_merchants, enroll_processors, merchant_id_of, merchant_terms, new_merchant, processor_terms,
+    Enrolled, enroll_added, enroll_merchants, enroll_processors, merchant_id_of, merchant_terms, new_merchant, processor_id_of,
+    processor_terms, terms_of,
 };
 
 use crate::switch::handle::Switch;

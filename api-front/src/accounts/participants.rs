@@ -51,7 +51,7 @@ pub async fn enroll_processors(stores: &Stores, configured: &[ProcessorSettings]
         }
         let index = known.iter().map(|processor| processor.index).max().unwrap_or(0) + 1;
         let kind = settings.kind.word().to_owned();
-        let processor = stores::Processor { index, id: id_of("processor", &settings.name), name: settings.name.clone(), kind };
+        let processor = stores::Processor { index, id: processor_id_of(&settings.name), name: settings.name.clone(), kind };
         stores.put_processor(&processor).await?;
         known.push(processor);
     }
@@ -64,19 +64,33 @@ pub async fn enroll_processors(stores: &Stores, configured: &[ProcessorSettings]
 
 /// What shards must know of the processors. One that is configured no more takes nothing new.
 pub fn processor_terms(table: &ProcessorTable, configured: &[ProcessorSettings]) -> Vec<ProcessorTerms> {
-    let terms = |processor: &Processor| {
-        let settings = configured.iter().find(|settings| settings.name == processor.name);
-        let is_enabled = settings.is_some_and(|settings| settings.enabled);
-        ProcessorTerms {
-            index: processor.index,
-            method: processor.kind.method(),
-            state: if is_enabled { ProcessorState::Enabled } else { ProcessorState::Draining },
-            timeout_ms: settings.map_or(30_000, |settings| settings.timeout_ms),
-            reversal_retry_ms: settings.map_or(60_000, |settings| settings.reversal_retry_ms),
-            reversal_retry_max_ms: settings.map_or(3_600_000, |settings| settings.reversal_retry_max_ms),
-        }
-    };
-    table.iter().map(terms).collect()
+    let settings = |processor: &Processor| configured.iter().find(|settings| settings.name == processor.name);
+    table.iter().map(|processor| terms_of(processor, settings(processor))).collect()
+}
+
+/// What shards must know of one processor.
+pub fn terms_of(processor: &Processor, settings: Option<&ProcessorSettings>) -> ProcessorTerms {
+    let is_enabled = settings.is_some_and(|settings| settings.enabled);
+    ProcessorTerms {
+        index: processor.index,
+        method: processor.kind.method(),
+        state: if is_enabled { ProcessorState::Enabled } else { ProcessorState::Draining },
+        timeout_ms: settings.map_or(30_000, |settings| settings.timeout_ms),
+        reversal_retry_ms: settings.map_or(60_000, |settings| settings.reversal_retry_ms),
+        reversal_retry_max_ms: settings.map_or(3_600_000, |settings| settings.reversal_retry_max_ms),
+    }
+}
+
+/// The id of a processor, which follows from its name.
+pub fn processor_id_of(name: &str) -> Xid {
+    id_of("processor", name)
+}
+
+/// Gives a processor that was added at run time the index that its records carry, before configured ones draw theirs. False when it is
+/// another's.
+pub async fn enroll_added(stores: &Stores, index: u16, settings: &ProcessorSettings) -> Result<bool, PersistenceError> {
+    let (id, kind) = (processor_id_of(&settings.name), settings.kind.word().to_owned());
+    stores.put_processor(&stores::Processor { index, id, name: settings.name.clone(), kind }).await
 }
 
 /// Stores the configured merchants and their keys, and gives all merchants there are. A merchant that the configuration named once

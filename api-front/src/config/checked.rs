@@ -241,8 +241,9 @@ fn check_processors(typed: Vec<TypedProcessor>, with_sandbox: bool) -> Result<Ve
 }
 
 impl ProcessorSettings {
-    fn check(at: &str, typed: TypedProcessor) -> Result<ProcessorSettings, ConfigError> {
-        let key = |field: &str| format!("{at}.{field}");
+    /// Checks one as typed. `at` is what errors call its place.
+    pub(crate) fn check(at: &str, typed: TypedProcessor) -> Result<ProcessorSettings, ConfigError> {
+        let key = |field: &str| if at.is_empty() { field.to_owned() } else { format!("{at}.{field}") };
         let kind = ProcessorKind::from_word(&typed.r#type)
             .ok_or_else(|| ConfigError::value(key("type"), &typed.r#type, "must be tsys_sierra"))?;
         let retry_ms = in_bound(key("reversal_retry_ms"), typed.reversal_retry_ms.unwrap_or(1_000), RETRY_BOUND_MS)?;

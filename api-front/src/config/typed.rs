@@ -108,8 +108,8 @@ pub enum TypedCompat {
     Several(Vec<String>),
 }
 
-/// `[[processor]]`.
-#[derive(Debug, Deserialize)]
+/// `[[processor]]`; also what an operator adds at run time.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TypedProcessor {
     /// Unique; what the index in the records hangs on.
@@ -119,20 +119,28 @@ pub struct TypedProcessor {
     /// Where it listens.
     pub addr: String,
     /// False takes no new transactions. Default true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
     /// How long an answer may take, milliseconds. Default 30,000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u32>,
     /// Wait before the first repeat of a reversal, milliseconds. Default 1,000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reversal_retry_ms: Option<u32>,
     /// Bound of that wait's doubling, milliseconds. Default 60,000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reversal_retry_max_ms: Option<u32>,
     /// Idle time before an echo, milliseconds. Default 30,000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub echo_idle_ms: Option<u32>,
     /// Connections that its requests are spread over. Default 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connections: Option<u16>,
     /// Key of the codes that authenticate messages (DE64, DE128) both ways, hexadecimal. Default: messages carry none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mac_key_hex: Option<String>,
     /// When its business day ends and its batches are closed, `HH:MM` UTC. Default: by the operator's command only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cut_over: Option<String>,
 }
 

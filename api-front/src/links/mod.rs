@@ -22,6 +22,7 @@ use crate::switch::sensitive_table::SensitiveTable;
 use link::Link;
 use meter::Meter;
 use order::{Order, Outboxes};
+use parking_lot::Mutex;
 use persistence::sealing::Sealer;
 pub use pool::LinkState;
 use pool::{Orders, Seat, Seated};
@@ -98,11 +99,10 @@ struct PreparedLink {
 impl Prepared {
     /// Makes the queue of a processor's link.
     pub fn add(&mut self, index: u16, settings: &ProcessorSettings) -> LinkHandle {
-        let (queue, orders) = mpsc::channel(LINK_QUEUE_REQUESTS);
+        let (queue, link) = PreparedLink::new(index, settings);
         self.outboxes.put(index, queue);
-        let (seats, seated): (Vec<_>, Vec<_>) = (0..settings.connections).map(|_| Seat::new()).unzip();
-        let handle = LinkHandle { state: LinkState::down(), meter: Arc::default(), seats: seats.into() };
-        self.links.push(PreparedLink { index, settings: settings.clone(), orders, seated, handle: handle.clone() });
+        let handle = link.handle.clone();
+        self.links.push(link);
         handle
     }
 
@@ -115,11 +115,18 @@ impl Prepared {
     pub fn start(self, shared: &Shared) -> Links {
         let (stop, stopped) = watch::channel(false);
         let tasks = self.links.into_iter().flat_map(|link| link.start(shared, &stopped));
-        Links { tasks: tasks.collect(), stop }
+        Links { tasks: Arc::new(Mutex::new(tasks.collect())), stop }
     }
 }
 
 impl PreparedLink {
+    fn new(index: u16, settings: &ProcessorSettings) -> (mpsc::Sender<Order>, PreparedLink) {
+        let (queue, orders) = mpsc::channel(LINK_QUEUE_REQUESTS);
+        let (seats, seated): (Vec<_>, Vec<_>) = (0..settings.connections).map(|_| Seat::new()).unzip();
+        let handle = LinkHandle { state: LinkState::down(), meter: Arc::default(), seats: seats.into() };
+        (queue, PreparedLink { index, settings: settings.clone(), orders, seated, handle })
+    }
+
     fn start(self, shared: &Shared, stop: &watch::Receiver<bool>) -> Vec<JoinHandle<()>> {
         let connector = match self.settings.kind {
             ProcessorKind::TsysSierra => {
@@ -178,15 +185,41 @@ fn traffic(index: u16, name: String, settings: &ProcessorSettings, shared: &Shar
 
 /// Links at work.
 pub struct Links {
-    tasks: Vec<JoinHandle<()>>,
+    tasks: Tasks,
     stop: watch::Sender<bool>,
 }
 
+type Tasks = Arc<Mutex<Vec<JoinHandle<()>>>>;
+
+/// Starts links beside those that run already. Clones are the same.
+#[derive(Clone)]
+pub struct LinkStarter {
+    shared: Shared,
+    tasks: Tasks,
+    stop: watch::Receiver<bool>,
+}
+
+impl LinkStarter {
+    /// Starts a processor's link on the present runtime; it ends with the others. Gives its queue, for the shards.
+    pub fn start(&self, index: u16, settings: &ProcessorSettings) -> (mpsc::Sender<Order>, LinkHandle) {
+        let (queue, link) = PreparedLink::new(index, settings);
+        let handle = link.handle.clone();
+        self.tasks.lock().extend(link.start(&self.shared, &self.stop));
+        (queue, handle)
+    }
+}
+
 impl Links {
+    /// What starts further links.
+    pub fn starter(&self, shared: Shared) -> LinkStarter {
+        LinkStarter { shared, tasks: Arc::clone(&self.tasks), stop: self.stop.subscribe() }
+    }
+
     /// Signs off, [`SIGN_OFF_WAIT`] at most, and ends.
     pub async fn stop(self) {
         self.stop.send_replace(true);
-        for task in self.tasks {
+        let tasks = std::mem::take(&mut *self.tasks.lock());
+        for task in tasks {
             let handle = task.abort_handle();
             if timeout(SIGN_OFF_WAIT, task).await.is_err() {
                 handle.abort();

@@ -13,25 +13,36 @@ mod tables;
 
 pub use dry_run::{DRY_RUN_PAYMENTS, DRY_RUN_PAYMENTS_MAX, dry_run};
 pub use merchants::{MerchantStanding, MerchantWish, Roster};
-pub use processors::{SteeredProcessor, word_of};
+pub use processors::{Added, SteeredProcessor, added_processors, word_of};
 pub use sandbox_rules::SandboxRules;
 pub use standing::{Standing, share_bp};
 pub use tables::{Compiled, TableKind, tables_in_force};
 
+use crate::links::LinkStarter;
 use crate::settlement::schedule::CutOvers;
+use crate::switch::directory::ProcessorTable;
 use crate::switch::door::Door;
+use crate::switch::growing::Growing;
+use crate::switch::readiness::LinkVitals;
 use changes::{AS_CONFIGURED, Changes, Made, NotMade};
 use persistence::projection::StoredChange;
 use protocol::change::Area;
 use protocol::id::Xid;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 
-/// What an operator steers.
+/// What an operator steers. Clones are the same.
+#[derive(Clone)]
 pub struct Steered {
     /// The shards' doors.
     pub doors: Vec<Door>,
     /// Processors, configured or remembered.
-    pub processors: Vec<SteeredProcessor>,
+    pub processors: Growing<SteeredProcessor>,
+    /// The same for everybody else.
+    pub table: ProcessorTable,
+    /// Links that are looked at for readiness.
+    pub(crate) watched: Growing<LinkVitals>,
+    /// Starts the link of a processor that is added.
+    pub links: LinkStarter,
     /// When processors cut over: the schedule of settlement follows it.
     pub cut_overs: watch::Sender<CutOvers>,
     /// Rules that stand behind the operator's own.
@@ -44,12 +55,14 @@ pub struct Steered {
 pub struct Operator {
     changes: Changes,
     steered: Steered,
+    /// One processor is added at a time.
+    adding: Mutex<()>,
 }
 
 impl Operator {
     /// Puts in force again what was in force of the processors before the start; shards have begun with the tables and merchants.
     pub async fn start(changes: Changes, steered: Steered) -> Operator {
-        let operator = Operator { changes, steered };
+        let operator = Operator { changes, steered, adding: Mutex::new(()) };
         operator.restore_processors().await;
         operator
     }

@@ -22,11 +22,11 @@ use crate::accounts::{merchant_id_of, merchant_terms, processor_terms};
 use crate::calendar::Calendar;
 use crate::config::{LimitSettings, SANDBOX_MERCHANT, Settings};
 use crate::data_folder::DataFolder;
-use crate::limits::{CALLERS_MAX, DRAIN_WAIT, FIRST_SIGN_ON_WAIT, SHARD_QUEUE_COMMANDS};
-use crate::links::{Links, Prepared, Shared};
+use crate::limits::{CALLERS_MAX, DRAIN_WAIT, FIRST_SIGN_ON_WAIT, PROCESSORS_ADDED_MAX, SHARD_QUEUE_COMMANDS};
+use crate::links::{LinkStarter, Links, Prepared, Shared};
 use crate::listeners;
 use crate::operator::changes::Changes;
-use crate::operator::{Compiled, Operator, SandboxRules, Steered, SteeredProcessor, tables_in_force};
+use crate::operator::{Compiled, Operator, SandboxRules, Steered, SteeredProcessor, added_processors, tables_in_force};
 use crate::sandbox_home::random_bytes;
 use crate::settlement::Settler;
 use crate::settlement::board::Board;
@@ -36,6 +36,7 @@ use crate::switch::desk::Around;
 use crate::switch::door::{Door, Inside};
 use crate::switch::driver::Surroundings;
 use crate::switch::gate::Gate;
+use crate::switch::growing::Growing;
 use crate::switch::handle::{Rooms, Switch};
 use crate::switch::ids::Ids;
 use crate::switch::readiness::{LinkVitals, Vitals};
@@ -90,7 +91,8 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let now = run.clock.now();
     let sandbox = settings.sandbox.as_ref().map(|terms| Sandbox::start(terms, &settings.merchants, &data)).transpose()?;
     let calendar = calendar(run.clock, sandbox.as_ref(), &data).await?;
-    let participants = Participants::enroll(&settings, sandbox.as_ref(), &stores, &run.ids, now).await?;
+    let participants =
+        Participants::enroll(&settings, sandbox.as_ref(), &stores, added_processors(&stored_changes), &run.ids, now).await?;
     if settings.database.is_server() && storage.fold.is_none() {
         standby::keep(&stores, &data).await?;
     }
@@ -117,7 +119,8 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     tokio::spawn(settler.run(moves));
     let (cut_overs, watched) = watch::channel(participants.cut_overs());
     tokio::spawn(Schedule { calendar: calendar.clone(), doors: run.doors.clone(), cut_overs: watched }.run());
-    let links = prepared.start(&run.shared_by_links(&participants));
+    let shared = run.shared_by_links(&participants);
+    let links = prepared.start(&shared);
     vitals.first_sign_on(FIRST_SIGN_ON_WAIT).await;
     phases.over(Phase::SignOn);
     tracing::info!("start took {phases}");
@@ -128,7 +131,8 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         }
         None => settings.operator_key,
     };
-    let operator = operator(&participants, changes, &run, &vitals, cut_overs, sandbox_rules).await;
+    let steered = steered(&participants, &run, &vitals, cut_overs, sandbox_rules, links.starter(shared));
+    let operator = Operator::start(changes, steered).await;
     let operator_key_hash = operator_key.as_deref().map(ApiKey::hash_of);
     let oversight = Oversight { vitals, operator, operator_key_hash, calendar };
     let switch = run.into_switch(participants, &recorders, stores, board, oversight);
@@ -275,22 +279,31 @@ async fn calendar(clock: Clock, sandbox: Option<&Sandbox>, data: &DataFolder) ->
     opened.map_err(|source| StartError::File { what: "read the test clock", path, source })
 }
 
-/// What was changed at run time before this start is in force again before the first payment.
-async fn operator(
+/// What an operator steers.
+fn steered(
     participants: &Participants,
-    changes: Changes,
     run: &Run,
     vitals: &Vitals,
     cut_overs: watch::Sender<CutOvers>,
     sandbox_rules: SandboxRules,
-) -> Operator {
+    links: LinkStarter,
+) -> Steered {
     let terms = processor_terms(&participants.processors, &participants.configured);
     let steered = participants.processors.iter().filter_map(|processor| {
         let configured = *terms.iter().find(|terms| terms.index == processor.index)?;
-        Some(SteeredProcessor { id: processor.id, configured, link: vitals.link(&processor.id).cloned() })
+        let added = participants.added.iter().find(|(added, _)| added.index() == processor.index).map(|(added, _)| added.clone());
+        Some(SteeredProcessor { id: processor.id, configured, link: vitals.link(&processor.id).cloned(), added })
     });
-    let (doors, processors, roster) = (run.doors.clone(), steered.collect(), participants.roster.clone());
-    Operator::start(changes, Steered { doors, processors, cut_overs, sandbox_rules, roster }).await
+    Steered {
+        doors: run.doors.clone(),
+        processors: Growing::of(steered, PROCESSORS_ADDED_MAX),
+        table: participants.processors.clone(),
+        watched: vitals.links.clone(),
+        links,
+        cut_overs,
+        sandbox_rules,
+        roster: participants.roster.clone(),
+    }
 }
 
 /// Shards with everything in them that was under way.
@@ -332,7 +345,7 @@ fn prepare_links(participants: &Participants, recorders: &Recorders, run: &Run) 
         space: recorders.journal.space(),
         history: recorders.history.clone(),
         projection: recorders.follower.states(),
-        links: links.collect(),
+        links: Growing::of(links, PROCESSORS_ADDED_MAX),
     };
     (prepared, vitals)
 }

@@ -6,12 +6,13 @@ use crate::config::{
     CATEGORY_DEFAULT, MerchantSettings, ProcessorSettings, SANDBOX_HOSTS, SANDBOX_MERCHANT, SandboxSettings, Settings,
 };
 use crate::data_folder::DataFolder;
-use crate::operator::Roster;
+use crate::operator::{Added, Roster};
 use crate::sandbox_home::{HostAddresses, Identity, SandboxFile};
 use crate::settlement::schedule::CutOvers;
 use crate::switch::directory::{AcceptorTable, MerchantTable, ProcessorTable, TerminalTable};
 use crate::switch::ids::Ids;
 use crate::terminals;
+use persistence::PersistenceError;
 use persistence::stores::Stores;
 use protocol::calendar::Micros;
 use protocol::id::Xid;
@@ -100,6 +101,8 @@ pub(super) struct Participants {
     pub(super) acceptors: AcceptorTable,
     pub(super) terminals: TerminalTable,
     pub(super) configured: Vec<ProcessorSettings>,
+    /// Those of them that an operator has added.
+    pub(super) added: Vec<(Added, ProcessorSettings)>,
 }
 
 impl Participants {
@@ -113,12 +116,15 @@ impl Participants {
         settings: &Settings,
         sandbox: Option<&Sandbox>,
         stores: &Stores,
+        added: Vec<(Added, ProcessorSettings)>,
         ids: &Ids,
         now: Micros,
     ) -> Result<Participants, StartError> {
         let hosts = sandbox.map(Sandbox::hosts).into_iter().flatten();
         let mut configured: Vec<_> = hosts.map(|(name, host)| ProcessorSettings::of_sandbox(name, host.addr)).collect();
         configured.extend(settings.processors.iter().cloned());
+        let added = enroll_added(stores, added, &configured).await?;
+        configured.extend(added.iter().map(|(_, settings)| settings.clone()));
         let processors = accounts::enroll_processors(stores, &configured).await?;
         let own = sandbox.zip(settings.sandbox.as_ref()).map(|(sandbox, terms)| sandbox.merchant(terms));
         let merchants: Vec<MerchantSettings> = own.into_iter().chain(settings.merchants.iter().cloned()).collect();
@@ -135,8 +141,30 @@ impl Participants {
         let merchants = MerchantTable::of(enrolled.iter().map(|enrolled| enrolled.merchant.clone()));
         let roster = Roster::new(enrolled, processors.clone(), merchants.clone(), acceptors.clone());
         let links = links(&processors, &configured);
-        Ok(Participants { processors, links, merchants, roster, acceptors, terminals, configured })
+        Ok(Participants { processors, links, merchants, roster, acceptors, terminals, configured, added })
     }
+}
+
+/// What an operator has added comes before the configuration's new ones, for its records carry an index. What the configuration
+/// names by now is the configuration's.
+async fn enroll_added(
+    stores: &Stores,
+    added: Vec<(Added, ProcessorSettings)>,
+    configured: &[ProcessorSettings],
+) -> Result<Vec<(Added, ProcessorSettings)>, PersistenceError> {
+    let mut enrolled = Vec::with_capacity(added.len());
+    for (added, settings) in added {
+        let is_configured = configured.iter().any(|other| other.name == settings.name);
+        if is_configured || !accounts::enroll_added(stores, added.index(), &settings).await? {
+            tracing::warn!(
+                name = settings.name,
+                "a processor that was added at run time is left out: its name or number is taken"
+            );
+        } else {
+            enrolled.push((added, settings));
+        }
+    }
+    Ok(enrolled)
 }
 
 fn links(table: &ProcessorTable, configured: &[ProcessorSettings]) -> Vec<(u16, ProcessorSettings)> {

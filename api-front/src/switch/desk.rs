@@ -173,6 +173,7 @@ impl Desk {
             Return::Configure { parts, reply } => self.configure(now, &parts, reply),
             Return::Merchant(terms) => self.accept(now, Input::Merchant(terms)),
             Return::Processor(terms) => self.accept(now, Input::Processor(terms)),
+            Return::Outbox { processor, queue } => self.around.outboxes.put(processor, queue),
             Return::Rules(table) => self.accept(now, Input::Rules(table)),
             Return::Routes(table) => self.accept(now, Input::Routes(table)),
             Return::CloseBatches { processor, before, reply } => self.close_batches(now, processor, before, reply),

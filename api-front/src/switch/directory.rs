@@ -1,5 +1,7 @@
 //! Who takes part: processors and merchants as the front shows them. What a shard must know of them is switch-core's.
 
+use crate::limits::PROCESSORS_ADDED_MAX;
+use crate::switch::growing::Growing;
 use dashmap::DashMap;
 use protocol::id::Xid;
 use protocol::words::PaymentMethod;
@@ -59,14 +61,14 @@ pub struct Processor {
     pub kind: ProcessorKind,
 }
 
-/// All processors of this run, by index and by id.
-#[derive(Debug, Clone, Default)]
-pub struct ProcessorTable(Vec<Processor>);
+/// All processors of this run, by index and by id. Clones are the same table.
+#[derive(Debug, Clone)]
+pub struct ProcessorTable(Growing<Processor>);
 
 impl ProcessorTable {
     /// A table of these.
     pub fn new(processors: Vec<Processor>) -> ProcessorTable {
-        ProcessorTable(processors)
+        ProcessorTable(Growing::of(processors, PROCESSORS_ADDED_MAX))
     }
 
     /// By the index in a transaction. `None` for 0 (none was chosen) and for one that is configured no more.
@@ -77,6 +79,22 @@ impl ProcessorTable {
     /// By the id in a request.
     pub fn by_id(&self, id: &Xid) -> Option<&Processor> {
         self.0.iter().find(|processor| processor.id == *id)
+    }
+
+    /// By its name.
+    pub fn by_name(&self, name: &str) -> Option<&Processor> {
+        self.iter().find(|processor| processor.name == name)
+    }
+
+    /// Adds one; false when this run has no room for more.
+    #[must_use]
+    pub fn add(&self, processor: Processor) -> bool {
+        self.0.push(processor).is_ok()
+    }
+
+    /// True while another one can be added.
+    pub fn has_room(&self) -> bool {
+        self.0.has_room()
     }
 
     /// All of them, in the order of the configuration.

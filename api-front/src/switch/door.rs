@@ -6,6 +6,7 @@
 //! which is [`crate::limits::SHARD_GROUPS_MAX`] groups, a link's queue and trace numbers, and one chunk per batch.
 
 use crate::limits::{SHARD_QUEUE_SHORT_COMMANDS, SHARD_QUEUE_STANDING_MAX_MS};
+use crate::links::order::Order;
 use crate::switch::mailbox::{Cut, Heard, Ticket};
 use crate::switch::version::Version;
 use bytes::Bytes;
@@ -24,7 +25,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use switch_core::input::{Answer, MerchantTerms, ProcessorTerms, Sent};
 use switch_core::output::Effects;
 use switch_core::{ProcessorReport, routing, rules};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 /// One command on its way to a shard.
 #[derive(Debug)]
@@ -182,6 +183,13 @@ pub enum Return {
     Merchant(MerchantTerms),
     /// A processor's terms have changed.
     Processor(ProcessorTerms),
+    /// A processor has a link now; requests for it go into this queue.
+    Outbox {
+        /// Index of the processor.
+        processor: u16,
+        /// The link's queue.
+        queue: mpsc::Sender<Order>,
+    },
     /// The table of rules that holds from here on.
     Rules(Arc<rules::Table>),
     /// The table of routes that holds from here on.

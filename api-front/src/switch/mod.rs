@@ -9,6 +9,7 @@ pub mod door;
 pub mod driver;
 pub mod gate;
 pub mod group;
+pub mod growing;
 pub mod handle;
 pub mod history;
 pub mod ids;

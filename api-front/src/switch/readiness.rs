@@ -1,6 +1,7 @@
 //! Whether the switch should be given traffic.
 
 use crate::links::LinkHandle;
+use crate::switch::growing::Growing;
 use crate::switch::history::History;
 use persistence::journal::{Space, SpaceGauge};
 use persistence::projection::State;
@@ -18,7 +19,7 @@ pub(crate) struct Vitals {
     pub(crate) space: SpaceGauge,
     pub(crate) history: History,
     pub(crate) projection: watch::Receiver<State>,
-    pub(crate) links: Vec<LinkVitals>,
+    pub(crate) links: Growing<LinkVitals>,
 }
 
 /// One link, looked at.
@@ -99,7 +100,7 @@ impl Vitals {
     pub(crate) async fn first_sign_on(&self, longest: Duration) {
         let mut projection = self.projection.clone();
         let all = async {
-            for link in &self.links {
+            for link in self.links.iter() {
                 link.link.state.signed_on().await;
             }
             drop(projection.wait_for(|state| *state == State::Following).await);

@@ -101,7 +101,7 @@ pub(super) async fn settings(State(front): State<Front>, path: PathId, request: 
 }
 
 /// The body as the thing that it must be; the error names the field by its path.
-async fn read_json<T: DeserializeOwned>(headers: &HeaderMap, sent: Body) -> Result<T, Problem> {
+pub(super) async fn read_json<T: DeserializeOwned>(headers: &HeaderMap, sent: Body) -> Result<T, Problem> {
     let read = body::read(headers, sent, |bytes| {
         let mut json = serde_json::Deserializer::from_slice(bytes);
         let parsed = serde_path_to_error::deserialize(&mut json);

@@ -36,7 +36,7 @@ const LIST_LIMIT_MAX: u32 = 500;
 
 pub(super) fn routes() -> Router<Front> {
     Router::new()
-        .route("/operator/processors", get(processors::list))
+        .route("/operator/processors", get(processors::list).post(processors::add))
         .route("/operator/processors/{id}", get(processors::read))
         .route("/operator/processors/{id}/settle", post(processors::settle))
         .route("/operator/processors/{id}/enable", post(processors::enable))

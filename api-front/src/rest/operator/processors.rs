@@ -1,6 +1,8 @@
 //! Processors: how each stands, and what it is told.
 
+use super::merchants::read_json;
 use super::{PathId, data, list as list_of, moment};
+use crate::config::typed::TypedProcessor;
 use crate::links::Control;
 use crate::links::meter::Reading;
 use crate::operator::{Standing, SteeredProcessor, share_bp, word_of};
@@ -9,7 +11,7 @@ use crate::rest::answer::ok;
 use crate::rest::problem::Problem;
 use crate::rest::view::batches;
 use crate::switch::directory::Processor;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Request, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use protocol::calendar::Micros;
@@ -25,6 +27,19 @@ pub(super) async fn list(State(front): State<Front>, headers: HeaderMap) -> Resu
         shown.push(front.show(processor).await);
     }
     Ok(list_of(shown))
+}
+
+/// `POST /operator/processors`: what `[[processor]]` of the configuration says, as JSON.
+pub(super) async fn add(State(front): State<Front>, request: Request) -> Result<Response, Problem> {
+    let (parts, sent) = request.into_parts();
+    front.permit_operator(&parts.headers)?;
+    let typed: TypedProcessor = read_json(&parts.headers, sent).await?;
+    let name = typed.name.clone();
+    let made = front.switch.operator().add_processor(typed).await?;
+    let processor = front.switch.processors().by_name(&name).ok_or(Problem::Internal)?;
+    let mut shown = front.show(processor).await;
+    (shown["change_id"], shown["version"]) = (made.id.to_string().into(), made.version.into());
+    Ok(data(shown))
 }
 
 /// `GET /operator/processors/{id}`

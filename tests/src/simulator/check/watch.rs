@@ -271,7 +271,7 @@ impl Before {
             // The model has no tables: the world gives none.
             Return::Rules(_) | Return::Routes(_) => panic!("the model knows no rules and no routes"),
             Return::Returned { .. } | Return::ChangeNotified(_) => panic!("the world has cards only"),
-            Return::Drain(_) | Return::Stop | Return::Report { .. } => Before::NoInput,
+            Return::Drain(_) | Return::Stop | Return::Report { .. } | Return::Outbox { .. } => Before::NoInput,
         }
     }
 }

@@ -125,6 +125,7 @@ fn word(returned: &Return) -> &'static str {
         Return::Rules(_) | Return::Routes(_) => "a table",
         Return::TakeOver { .. } => "a reversal to take over",
         Return::Configure { .. } => "a change of the configuration",
+        Return::Outbox { .. } => "a queue of a new link",
         Return::Report { .. } => "an operator's question",
         Return::Drain(_) => "the word to drain",
         Return::Stop => "the word to stop",
