@@ -199,6 +199,53 @@ impl fmt::Debug for Track2 {
     }
 }
 
+/// Longest track 1, ISO 8583 DE45.
+pub const TRACK_1_MAX_CHARACTERS: usize = 76;
+
+/// Track 1 of a swiped card, ISO/IEC 7813 format B, as ISO 8583 DE45 takes it: no sentinels. In memory only until it is sent, as track 2.
+#[derive(Clone, Zeroize, ZeroizeOnDrop, PartialEq, Eq)]
+pub struct Track1 {
+    characters: [u8; TRACK_1_MAX_CHARACTERS],
+    length: u8,
+}
+
+impl Track1 {
+    /// Takes `B`, the number, `^`, the name, `^`, the expiry as YYMM and what follows; the sentinels `%` and `?` may be there.
+    pub fn new(text: &str) -> Option<Track1> {
+        let bare = text.strip_prefix('%').unwrap_or(text);
+        let bare = bare.strip_suffix('?').unwrap_or(bare).as_bytes();
+        // The 64 characters of ISO/IEC 7811: no small letters.
+        let acceptable = |byte: &u8| (b' '..=b'_').contains(byte) && *byte != b'%' && *byte != b'?';
+        if bare.len() > TRACK_1_MAX_CHARACTERS || !bare.iter().all(acceptable) {
+            return None;
+        }
+        let mut characters = [0; TRACK_1_MAX_CHARACTERS];
+        characters.iter_mut().zip(bare).for_each(|(place, byte)| *place = *byte);
+        let track = Track1 { characters, length: bare.len() as u8 };
+        track.card().is_some().then_some(track)
+    }
+
+    /// The characters, for the link that writes them to the processor; nowhere else.
+    pub fn expose(&self) -> &str {
+        core::str::from_utf8(&self.characters[..self.length as usize]).unwrap_or("")
+    }
+
+    /// Number, and expiry as YYMM; `None` when the parts are not there.
+    pub fn card(&self) -> Option<(&str, &str)> {
+        let mut parts = self.expose().strip_prefix('B')?.splitn(3, '^');
+        let (number, _name, rest) = (parts.next()?, parts.next()?, parts.next()?);
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let expiry = rest.get(..4)?;
+        (digits(number) && digits(expiry)).then_some((number, expiry))
+    }
+}
+
+impl fmt::Debug for Track1 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
 /// Sensitive authentication data (PCI DSS): what may never be stored, and so waits in memory for the link that sends it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SensitiveData {
@@ -206,12 +253,20 @@ pub struct SensitiveData {
     pub cvv: Option<Cvv>,
     /// Track 2, when the card was swiped.
     pub track_2: Option<Track2>,
+    /// Track 1, when the card was swiped and it was read.
+    pub track_1: Option<Track1>,
 }
 
 impl SensitiveData {
-    /// Both parts, if there is any.
+    /// Verification value and track 2, if there is any of them.
     pub fn of(cvv: Option<Cvv>, track_2: Option<Track2>) -> Option<SensitiveData> {
-        (cvv.is_some() || track_2.is_some()).then_some(SensitiveData { cvv, track_2 })
+        SensitiveData::of_swipe(cvv, track_2, None)
+    }
+
+    /// All three parts, if there is any.
+    pub fn of_swipe(cvv: Option<Cvv>, track_2: Option<Track2>, track_1: Option<Track1>) -> Option<SensitiveData> {
+        let is_any = cvv.is_some() || track_2.is_some() || track_1.is_some();
+        is_any.then_some(SensitiveData { cvv, track_2, track_1 })
     }
 }
 
@@ -227,6 +282,18 @@ mod tests {
         assert_eq!((pan.first_six(), pan.last_four(), pan.digit_count()), (401_200, 5439, 16));
         let short = Pan::new("500000123457").unwrap();
         assert_eq!((format!("{short:?}").as_str(), short.last_four()), ("500000****57", 57));
+    }
+
+    #[test]
+    fn track_1_is_read_with_and_without_its_sentinels() {
+        let track = Track1::new("%B4012000098765439^DOE/JANE^30121011234?").unwrap();
+        assert_eq!(track.card(), Some(("4012000098765439", "3012")));
+        assert_eq!((track.expose(), format!("{track:?}").as_str()), ("B4012000098765439^DOE/JANE^30121011234", "***"));
+        assert_eq!(Track1::new("B4012000098765439^DOE/JANE^30121011234"), Some(track));
+        for wrong in ["", "B", "B4012^A^301", "C4012^A^3012", "B4012^a^3012", "B4012^A", "B40x2^A^3012", "B4012^A^3012%"] {
+            assert!(Track1::new(wrong).is_none(), "{wrong}");
+        }
+        assert!(Track1::new(&format!("B4012^A^3012{}", "1".repeat(65))).is_none(), "too long");
     }
 
     #[test]

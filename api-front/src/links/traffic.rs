@@ -12,7 +12,7 @@ use crate::switch::sensitive_table::SensitiveTable;
 use persistence::sealing::Sealer;
 use protocol::calendar::Micros;
 use protocol::iso8583::MacKey;
-use protocol::secret::{Pan, SensitiveData, Track2};
+use protocol::secret::{Pan, SensitiveData, Track1, Track2};
 use protocol::tail::tag;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -157,6 +157,7 @@ impl Traffic {
         let card = opened.as_ref().map(|pan| CardData {
             pan,
             track_2: sensitive.as_ref().and_then(|data| data.track_2.as_ref()).map(Track2::expose),
+            track_1: sensitive.as_ref().and_then(|data| data.track_1.as_ref()).map(Track1::expose),
             cvv: sensitive.as_ref().and_then(|data| data.cvv.as_ref()),
         });
         let request = Request { processor: self.options.index, sent: order.sent, repeat: order.repeat, subject: order.subject() };

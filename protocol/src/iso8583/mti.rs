@@ -55,6 +55,8 @@ impl Mti {
     pub const AUTHORIZATION_RESPONSE: Mti = Mti(0x0110);
     /// 0120: an authorization that was given elsewhere (stand-in, voice).
     pub const AUTHORIZATION_ADVICE: Mti = Mti(0x0120);
+    /// 0121: the same advice sent again.
+    pub const AUTHORIZATION_ADVICE_REPEAT: Mti = Mti(0x0121);
     /// 0130: answer to 0120.
     pub const AUTHORIZATION_ADVICE_RESPONSE: Mti = Mti(0x0130);
     /// 0200: a sale, refund or credit, told apart by DE3.

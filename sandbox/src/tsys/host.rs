@@ -228,6 +228,7 @@ impl Host {
         }
         match request.verb {
             Verb::Payment(kind) => self.payment(now, kind, request),
+            Verb::Advice => Outcome::Answered(self.advice(now, request)),
             Verb::Capture => Outcome::Answered(self.capture(now, request)),
             Verb::Void => Outcome::Answered(self.void(now, request)),
             Verb::Reversal => Outcome::Answered(self.reversal(now, request)),
@@ -293,6 +294,18 @@ impl Host {
         }
         let answer = self.enter(row);
         mishap.map_or(Outcome::Answered(answer), |mishap| Outcome::Spoiled(answer, mishap))
+    }
+
+    /// What was decided in the host's stead stands, unless its reversal was here first.
+    fn advice(&mut self, now: Micros, request: &Request<'_, '_>) -> Answer {
+        let forestalled = self.book.find(&request.key()).is_some();
+        let action = if forestalled { INVALID_TRANSACTION } else { ActionCode::APPROVED };
+        let mut row = self.row(now, Kind::Authorization, request, action);
+        row.amount = request.amount();
+        if !forestalled {
+            row.auth = (row.ordinal % 1000) as u16;
+        }
+        self.enter(row)
     }
 
     fn capture(&mut self, now: Micros, request: &Request<'_, '_>) -> Answer {

@@ -7,7 +7,8 @@
 //!
 //! | message | fields of the request |
 //! | --- | --- |
-//! | 0100 authorization, verification | 2 3 4 7 11 12 13 14 18 22 25 32 35 37 41 42 48 49 |
+//! | 0100 authorization, verification | 2 3 4 7 11 12 13 14 18 22 25 32 35 37 41 42 45 48 49 |
+//! | 0120 authorization advice, 0121 its repeat | 2 3 4 7 11 12 13 14 18 22 25 32 37 38 41 42 49 |
 //! | 0200 sale; refund and credit by DE3 | same, and 60: the batch that it belongs to, six digits |
 //! | 0220 capture advice, 0221 its repeat | 2 3 4 7 11 12 13 14 18 22 25 32 37 38 41 42 49 60 90 |
 //! | 0400 void | 2 3 4 7 11 12 13 14 32 37 38 41 42 49 90 |

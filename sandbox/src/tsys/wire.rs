@@ -33,6 +33,8 @@ impl Key {
 pub enum Verb {
     /// 0100, 0200: a payment of this kind.
     Payment(Kind),
+    /// 0120, 0121: an authorization that was given in the host's stead. It can't be refused any more.
+    Advice,
     /// 0220, 0221.
     Capture,
     /// 0400.
@@ -47,6 +49,7 @@ pub enum Verb {
 
 /// Fields that each message must have. DE35, DE48 come when there is something to say in them.
 const PAYMENT_FIELDS: &[u8] = &[2, 3, 4, 7, 11, 12, 13, 14, 18, 22, 25, 32, 37, 41, 42, 49];
+const ADVICE_FIELDS: &[u8] = &[2, 3, 4, 7, 11, 12, 13, 14, 18, 22, 25, 32, 37, 38, 41, 42, 49];
 const CAPTURE_FIELDS: &[u8] = &[2, 3, 4, 7, 11, 12, 13, 14, 18, 22, 25, 32, 37, 38, 41, 42, 49, 90];
 const VOID_FIELDS: &[u8] = &[2, 3, 4, 7, 11, 12, 13, 14, 32, 37, 38, 41, 42, 49, 90];
 const REVERSAL_FIELDS: &[u8] = &[2, 3, 4, 7, 11, 12, 13, 14, 32, 37, 39, 41, 42, 49, 90];
@@ -165,6 +168,7 @@ impl<'m, 'f> Request<'m, 'f> {
         let (verb, fields) = match message.mti() {
             Mti::AUTHORIZATION_REQUEST => (Verb::Payment(Kind::Authorization), PAYMENT_FIELDS),
             Mti::FINANCIAL_REQUEST => (Verb::Payment(Kind::Sale), PAYMENT_FIELDS),
+            Mti::AUTHORIZATION_ADVICE | Mti::AUTHORIZATION_ADVICE_REPEAT => (Verb::Advice, ADVICE_FIELDS),
             Mti::FINANCIAL_ADVICE | Mti::FINANCIAL_ADVICE_REPEAT => (Verb::Capture, CAPTURE_FIELDS),
             Mti::REVERSAL_REQUEST => (Verb::Void, VOID_FIELDS),
             Mti::REVERSAL_ADVICE | Mti::REVERSAL_ADVICE_REPEAT => (Verb::Reversal, REVERSAL_FIELDS),
@@ -176,11 +180,16 @@ impl<'m, 'f> Request<'m, 'f> {
             return Err(FORMAT_ERROR);
         }
         let additional = additional.ok_or(FORMAT_ERROR)?;
+        if !tracks_agree(message) {
+            return Err(FORMAT_ERROR);
+        }
         let verb = match (verb, message.text(3)) {
             (Verb::Payment(_), Some(DEBIT)) => verb,
             (Verb::Payment(Kind::Sale), Some(CREDIT)) if additional.is_refund => Verb::Payment(Kind::Refund),
             (Verb::Payment(Kind::Sale), Some(CREDIT)) => Verb::Payment(Kind::Credit),
             (Verb::Payment(_), _) => return Err(INVALID_TRANSACTION),
+            (Verb::Advice, Some(DEBIT)) => verb,
+            (Verb::Advice, _) => return Err(INVALID_TRANSACTION),
             (Verb::Capture | Verb::Void | Verb::Reversal | Verb::Totals | Verb::Network, _) => verb,
         };
         Ok(Request { message, verb, additional })
@@ -196,11 +205,11 @@ impl<'m, 'f> Request<'m, 'f> {
         }
     }
 
-    /// The key of the original that DE90 names, at the same terminal. `None` unless it is a 0100 or a 0200: only these
-    /// make a transaction.
+    /// The key of the original that DE90 names, at the same terminal. `None` unless it is a 0100, a 0120 or a 0200: only
+    /// these make a transaction.
     pub fn original(&self) -> Option<Key> {
         let original = OriginalData::parse(self.message.text(90)?)?;
-        let makes_one = matches!(original.mti, Mti::AUTHORIZATION_REQUEST | Mti::FINANCIAL_REQUEST);
+        let makes_one = matches!(original.mti, Mti::AUTHORIZATION_REQUEST | Mti::AUTHORIZATION_ADVICE | Mti::FINANCIAL_REQUEST);
         let transmitted = u32::try_from(original.transmitted).ok()?;
         makes_one.then(|| Key { stan: original.stan, transmitted, mti: type_code(original.mti), ..self.key() })
     }
@@ -229,6 +238,14 @@ impl<'m, 'f> Request<'m, 'f> {
     pub fn pan(&self) -> &'f str {
         self.message.text(2).unwrap_or_default()
     }
+}
+
+/// Whether the stripe's tracks, as far as they came (DE35, DE45), are of the card that the message names.
+fn tracks_agree(message: &Message<'_>) -> bool {
+    let pan = message.text(2);
+    let on_track_2 = message.text(35).and_then(|track| track.split(['=', 'D']).next());
+    let on_track_1 = message.text(45).map(|track| track.trim_start_matches('B').split('^').next().unwrap_or_default());
+    [on_track_1, on_track_2].into_iter().flatten().all(|number| Some(number) == pan)
 }
 
 /// A message type in four BCD digits, without the repeat bit.

@@ -1,5 +1,6 @@
 //! Payments and what refers to them: who may do what to which transaction, once.
 
+use protocol::iso8583::Mti;
 use serde_json::{Value, json};
 
 use crate::client::{Hosts, PAN, Request};
@@ -104,6 +105,36 @@ fn an_authorization_is_captured_once_and_up_to_its_amount() {
         row("capture", 10, false, false),
     ];
     assert_eq!(shape(&hosts.entries()), wanted);
+}
+
+#[test]
+fn an_authorization_advice_is_taken_whatever_it_says_and_can_be_captured() {
+    let hosts = Hosts::start();
+    let mut client = hosts.client();
+    // An amount that would be declined if it were asked for.
+    let mut advice = Request::authorization(900_051, 1).with(38, "VOICE1");
+    advice.mti = Mti::AUTHORIZATION_ADVICE;
+    let answer = client.ask(&advice);
+    assert_eq!((answer.mti.as_str(), answer.action()), ("0130", "00"));
+    assert_eq!(client.ask(&advice.clone().repeated()), answer, "0121 is the same message");
+    assert_eq!(client.ask(&advice.capture(100, 2)).action(), "00");
+    assert_eq!(client.ask(&advice.without(38)).action(), "30", "it says what was approved");
+    let wanted = [row("authorization", 900_051, true, false), row("capture", 100, true, false)];
+    assert_eq!(shape(&hosts.entries()), wanted);
+}
+
+#[test]
+fn the_stripe_is_of_the_card_that_the_message_names() {
+    let hosts = Hosts::start();
+    let mut client = hosts.client();
+    let (other, cases) = ("4111111111111111", [(35, "=30121011000"), (45, "^DOE/JANE^30121011000")]);
+    for (stan, (field, rest)) in (1..).step_by(2).zip(cases) {
+        let prefix = if field == 45 { "B" } else { "" };
+        let swiped =
+            |number: &str, stan| Request::sale(100, stan).with(22, "022").with(field, &format!("{prefix}{number}{rest}"));
+        assert_eq!(client.ask(&swiped(PAN, stan)).action(), "00", "DE{field}");
+        assert_eq!(client.ask(&swiped(other, stan + 1)).action(), "30", "DE{field}");
+    }
 }
 
 #[test]

@@ -143,7 +143,7 @@ impl Play {
             Leg::Original | Leg::Step | Leg::Reversal => Subject::Transaction(&transaction, Tail::trusted(&[])),
         };
         let (pan, acceptor) = (Pan::new("4012000098765439").expect("a good number"), acceptor(script.below(2)));
-        let card = Some(CardData { pan: &pan, track_2: None, cvv: None });
+        let card = Some(CardData { pan: &pan, track_2: None, track_1: None, cvv: None });
         let request = Request { processor: 1, sent, repeat: script.below(2) == 1, subject };
         let before = self.session.pending_count();
         let taken = self.session.submit(&Outgoing { request, shard: 3, acceptor: &acceptor, card }, self.now);

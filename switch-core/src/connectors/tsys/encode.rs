@@ -41,15 +41,18 @@ pub struct CardData<'a> {
     pub pan: &'a Pan,
     /// DE35, when the card was swiped.
     pub track_2: Option<&'a str>,
+    /// DE45, when the card was swiped.
+    pub track_1: Option<&'a str>,
     /// The verification value, when one came with the request.
     pub cvv: Option<&'a Cvv>,
 }
 
 impl core::fmt::Debug for CardData<'_> {
-    /// The track holds the card number: no part of it is shown.
+    /// The tracks hold the card number: no part of them is shown.
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let track_2 = self.track_2.map(|_| "***");
-        f.debug_struct("CardData").field("pan", self.pan).field("track_2", &track_2).field("cvv", &self.cvv).finish()
+        let [track_1, track_2] = [self.track_1, self.track_2].map(|track| track.map(|_| "***"));
+        let mut shown = f.debug_struct("CardData");
+        shown.field("pan", self.pan).field("track_1", &track_1).field("track_2", &track_2).field("cvv", &self.cvv).finish()
     }
 }
 
@@ -75,6 +78,7 @@ pub(super) fn mti_of(request: &Request<'_>) -> Mti {
         (Leg::Original, Subject::Transaction(transaction, _)) => original_mti(transaction.verb()),
         (Leg::Step, Subject::Transaction(transaction, _)) => match transaction.step.verb() {
             Some(Verb::Void) => Mti::REVERSAL_REQUEST,
+            _ if request.repeat => Mti::FINANCIAL_ADVICE_REPEAT,
             _ => Mti::FINANCIAL_ADVICE,
         },
     }
@@ -193,7 +197,7 @@ impl Parts<'_> {
         let Parts { outgoing, transaction, card, .. } = self;
         let leg = outgoing.request.sent.leg;
         let moment = Moment::of(self.sent_at());
-        let names_place = matches!(mti, Mti::AUTHORIZATION_REQUEST | Mti::FINANCIAL_REQUEST | Mti::FINANCIAL_ADVICE);
+        let names_place = mti == Mti::AUTHORIZATION_REQUEST || is_booked(mti);
         let original = leg == Leg::Original;
         encoder.text(2, card.pan.expose())?.text(3, processing_code(transaction.verb()))?.number(4, self.amount())?;
         encoder.number(7, moment.month_to_second)?.number(11, u64::from(outgoing.request.sent.stan))?;
@@ -209,11 +213,14 @@ impl Parts<'_> {
         encoder.text(37, transaction.rrn())?;
         self.write_approval(&mut encoder)?;
         encoder.text(41, &outgoing.acceptor.terminal)?.text(42, &outgoing.acceptor.id)?;
+        if let Some(track_1) = card.track_1.filter(|_| original) {
+            encoder.text(45, track_1)?;
+        }
         if original {
             self.write_additional(&mut encoder)?;
         }
         encoder.text(49, currency_text(transaction.currency.get(), &mut [0; 3]))?;
-        if transaction.batch_number.get() != 0 && matches!(mti, Mti::FINANCIAL_REQUEST | Mti::FINANCIAL_ADVICE) {
+        if transaction.batch_number.get() != 0 && is_booked(mti) {
             encoder.text(60, digits(u64::from(transaction.batch_number.get()), &mut [0; 6]))?;
         }
         if !original {
@@ -329,6 +336,11 @@ fn write_totals(
     let sign = if credited > captured { Sign::Credit } else { Sign::Debit };
     encoder.signed(97, sign, captured.abs_diff(credited))?;
     encoder.finish_under(key)
+}
+
+/// What counts in a batch names it.
+fn is_booked(mti: Mti) -> bool {
+    matches!(mti, Mti::FINANCIAL_REQUEST | Mti::FINANCIAL_ADVICE | Mti::FINANCIAL_ADVICE_REPEAT)
 }
 
 fn processing_code(verb: Verb) -> &'static str {

@@ -97,7 +97,7 @@ fn events(session: &mut Session) -> Vec<Event> {
 fn submit_to(session: &mut Session, subject: Subject<'_>, sent: Sent, repeat: bool) -> Result<(), NotSubmitted> {
     let (pan, cvv, acceptor) = (Pan::new(PAN).unwrap(), Cvv::new("999").unwrap(), acceptor());
     let swiped = matches!(subject, Subject::Transaction(transaction, _) if transaction.entry_type() == EntryType::Swiped);
-    let card = CardData { pan: &pan, track_2: swiped.then_some(TRACK_2), cvv: Some(&cvv) };
+    let card = CardData { pan: &pan, track_2: swiped.then_some(TRACK_2), track_1: None, cvv: Some(&cvv) };
     let request = Request { processor: 1, sent, repeat, subject };
     session.submit(&Outgoing { request, shard: SHARD, acceptor: &acceptor, card: Some(card) }, NOW)
 }
@@ -620,6 +620,24 @@ fn silence_is_probed_with_echoes_and_three_without_an_answer_end_the_connection(
 }
 
 #[test]
+fn track_1_goes_with_the_request_and_never_with_what_follows() {
+    let mut session = signed_on();
+    let (pan, acceptor) = (Pan::new(PAN).unwrap(), acceptor());
+    let track_1 = "B4012000098765439^DOE/JANE^28121011234";
+    let card = CardData { pan: &pan, track_2: Some(TRACK_2), track_1: Some(track_1), cvv: None };
+    let (sale, capture) = (transaction(Verb::Sale), stepped(Verb::Authorize, Verb::Capture, 500));
+    for (transaction, leg, expected) in [(&sale, Leg::Original, Some(track_1)), (&capture, Leg::Step, None)] {
+        let subject = Subject::Transaction(transaction, Tail::trusted(&[]));
+        let request = Request { processor: 1, sent: sent(leg, 7), repeat: false, subject };
+        session.submit(&Outgoing { request, shard: SHARD, acceptor: &acceptor, card: Some(card) }, NOW).unwrap();
+        let bytes = written(&mut session);
+        let message = Message::parse(&TSYS, &bytes[2..]).unwrap();
+        assert_eq!(message.text(45), expected);
+        assert!(!message.to_string().contains("DOE"), "{message}");
+    }
+}
+
+#[test]
 fn no_debug_output_shows_a_card() {
     let mut session = signed_on();
     submit_sale(&mut session, 7);
@@ -628,7 +646,7 @@ fn no_debug_output_shows_a_card() {
     let transaction = transaction(Verb::Sale);
     let subject = Subject::Transaction(&transaction, Tail::trusted(&[]));
     let request = Request { processor: 1, sent: sent(Leg::Original, 7), repeat: false, subject };
-    let card = CardData { pan: &pan, track_2: Some(TRACK_2), cvv: Some(&cvv) };
+    let card = CardData { pan: &pan, track_2: Some(TRACK_2), track_1: Some("B4012000098765439^A/B^2812101"), cvv: Some(&cvv) };
     let outgoing = format!("{:?}", Outgoing { request, shard: SHARD, acceptor: &acceptor, card: Some(card) });
     let session = format!("{session:?}");
     // As text, and as a list of byte values.
