@@ -89,6 +89,18 @@ pub struct Sandbox {
     /// Address of the second card host's control.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     pub card_2_control: SocketAddr,
+    /// Address of the ACH host.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    pub ach: SocketAddr,
+    /// Address of the ACH host's control.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    pub ach_control: SocketAddr,
+    /// Address of the terminal host.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    pub terminal: SocketAddr,
+    /// Address of the terminal host's control.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    pub terminal_control: SocketAddr,
     /// How log lines on stderr are written.
     #[arg(long, value_name = "FORM", default_value = "text")]
     pub log: LogForm,

@@ -75,14 +75,14 @@ fn run_sandbox(flags: &Sandbox) -> Result<(), Box<dyn Error>> {
     let mut options = sandbox::Options::new(&flags.data);
     options.card = sandbox::Listen { addr: flags.card, control: flags.card_control };
     options.card_2 = sandbox::Listen { addr: flags.card_2, control: flags.card_2_control };
+    options.ach = sandbox::Listen { addr: flags.ach, control: flags.ach_control };
+    options.terminal = sandbox::Listen { addr: flags.terminal, control: flags.terminal_control };
     let running = sandbox::start(options)?;
-    let (card, card_2) = (running.card, running.card_2);
     runtime()?.block_on(async {
         let mut stop = StopSignals::listen()?;
-        say(&format!(
-            "ready card={} card_control={} card_2={} card_2_control={}",
-            card.addr, card.control, card_2.addr, card_2.control
-        ))?;
+        let hosts = [("card", running.card), ("card_2", running.card_2), ("ach", running.ach), ("terminal", running.terminal)];
+        let addresses = hosts.map(|(name, host)| format!(" {name}={} {name}_control={}", host.addr, host.control));
+        say(&format!("ready{}", addresses.concat()))?;
         stop.asked().await;
         io::Result::Ok(())
     })?;

@@ -57,6 +57,9 @@ pub struct HostAddresses {
     pub addr: String,
     /// Where its ledger and faults are.
     pub control: String,
+    /// The first of the sandbox merchant's terminals behind it; only of the host that has some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terminal_id: Option<String>,
 }
 
 impl Identity {

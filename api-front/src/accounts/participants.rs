@@ -26,6 +26,8 @@ struct StoredSettings {
     configured: bool,
     duplicate_window_s: u32,
     card_processor: String,
+    ach_processor: String,
+    terminal_processor: String,
     live: bool,
     arrays: bool,
     sandbox: bool,
@@ -156,10 +158,13 @@ fn keys_of(settings: &MerchantSettings) -> impl Iterator<Item = (KeyKind, [u8; 3
 }
 
 fn stored(settings: &MerchantSettings) -> String {
+    let own = &settings.processors;
     let stored = StoredSettings {
         configured: true,
         duplicate_window_s: settings.duplicate_window_s,
-        card_processor: settings.card_processor.clone(),
+        card_processor: own.card.clone().unwrap_or_default(),
+        ach_processor: own.ach.clone().unwrap_or_default(),
+        terminal_processor: own.terminal.clone().unwrap_or_default(),
         live: settings.compat.live,
         arrays: settings.compat.arrays,
         sandbox: settings.sandbox,
@@ -175,14 +180,20 @@ fn read_settings(merchant: &stores::Merchant) -> StoredSettings {
 /// A merchant of the configuration or the sandbox takes nothing in a run that is not configured for it.
 fn readable(stored: &stores::Merchant, is_configured: bool, processors: &ProcessorTable) -> Enrolled {
     let settings = read_settings(stored);
-    let card = processors.iter().find(|processor| processor.name == settings.card_processor);
+    // A name of nothing, or of nothing any more, takes nothing.
+    let index = |name: &str| processors.iter().find(|processor| processor.name == name).map_or(0, |processor| processor.index);
+    let processors = OwnProcessors {
+        card: index(&settings.card_processor),
+        ach: index(&settings.ach_processor),
+        terminal: index(&settings.terminal_processor),
+    };
     let merchant = Merchant {
         id: stored.id,
         name: stored.name.clone(),
         active: stored.active && (is_configured || !(settings.sandbox || settings.configured)),
         sandbox: settings.sandbox,
         duplicate_window_s: settings.duplicate_window_s,
-        card_processor: card.map_or(0, |processor| processor.index),
+        processors,
         compat: Compat { live: settings.live, arrays: settings.arrays },
     };
     let terminal = terminal_of(stored.id);
@@ -190,12 +201,18 @@ fn readable(stored: &stores::Merchant, is_configured: bool, processors: &Process
     Enrolled { merchant, acceptor: Acceptor { terminal, id, category: settings.category } }
 }
 
-/// A merchant that is made at run time, as it is while nothing more is said of it: the first card processor takes its cards.
+/// A merchant that is made at run time, as it is while nothing more is said of it: the first processor of a kind takes its
+/// payments.
 pub fn new_merchant(id: Xid, name: &str, processors: &ProcessorTable) -> Enrolled {
-    let card = processors.iter().find(|processor| processor.kind.method() == PaymentMethod::Card);
+    let first = |method| {
+        let able = processors.iter().find(|processor| processor.kind.method() == method);
+        able.map(|processor| processor.name.clone()).unwrap_or_default()
+    };
     let settings = StoredSettings {
         duplicate_window_s: DUPLICATE_WINDOW_S,
-        card_processor: card.map(|card| card.name.clone()).unwrap_or_default(),
+        card_processor: first(PaymentMethod::Card),
+        ach_processor: first(PaymentMethod::Ach),
+        terminal_processor: first(PaymentMethod::Terminal),
         category: CATEGORY_DEFAULT,
         ..StoredSettings::default()
     };
@@ -238,6 +255,6 @@ pub fn merchant_terms(merchant: &Merchant) -> MerchantTerms {
         id: merchant.id,
         active: merchant.active,
         duplicate_window_s: merchant.duplicate_window_s,
-        processors: OwnProcessors::for_cards(merchant.card_processor),
+        processors: merchant.processors,
     }
 }

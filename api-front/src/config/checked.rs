@@ -5,14 +5,13 @@ use super::error::ConfigError;
 use super::limits::LimitSettings;
 use super::mail::MailSettings;
 use super::merchant;
+use super::processor::{Named, ProcessorNames, ProcessorSettings, SANDBOX_HOSTS, check_processors};
 use super::retention::RetentionSettings;
-use super::typed::{Typed, TypedCompat, TypedJournal, TypedMerchant, TypedProcessor, TypedSandbox};
-use crate::settlement::cut_over::CutOver;
-use crate::switch::directory::{Compat, ProcessorKind};
+use super::typed::{Typed, TypedCompat, TypedJournal, TypedMerchant, TypedSandbox};
+use crate::switch::directory::Compat;
 use persistence::journal::LogOptions;
 use persistence::sql::DatabaseUrl;
 use protocol::frame::{BLOCK_BYTES, SEGMENT_BYTES_MAX};
-use protocol::iso8583::MacKey;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -27,10 +26,6 @@ const HTTP_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::
 const BINARY_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8583);
 const NAME_CHARACTERS: RangeInclusive<usize> = 1..=64;
 const KEY_CHARACTERS: RangeInclusive<usize> = 8..=128;
-const TIMEOUT_BOUND_MS: RangeInclusive<u32> = 100..=600_000;
-/// Connections to one processor.
-const CONNECTIONS_BOUND: RangeInclusive<u16> = 1..=64;
-const RETRY_BOUND_MS: RangeInclusive<u32> = 50..=3_600_000;
 /// From twice the largest frame on, so that any turn of a shard fits.
 const SEGMENT_BOUND_BYTES: RangeInclusive<u64> = 8 * 1024 * 1024..=SEGMENT_BYTES_MAX;
 pub(crate) const WINDOW_BOUND_S: RangeInclusive<u32> = 0..=86_400;
@@ -98,33 +93,6 @@ pub struct SandboxSettings {
     pub duplicate_window_s: u32,
 }
 
-/// One processor.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProcessorSettings {
-    /// Unique name.
-    pub name: String,
-    /// What kind of host.
-    pub kind: ProcessorKind,
-    /// Where it listens.
-    pub addr: SocketAddr,
-    /// False takes no new transactions.
-    pub enabled: bool,
-    /// How long an answer may take, milliseconds.
-    pub timeout_ms: u32,
-    /// Wait before the first repeat of a reversal, milliseconds.
-    pub reversal_retry_ms: u32,
-    /// Bound of that wait's doubling, milliseconds.
-    pub reversal_retry_max_ms: u32,
-    /// Idle time before an echo, milliseconds.
-    pub echo_idle_ms: u32,
-    /// Connections that its requests are spread over.
-    pub connections: u16,
-    /// Key of the codes that authenticate messages; `None` when they carry none.
-    pub mac_key: Option<MacKey>,
-    /// When its batches are closed; `None` by command only.
-    pub cut_over: Option<CutOver>,
-}
-
 /// One merchant.
 #[derive(Debug, Clone)]
 pub struct MerchantSettings {
@@ -134,8 +102,8 @@ pub struct MerchantSettings {
     pub api_key: String,
     /// Key that may only create payments.
     pub pub_key: Option<String>,
-    /// Name of the processor for cards.
-    pub card_processor: String,
+    /// Names of its processors.
+    pub processors: ProcessorNames,
     /// Duplicate window, seconds.
     pub duplicate_window_s: u32,
     /// How its clients want answers.
@@ -165,8 +133,9 @@ impl Settings {
         let sandbox = (!overrides.no_sandbox).then_some(sandbox);
         let processors = check_processors(typed.processor, sandbox.is_some())?;
         let own = if sandbox.is_some() { &SANDBOX_HOSTS[..] } else { &[] };
-        let names: Vec<&str> = own.iter().copied().chain(processors.iter().map(|processor| processor.name.as_str())).collect();
-        let merchants = check_merchants(typed.merchant, &names)?;
+        let configured = processors.iter().map(|processor| (processor.name.as_str(), processor.kind));
+        let named: Vec<_> = own.iter().copied().chain(configured).collect();
+        let merchants = check_merchants(typed.merchant, &named)?;
         check_keys(operator_key.as_deref(), sandbox.as_ref(), &merchants)?;
         let trusted_proxies = typed.trusted_proxies.iter().map(|text| proxy(text)).collect::<Result<_, _>>()?;
         let mail = MailSettings::check(typed.mail)?;
@@ -223,69 +192,7 @@ impl SandboxSettings {
     }
 }
 
-/// The names that the sandbox's card hosts have among the processors; the first takes the sandbox merchant's cards.
-pub const SANDBOX_HOSTS: [&str; 2] = ["card", "card_2"];
-
-fn check_processors(typed: Vec<TypedProcessor>, with_sandbox: bool) -> Result<Vec<ProcessorSettings>, ConfigError> {
-    let mut checked: Vec<ProcessorSettings> = Vec::with_capacity(typed.len());
-    for (place, processor) in typed.into_iter().enumerate() {
-        let processor = ProcessorSettings::check(&format!("processor.{place}"), processor)?;
-        let taken = checked.iter().any(|other| other.name == processor.name)
-            || (with_sandbox && SANDBOX_HOSTS.contains(&processor.name.as_str()));
-        if taken {
-            return Err(ConfigError::value(format!("processor.{place}.name"), processor.name, "must be unique"));
-        }
-        checked.push(processor);
-    }
-    Ok(checked)
-}
-
-impl ProcessorSettings {
-    /// Checks one as typed. `at` is what errors call its place.
-    pub(crate) fn check(at: &str, typed: TypedProcessor) -> Result<ProcessorSettings, ConfigError> {
-        let key = |field: &str| if at.is_empty() { field.to_owned() } else { format!("{at}.{field}") };
-        let kind = ProcessorKind::from_word(&typed.r#type)
-            .ok_or_else(|| ConfigError::value(key("type"), &typed.r#type, "must be tsys_sierra"))?;
-        let retry_ms = in_bound(key("reversal_retry_ms"), typed.reversal_retry_ms.unwrap_or(1_000), RETRY_BOUND_MS)?;
-        let retry_max_ms = typed.reversal_retry_max_ms.unwrap_or(retry_ms.max(60_000));
-        Ok(ProcessorSettings {
-            kind,
-            addr: address(&key("addr"), &typed.addr)?,
-            enabled: typed.enabled.unwrap_or(true),
-            timeout_ms: in_bound(key("timeout_ms"), typed.timeout_ms.unwrap_or(30_000), TIMEOUT_BOUND_MS)?,
-            reversal_retry_ms: retry_ms,
-            reversal_retry_max_ms: in_bound(key("reversal_retry_max_ms"), retry_max_ms, retry_ms..=*RETRY_BOUND_MS.end())?,
-            echo_idle_ms: in_bound(key("echo_idle_ms"), typed.echo_idle_ms.unwrap_or(30_000), TIMEOUT_BOUND_MS)?,
-            connections: in_bound(key("connections"), typed.connections.unwrap_or(1), CONNECTIONS_BOUND)?,
-            mac_key: typed.mac_key_hex.map(|text| mac_key(key("mac_key_hex"), &text)).transpose()?,
-            cut_over: typed.cut_over.map(|text| cut_over(key("cut_over"), &text)).transpose()?,
-            name: name_of(&key("name"), typed.name)?,
-        })
-    }
-
-    /// A card host of the sandbox: short time-outs, so that tests need not wait.
-    pub fn of_sandbox(name: &str, addr: SocketAddr) -> ProcessorSettings {
-        ProcessorSettings {
-            name: name.to_owned(),
-            kind: ProcessorKind::TsysSierra,
-            addr,
-            enabled: true,
-            timeout_ms: 2_000,
-            reversal_retry_ms: 200,
-            reversal_retry_max_ms: 5_000,
-            echo_idle_ms: 10_000,
-            connections: 1,
-            mac_key: None,
-            cut_over: Some(CutOver::MIDNIGHT),
-        }
-    }
-}
-
-fn cut_over(key: String, text: &str) -> Result<CutOver, ConfigError> {
-    text.parse().map_err(|bound| ConfigError::value(key, text, bound))
-}
-
-fn check_merchants(typed: Vec<TypedMerchant>, processors: &[&str]) -> Result<Vec<MerchantSettings>, ConfigError> {
+fn check_merchants(typed: Vec<TypedMerchant>, processors: &[Named<'_>]) -> Result<Vec<MerchantSettings>, ConfigError> {
     let mut checked: Vec<MerchantSettings> = Vec::with_capacity(typed.len());
     for (place, merchant) in typed.into_iter().enumerate() {
         let merchant = MerchantSettings::check(&format!("merchant.{place}"), merchant, processors)?;
@@ -343,20 +250,17 @@ impl MerchantSettings {
         std::iter::once(self.api_key.as_str()).chain(self.pub_key.as_deref())
     }
 
-    fn check(at: &str, typed: TypedMerchant, processors: &[&str]) -> Result<MerchantSettings, ConfigError> {
+    fn check(at: &str, typed: TypedMerchant, processors: &[Named<'_>]) -> Result<MerchantSettings, ConfigError> {
         let key = |field: &str| format!("{at}.{field}");
-        let first = processors.first().map(|name| (*name).to_owned());
-        let card_processor = typed
-            .card_processor
-            .or(first)
-            .ok_or(ConfigError::Missing { key: key("card_processor"), why: "there is no [[processor]]" })?;
-        if !processors.contains(&card_processor.as_str()) {
-            return Err(ConfigError::value(key("card_processor"), card_processor, "must be the name of a processor"));
+        let TypedMerchant { card_processor, ach_processor, terminal_processor, .. } = &typed;
+        let own = ProcessorNames::check(at, [card_processor, ach_processor, terminal_processor], processors)?;
+        if own == ProcessorNames::default() {
+            return Err(ConfigError::Missing { key: key("card_processor"), why: "there is no [[processor]]" });
         }
         Ok(MerchantSettings {
             api_key: secret(&key("api_key"), typed.api_key)?,
             pub_key: typed.pub_key.map(|value| secret(&key("pub_key"), value)).transpose()?,
-            card_processor,
+            processors: own,
             duplicate_window_s: merchant::duplicate_window_s(
                 &key("duplicate_window_s"),
                 typed.duplicate_window_s.unwrap_or(DUPLICATE_WINDOW_S),
@@ -384,7 +288,7 @@ fn listen_address(
     if address.ip().is_loopback() || insecure { Ok(address) } else { Err(ConfigError::NotLoopback { key, address }) }
 }
 
-fn address(key: &str, text: &str) -> Result<SocketAddr, ConfigError> {
+pub(super) fn address(key: &str, text: &str) -> Result<SocketAddr, ConfigError> {
     text.parse().map_err(|_| ConfigError::value(key, text, "must be an address and a port, like 127.0.0.1:8080"))
 }
 
@@ -406,7 +310,7 @@ pub(super) fn name_of(key: &str, name: String) -> Result<String, ConfigError> {
 }
 
 /// A key or password. The error tells its length only.
-fn secret(key: &str, value: String) -> Result<String, ConfigError> {
+pub(super) fn secret(key: &str, value: String) -> Result<String, ConfigError> {
     let sound = KEY_CHARACTERS.contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_graphic());
     let said = || format!("({} bytes)", value.len());
     if sound { Ok(value) } else { Err(ConfigError::value(key, said(), "must be 8 to 128 visible ASCII characters")) }
@@ -431,11 +335,6 @@ pub(super) fn compat_of(key: &str, typed: Option<TypedCompat>) -> Result<Compat,
 }
 
 /// A key shared with a host. The error tells its length only.
-fn mac_key(key: String, text: &str) -> Result<MacKey, ConfigError> {
-    let said = format!("({} characters)", text.len());
-    MacKey::from_hex(text).ok_or_else(|| ConfigError::value(key, said, "must be 32 to 128 hexadecimal digits"))
-}
-
 fn half_of_the_cores() -> u16 {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     u16::try_from(cores / 2).unwrap_or(SHARDS_MAX).clamp(1, SHARDS_MAX)

@@ -8,6 +8,7 @@ pub mod error;
 pub mod limits;
 pub mod mail;
 pub mod merchant;
+pub mod processor;
 pub mod retention;
 pub mod typed;
 
@@ -16,12 +17,12 @@ mod tests;
 
 pub(crate) use checked::WINDOW_BOUND_S;
 pub use checked::{
-    CATEGORY_DEFAULT, DUPLICATE_WINDOW_S, JournalSettings, MerchantSettings, ProcessorSettings, SANDBOX_HOSTS, SANDBOX_MERCHANT,
-    SandboxSettings, Settings,
+    CATEGORY_DEFAULT, DUPLICATE_WINDOW_S, JournalSettings, MerchantSettings, SANDBOX_MERCHANT, SandboxSettings, Settings,
 };
 pub use error::ConfigError;
 pub use limits::LimitSettings;
 pub use mail::MailSettings;
+pub use processor::{Password, ProcessorNames, ProcessorSettings, SANDBOX_HOSTS};
 pub use retention::RetentionSettings;
 
 use std::net::SocketAddr;

@@ -61,7 +61,7 @@ fn a_processor_and_a_merchant_get_their_defaults() {
     let processor = &settings.processors[0];
     assert_eq!((processor.kind, processor.timeout_ms, processor.enabled), (ProcessorKind::TsysSierra, 2000, true));
     let merchant = &settings.merchants[0];
-    assert_eq!((merchant.card_processor.as_str(), merchant.duplicate_window_s), ("host", 60));
+    assert_eq!((merchant.processors.card.as_deref(), merchant.duplicate_window_s), (Some("host"), 60));
     assert_eq!(merchant.compat, Compat { live: true, arrays: true });
     assert_eq!(settings.sandbox.unwrap().compat, Compat { live: true, arrays: false });
 }
@@ -111,11 +111,23 @@ category = 0"
         ),
         (
             format!("{processor}[[merchant]]\nname = 'shop'\napi_key = '0123456789'\ncard_processor = 'other'"),
-            "merchant.0.card_processor = other: must be the name of a processor",
+            "merchant.0.card_processor = other: must be the name of a processor that takes card",
         ),
         (
             "[[processor]]\nname = 'a'\ntype = 'fax'\naddr = '127.0.0.1:1'".to_owned(),
-            "processor.0.type = fax: must be tsys_sierra",
+            "processor.0.type = fax: must be tsys_sierra, sage_ach or dejavoo",
+        ),
+        (
+            format!("{processor}[[merchant]]\nname = 'shop'\napi_key = '0123456789'\nach_processor = 'host'"),
+            "merchant.0.ach_processor = host: must be the name of a processor that takes ach",
+        ),
+        (
+            "[[processor]]\nname = 'bank'\ntype = 'sage_ach'\naddr = '127.0.0.1:1'".to_owned(),
+            "processor.0.password is missing: an ACH host takes no entries without one",
+        ),
+        (
+            "[[processor]]\nname = 'terminal'\ntype = 'dejavoo'\naddr = '127.0.0.1:1'".to_owned(),
+            "processor.0.name = terminal: must be unique",
         ),
     ];
     for (text, expected) in cases {
@@ -140,10 +152,36 @@ fn an_address_for_other_machines_needs_insecure() {
 }
 
 #[test]
-fn a_merchants_cards_go_to_the_sandbox_unless_there_is_none() {
+fn a_merchants_payments_go_to_the_sandbox_unless_there_is_none() {
     let text = "[[merchant]]\nname = 'shop'\napi_key = '0123456789'";
-    assert_eq!(check(text).unwrap().merchants[0].card_processor, "card");
+    let named = |name: &str| Some(name.to_owned());
+    let own = ProcessorNames { card: named("card"), ach: named("ach"), terminal: named("terminal") };
+    assert_eq!(check(text).unwrap().merchants[0].processors, own);
     let alone = Overrides { no_sandbox: true, ..Overrides::default() };
     let message = check_with(text, &alone).unwrap_err().to_string();
     assert!(message.contains("merchant.0.card_processor is missing"), "{message}");
+}
+
+#[test]
+fn a_merchant_need_not_take_every_means_of_payment() {
+    let text = "
+        [[processor]]
+        name = 'bank'
+        type = 'sage_ach'
+        addr = '127.0.0.1:7001'
+        password = 'not-for-eyes'
+        [[processor]]
+        name = 'counter'
+        type = 'dejavoo'
+        addr = '127.0.0.1:7002'
+        [[merchant]]
+        name = 'shop'
+        api_key = 'api_0123456789'";
+    let alone = Overrides { no_sandbox: true, ..Overrides::default() };
+    let settings = check_with(text, &alone).unwrap();
+    let [bank, counter] = &settings.processors[..] else { panic!("two") };
+    assert_eq!((bank.timeout_ms, counter.timeout_ms), (30_000, 120_000), "a person is slow");
+    assert!(!format!("{bank:?}").contains("not-for-eyes"), "{bank:?}");
+    let own = &settings.merchants[0].processors;
+    assert_eq!((&own.card, own.ach.as_deref(), own.terminal.as_deref()), (&None, Some("bank"), Some("counter")));
 }

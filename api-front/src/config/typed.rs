@@ -114,14 +114,17 @@ pub enum TypedCompat {
 pub struct TypedProcessor {
     /// Unique; what the index in the records hangs on.
     pub name: String,
-    /// `tsys_sierra`.
+    /// `tsys_sierra`, `sage_ach` or `dejavoo`.
     pub r#type: String,
     /// Where it listens.
     pub addr: String,
     /// False takes no new transactions. Default true.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
-    /// How long an answer may take, milliseconds. Default 30,000.
+    /// What proves a merchant to an ACH host. Needed by `sage_ach`, of no use to others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+    /// How long an answer may take, milliseconds. Default 30,000; 120,000 of terminals, where a person answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u32>,
     /// Wait before the first repeat of a reversal, milliseconds. Default 1,000.
@@ -154,8 +157,12 @@ pub struct TypedMerchant {
     pub api_key: String,
     /// Key that may only create payments.
     pub pub_key: Option<String>,
-    /// Name of the processor for cards. Default: the first.
+    /// Name of the processor for cards. Default: the first that takes them.
     pub card_processor: Option<String>,
+    /// Name of the processor for bank accounts. Default: the first that takes them.
+    pub ach_processor: Option<String>,
+    /// Name of the processor for terminals. Default: the first that takes them.
+    pub terminal_processor: Option<String>,
     /// Duplicate window, seconds. Default 60.
     pub duplicate_window_s: Option<u32>,
     /// As in `[sandbox]`.

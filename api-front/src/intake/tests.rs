@@ -28,7 +28,7 @@ fn merchant(sandbox: bool) -> Merchant {
         active: true,
         sandbox,
         duplicate_window_s: 0,
-        card_processor: 1,
+        processors: switch_core::input::OwnProcessors { card: 1, ach: 2, terminal: 3 },
         compat: Default::default(),
     }
 }

@@ -132,7 +132,7 @@ impl PreparedLink {
             ProcessorKind::TsysSierra => {
                 return self.connections(shared, stop).into_iter().map(|link| tokio::spawn(link.run())).collect();
             }
-            ProcessorKind::SageAch => Connector::sage(shared),
+            ProcessorKind::SageAch => Connector::sage(shared, self.settings.password.as_ref()),
             ProcessorKind::Dejavoo => Connector::dejavoo(shared),
         };
         self.asked_by_http(connector, shared, stop).into_iter().map(|link| tokio::spawn(link.run())).collect()

@@ -1,5 +1,6 @@
 use super::*;
 use crate::config::ProcessorSettings;
+use crate::switch::directory::ProcessorKind;
 use crate::switch::door::{Inside, Return};
 use protocol::calendar::Micros;
 use protocol::exchange::Exchange;
@@ -36,7 +37,7 @@ struct Fixture {
 
 impl Fixture {
     fn to(addr: SocketAddr) -> Fixture {
-        Fixture::with(&ProcessorSettings::of_sandbox("card", addr))
+        Fixture::with(&ProcessorSettings::of_sandbox("card", ProcessorKind::TsysSierra, addr))
     }
 
     fn with(settings: &ProcessorSettings) -> Fixture {
@@ -212,7 +213,8 @@ async fn until(what: &str, mut holds: impl FnMut() -> bool) {
 async fn requests_spread_over_connections_and_the_loss_of_one_is_not_the_loss_of_the_link() {
     let folder = tempfile::tempdir().unwrap();
     let host = sandbox(&folder);
-    let settings = ProcessorSettings { connections: 3, ..ProcessorSettings::of_sandbox("card", host.card.addr) };
+    let settings =
+        ProcessorSettings { connections: 3, ..ProcessorSettings::of_sandbox("card", ProcessorKind::TsysSierra, host.card.addr) };
     let fixture = Fixture::with(&settings);
     until("all are signed on", || fixture.link.state.connections() == 3).await;
     set_faults(&host, r#"{"delay_ms":[400,400]}"#);
@@ -255,7 +257,8 @@ async fn messages_are_authenticated_both_ways_and_a_spoiled_answer_is_none() {
     let folder = tempfile::tempdir().unwrap();
     let key = |byte| MacKey::new(&[byte; 32]);
     let host = sandbox::start(sandbox::Options { mac_key: key(1), ..sandbox::Options::new(folder.path()) }).unwrap();
-    let settings = ProcessorSettings { mac_key: key(1), ..ProcessorSettings::of_sandbox("card", host.card.addr) };
+    let settings =
+        ProcessorSettings { mac_key: key(1), ..ProcessorSettings::of_sandbox("card", ProcessorKind::TsysSierra, host.card.addr) };
     let fixture = Fixture::with(&settings);
     assert!(matches!(fixture.next_return(), Return::LinkUp { .. }));
     let sent = fixture.send(1, 1112, fixture.now().plus_s(5));

@@ -134,7 +134,7 @@ impl Roster {
         let MerchantWish { card_processor, duplicate_window_s, compat, category } = wish;
         let refused = |error: crate::config::ConfigError| error.to_string();
         if let Some(named) = card_processor {
-            enrolled.merchant.card_processor = self.processor("card_processor", &named)?;
+            enrolled.merchant.processors.card = self.processor("card_processor", &named)?;
         }
         if let Some(window_s) = duplicate_window_s {
             enrolled.merchant.duplicate_window_s =

@@ -3,19 +3,21 @@
 use super::error::StartError;
 use crate::accounts::{self, AccountError, Enrolled, users};
 use crate::config::{
-    CATEGORY_DEFAULT, MerchantSettings, ProcessorSettings, SANDBOX_HOSTS, SANDBOX_MERCHANT, SandboxSettings, Settings,
+    CATEGORY_DEFAULT, MerchantSettings, ProcessorNames, ProcessorSettings, SANDBOX_HOSTS, SANDBOX_MERCHANT, SandboxSettings,
+    Settings,
 };
 use crate::data_folder::DataFolder;
 use crate::operator::{Added, Roster};
 use crate::sandbox_home::{HostAddresses, Identity, SandboxFile};
 use crate::settlement::schedule::CutOvers;
-use crate::switch::directory::{AcceptorTable, MerchantTable, ProcessorTable, TerminalTable};
+use crate::switch::directory::{AcceptorTable, MerchantTable, ProcessorKind, ProcessorTable, TerminalTable};
 use crate::switch::ids::Ids;
 use crate::terminals;
 use persistence::PersistenceError;
 use persistence::stores::Stores;
 use protocol::calendar::Micros;
 use protocol::id::Xid;
+use protocol::words::PaymentMethod;
 use sandbox::{Endpoint, Running};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -41,22 +43,28 @@ impl Sandbox {
         Ok(Sandbox { running, identity })
     }
 
-    fn hosts(&self) -> [(&'static str, Endpoint); 2] {
-        let [card, card_2] = SANDBOX_HOSTS;
-        [(card, self.running.card), (card_2, self.running.card_2)]
+    fn hosts(&self) -> impl Iterator<Item = (&'static str, ProcessorKind, Endpoint)> + use<> {
+        let Running { card, card_2, ach, terminal, .. } = &self.running;
+        let endpoints = [*card, *card_2, *ach, *terminal];
+        SANDBOX_HOSTS.into_iter().zip(endpoints).map(|((name, kind), endpoint)| (name, kind, endpoint))
     }
 
     /// The hosts' control addresses.
     pub(super) fn controls(&self) -> Vec<SocketAddr> {
-        self.hosts().into_iter().map(|(_, host)| host.control).collect()
+        self.hosts().map(|(_, _, host)| host.control).collect()
     }
 
     fn merchant(&self, settings: &SandboxSettings) -> MerchantSettings {
+        let first = |method| SANDBOX_HOSTS.iter().find(|(_, kind)| kind.method() == method).map(|(name, _)| (*name).to_owned());
         MerchantSettings {
             name: SANDBOX_MERCHANT.to_owned(),
             api_key: self.identity.api_key.clone(),
             pub_key: Some(self.identity.pub_key.clone()),
-            card_processor: SANDBOX_HOSTS[0].to_owned(),
+            processors: ProcessorNames {
+                card: first(PaymentMethod::Card),
+                ach: first(PaymentMethod::Ach),
+                terminal: first(PaymentMethod::Terminal),
+            },
             duplicate_window_s: settings.duplicate_window_s,
             compat: settings.compat,
             sandbox: true,
@@ -79,10 +87,11 @@ impl Sandbox {
         table: &ProcessorTable,
     ) -> Result<(), StartError> {
         let mut processors = BTreeMap::new();
-        for (name, endpoint) in self.hosts() {
+        for (name, kind, endpoint) in self.hosts() {
             let id = table.iter().find(|processor| processor.name == name).map(|processor| processor.id.to_string());
             let (addr, control) = (endpoint.addr.to_string(), endpoint.control.to_string());
-            processors.insert(name.to_owned(), HostAddresses { id: id.unwrap_or_default(), addr, control });
+            let terminal_id = (kind == ProcessorKind::Dejavoo).then(first_terminal).flatten();
+            processors.insert(name.to_owned(), HostAddresses { id: id.unwrap_or_default(), addr, control, terminal_id });
         }
         let path = data.sandbox_json();
         let file = SandboxFile::new(http, binary, self.identity.clone(), processors);
@@ -121,7 +130,8 @@ impl Participants {
         now: Micros,
     ) -> Result<Participants, StartError> {
         let hosts = sandbox.map(Sandbox::hosts).into_iter().flatten();
-        let mut configured: Vec<_> = hosts.map(|(name, host)| ProcessorSettings::of_sandbox(name, host.addr)).collect();
+        let mut configured: Vec<_> =
+            hosts.map(|(name, kind, host)| ProcessorSettings::of_sandbox(name, kind, host.addr)).collect();
         configured.extend(settings.processors.iter().cloned());
         let added = enroll_added(stores, added, &configured).await?;
         configured.extend(added.iter().map(|(_, settings)| settings.clone()));
@@ -170,4 +180,10 @@ async fn enroll_added(
 fn links(table: &ProcessorTable, configured: &[ProcessorSettings]) -> Vec<(u16, ProcessorSettings)> {
     let index = |settings: &ProcessorSettings| table.iter().find(|known| known.name == settings.name).map(|known| known.index);
     configured.iter().filter_map(|settings| Some((index(settings)?, settings.clone()))).collect()
+}
+
+/// The id of the sandbox merchant's terminal that approves.
+fn first_terminal() -> Option<String> {
+    let merchant = accounts::merchant_id_of(SANDBOX_MERCHANT);
+    sandbox::spin::TERMINALS.first().map(|terminal| terminals::sandbox_terminal(&merchant, terminal.tpn).to_string())
 }

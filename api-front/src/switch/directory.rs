@@ -8,6 +8,7 @@ use protocol::words::PaymentMethod;
 use std::sync::Arc;
 use switch_core::connectors::dejavoo::Register;
 use switch_core::connectors::tsys::Acceptor;
+use switch_core::input::OwnProcessors;
 
 /// What kind of host a processor is. Words as in the configuration's `type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,8 +126,8 @@ pub struct Merchant {
     pub sandbox: bool,
     /// Duplicate window, seconds; 0 turns it off.
     pub duplicate_window_s: u32,
-    /// Index of the processor that takes its cards when a request names none.
-    pub card_processor: u16,
+    /// The processors that take its payments when a request names none and no route matches.
+    pub processors: OwnProcessors,
     /// How its clients want answers.
     pub compat: Compat,
 }

@@ -2,6 +2,7 @@
 
 use super::super::Shared;
 use super::super::order::Order;
+use crate::config::Password;
 use crate::switch::directory::{AcceptorTable, TerminalTable};
 use crate::switch::sensitive_table::SensitiveTable;
 use persistence::PersistenceError;
@@ -15,6 +16,7 @@ use switch_core::connectors::exchange::{Came, HttpRequest, Next};
 use switch_core::connectors::{dejavoo, sage};
 use switch_core::input::Leg;
 use switch_core::output::Request;
+use zeroize::Zeroizing;
 
 /// What a connector writes its requests from.
 pub enum Connector {
@@ -24,6 +26,8 @@ pub enum Connector {
         sealer: Arc<Sealer>,
         /// As whom each merchant presents its entries.
         acceptors: AcceptorTable,
+        /// What proves each of them.
+        password: Zeroizing<String>,
     },
     /// Terminals, Dejavoo-style.
     Dejavoo {
@@ -78,8 +82,9 @@ pub enum NotBegun {
 
 impl Connector {
     /// For bank accounts.
-    pub fn sage(shared: &Shared) -> Connector {
-        Connector::Sage { sealer: Arc::clone(&shared.sealer), acceptors: shared.acceptors.clone() }
+    pub fn sage(shared: &Shared, password: Option<&Password>) -> Connector {
+        let password = password.map(|password| password.expose().to_owned().into()).unwrap_or_default();
+        Connector::Sage { sealer: Arc::clone(&shared.sealer), acceptors: shared.acceptors.clone(), password }
     }
 
     /// For terminals.
@@ -99,9 +104,9 @@ impl Connector {
     pub fn begin(&self, processor: u16, order: &Order) -> Result<(Exchange, HttpRequest), NotBegun> {
         let request = Request { processor, sent: order.sent, repeat: order.repeat, subject: order.subject() };
         match self {
-            Connector::Sage { sealer, acceptors } => {
+            Connector::Sage { sealer, acceptors, password } => {
                 let acceptor = acceptors.get(&order.merchant()).ok_or(NotBegun::NoAcceptor)?;
-                let originator = sage::Originator { user_name: acceptor.terminal.clone(), password: acceptor.id.clone().into() };
+                let originator = sage::Originator { user_name: acceptor.terminal.clone(), password: password.clone() };
                 let opened = order.transaction().map(|(transaction, tail)| Opened::of(sealer, transaction, tail)).transpose()?;
                 let account = opened.as_ref().map(Opened::data);
                 let outgoing = sage::Outgoing { request, originator: &originator, account };

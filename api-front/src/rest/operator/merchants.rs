@@ -148,7 +148,7 @@ impl Front {
 
     fn show_merchant(&self, standing: &MerchantStanding) -> Value {
         let MerchantStanding { merchant, made_at_run_time, settings, version } = standing;
-        let card = self.switch.processors().by_index(merchant.card_processor);
+        let card = self.switch.processors().by_index(merchant.processors.card);
         json!({
             "id": merchant.id.to_string(),
             "name": merchant.name,

@@ -200,7 +200,7 @@ fn merchant() -> Merchant {
         active: true,
         sandbox: true,
         duplicate_window_s: 0,
-        card_processor: 1,
+        processors: switch_core::input::OwnProcessors { card: 1, ach: 2, terminal: 3 },
         compat: Default::default(),
     }
 }
