@@ -144,6 +144,7 @@ fn check_refusal(call: &Call, refusal: Refusal) {
             Refusal::KeyReused => Invariant::OneEffectPerKey,
             Refusal::MerchantNotActive
             | Refusal::ProcessorNotAvailable
+            | Refusal::MethodNotTaken { .. }
             | Refusal::NotFound
             | Refusal::IllegalStep { .. }
             | Refusal::StepInFlight { .. } => Invariant::UnknownIsAState,
