@@ -10,3 +10,6 @@
 pub mod connector;
 pub mod link;
 pub mod traffic;
+
+#[cfg(test)]
+mod tests;
