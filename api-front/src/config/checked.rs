@@ -7,7 +7,9 @@ use super::mail::MailSettings;
 use super::merchant;
 use super::processor::{Named, ProcessorNames, ProcessorSettings, SANDBOX_HOSTS, check_processors};
 use super::retention::RetentionSettings;
+use super::tables;
 use super::typed::{Typed, TypedCompat, TypedJournal, TypedMerchant, TypedSandbox};
+use crate::operator::ConfiguredTables;
 use crate::switch::directory::Compat;
 use persistence::journal::LogOptions;
 use persistence::sql::DatabaseUrl;
@@ -61,6 +63,8 @@ pub struct Settings {
     pub processors: Vec<ProcessorSettings>,
     /// Merchants beside the sandbox's.
     pub merchants: Vec<MerchantSettings>,
+    /// Rules and routes.
+    pub tables: ConfiguredTables,
 }
 
 /// The journal's segments.
@@ -137,6 +141,11 @@ impl Settings {
         let named: Vec<_> = own.iter().copied().chain(configured).collect();
         let merchants = check_merchants(typed.merchant, &named)?;
         check_keys(operator_key.as_deref(), sandbox.as_ref(), &merchants)?;
+        let own_merchant = sandbox.is_some().then_some(SANDBOX_MERCHANT);
+        let merchant_names: Vec<&str> =
+            own_merchant.into_iter().chain(merchants.iter().map(|merchant| merchant.name.as_str())).collect();
+        let names: Vec<&str> = named.iter().map(|(name, _)| *name).collect();
+        let tables = tables::check(typed.rule, typed.route, &merchant_names, &names)?;
         let trusted_proxies = typed.trusted_proxies.iter().map(|text| proxy(text)).collect::<Result<_, _>>()?;
         let mail = MailSettings::check(typed.mail)?;
         Ok(Settings {
@@ -154,6 +163,7 @@ impl Settings {
             sandbox,
             processors,
             merchants,
+            tables,
         })
     }
 }

@@ -10,6 +10,7 @@ pub mod mail;
 pub mod merchant;
 pub mod processor;
 pub mod retention;
+mod tables;
 pub mod typed;
 
 #[cfg(test)]

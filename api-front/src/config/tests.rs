@@ -185,3 +185,32 @@ fn a_merchant_need_not_take_every_means_of_payment() {
     let own = &settings.merchants[0].processors;
     assert_eq!((&own.card, own.ach.as_deref(), own.terminal.as_deref()), (&None, Some("bank"), Some("counter")));
 }
+
+#[test]
+fn rules_and_routes_stand_in_the_file_as_well_and_name_merchants_and_processors() {
+    let text = "[[merchant]]\nname = 'shop'\napi_key = 'api_of_the_shop'\n\
+                [[rule]]\nname = 'small'\nstage = 'pre'\nmerchant_id = 'shop'\nif = [{field = 'amount', op = '<', value = 500}]\nthen = 'deny'\n\
+                [[route]]\nname = 'second'\nto = [{processor_id = 'card_2', weight = 1}]\nfail_over = ['card']\n";
+    let tables = check(text).unwrap().tables;
+    let shop = crate::accounts::merchant_id_of("shop").to_string();
+    assert_eq!(tables.rules.rules[0].merchant_id.as_ref(), Some(&shop));
+    assert_eq!(tables.routes.routes[0].fail_over, [crate::accounts::processor_id_of("card").to_string()]);
+    for (wrong, named) in [
+        (text.replace("'amount'", "'amonut'"), "amonut"),
+        (text.replace("['card']", "['crad']"), "crad"),
+        (text.replace("merchant_id = 'shop'", "merchant_id = 'shpo'"), "merchant_id"),
+        (text.replace("then", "than"), "than"),
+    ] {
+        let said = check(&wrong).unwrap_err().to_string();
+        assert!(said.contains(named), "{named}: {said}");
+    }
+}
+
+#[test]
+fn a_cut_over_is_a_time_of_day() {
+    let processor =
+        |cut_over: &str| check(&format!("[[processor]]\nname = 'a'\ntype = 'tsys_sierra'\naddr = '127.0.0.1:1'\n{cut_over}"));
+    assert_eq!(processor("").unwrap().processors[0].cut_over, None);
+    assert_eq!(processor("cut_over = '22:30'").unwrap().processors[0].cut_over, "22:30".parse().ok());
+    assert!(processor("cut_over = '25:00'").unwrap_err().to_string().contains("processor.0.cut_over"));
+}

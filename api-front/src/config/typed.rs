@@ -1,6 +1,7 @@
 //! The configuration as typed: every key optional, unknown keys refused, nothing checked yet.
 
 use super::limits::TypedLimits;
+use crate::operator::typed::{Route, Rule};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -41,6 +42,12 @@ pub struct Typed {
     /// Merchants beside the sandbox's.
     #[serde(default)]
     pub merchant: Vec<TypedMerchant>,
+    /// Rules, as `PUT /operator/rules` takes them; merchants may be named by their names.
+    #[serde(default)]
+    pub rule: Vec<Rule>,
+    /// Routes, as `PUT /operator/routing` takes them; merchants and processors may be named by their names.
+    #[serde(default)]
+    pub route: Vec<Route>,
 }
 
 /// `[mail]`.

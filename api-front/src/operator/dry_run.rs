@@ -7,7 +7,7 @@ use crate::switch::directory::MerchantTable;
 use persistence::PersistenceError;
 use persistence::projection::{Place, Queries};
 use protocol::calendar::Micros;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use switch_core::input::ProcessorState;
 
 /// Payments that a dry run looks at when it is not said how many.
@@ -30,13 +30,14 @@ impl Operator {
 
     async fn ground(&self, merchants: &MerchantTable) -> Ground {
         let own = merchants.all().iter().map(|merchant| (merchant.id, merchant_terms(merchant).processors)).collect();
-        let mut off = BTreeSet::new();
+        let (mut methods, mut off) = (HashMap::new(), BTreeSet::new());
         for processor in self.processors() {
+            methods.insert(processor.configured.index, processor.configured.method);
             if self.processor_state(processor).await != ProcessorState::Enabled {
                 off.insert(processor.configured.index);
             }
         }
-        Ground { own, off }
+        Ground { own, methods, off }
     }
 }
 

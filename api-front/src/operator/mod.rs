@@ -10,13 +10,14 @@ mod processors;
 mod sandbox_rules;
 mod standing;
 mod tables;
+pub mod typed;
 
 pub use dry_run::{DRY_RUN_PAYMENTS, DRY_RUN_PAYMENTS_MAX, dry_run};
 pub use merchants::{MerchantStanding, MerchantWish, Roster};
 pub use processors::{Added, SteeredProcessor, added_processors, word_of};
 pub use sandbox_rules::SandboxRules;
 pub use standing::{Standing, share_bp};
-pub use tables::{Compiled, TableKind, tables_in_force};
+pub use tables::{Compiled, ConfiguredTables, TableKind};
 
 use crate::links::LinkStarter;
 use crate::settlement::schedule::CutOvers;
@@ -45,8 +46,8 @@ pub struct Steered {
     pub links: LinkStarter,
     /// When processors cut over: the schedule of settlement follows it.
     pub cut_overs: watch::Sender<CutOvers>,
-    /// Rules that stand behind the operator's own.
-    pub sandbox_rules: SandboxRules,
+    /// Rules and routes as configured.
+    pub tables: ConfiguredTables,
     /// Merchants.
     pub roster: Roster,
 }

@@ -1,13 +1,13 @@
 //! The tables of rules and routes: from the operator's JSON to what shards obey.
 
 use super::changes::{AS_CONFIGURED, Changes, InForce, Made, NotMade, PutInForce, Thing};
+use super::typed::{Route, Routes, Rule, Rules};
 use super::{Operator, SandboxRules};
 use crate::switch::door::{Door, Return};
 use protocol::change::Area;
 use protocol::id::Xid;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use switch_core::conditions::typed as conditions;
 use switch_core::input::Input;
 use switch_core::routing::{self, Breaker};
 use switch_core::rules;
@@ -29,14 +29,6 @@ impl TableKind {
             TableKind::Routes => Thing::table(Area::Routes),
         }
     }
-
-    /// The key of the list in the table's JSON.
-    pub const fn key(self) -> &'static str {
-        match self {
-            TableKind::Rules => "rules",
-            TableKind::Routes => "routes",
-        }
-    }
 }
 
 /// A table, checked and compiled.
@@ -48,88 +40,27 @@ pub enum Compiled {
     Routes(Arc<routing::Table>),
 }
 
-/// `{"rules": […]}`
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Rules {
-    rules: Vec<Rule>,
-}
-
-/// `{"routes": […]}`
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Routes {
-    routes: Vec<Route>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Rule {
-    name: String,
-    stage: String,
-    #[serde(default)]
-    merchant_id: Option<String>,
-    #[serde(rename = "if", default)]
-    conditions: Vec<Condition>,
-    then: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    code: Option<u16>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Route {
-    name: String,
-    #[serde(default)]
-    merchant_id: Option<String>,
-    #[serde(rename = "if", default)]
-    conditions: Vec<Condition>,
-    to: Vec<Share>,
-    #[serde(default)]
-    fail_over: Vec<String>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Share {
-    processor_id: String,
-    weight: u64,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Condition {
-    field: String,
-    op: String,
-    value: Value,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    per: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    window_s: Option<u64>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(untagged)]
-enum Value {
-    Number(u64),
-    Text(String),
-    List(Vec<Value>),
-}
-
 impl Operator {
     /// A table as it is in force, and its JSON.
-    pub async fn table(&self, kind: TableKind) -> InForce {
+    pub async fn table(&self, kind: TableKind) -> Result<InForce, String> {
         let in_force = self.changes.in_force(kind.thing()).await;
         if &*in_force.text != AS_CONFIGURED {
-            return in_force;
+            return Ok(in_force);
         }
-        InForce { version: in_force.version, text: format!("{{\"{}\":[]}}", kind.key()).into() }
+        Ok(InForce { version: in_force.version, text: self.steered.tables.text(kind)?.into() })
     }
 
     /// Reads, checks and compiles a table, and changes nothing. Gives its JSON in the form in which it is kept.
     pub fn compile(&self, kind: TableKind, version: u32, text: &str) -> Result<(Compiled, String), String> {
-        let index_of = |id: &Xid| self.processor(id).map(|processor| processor.configured.index);
-        compile(kind, version, text, index_of, &self.steered.sandbox_rules)
+        let terms_of = |id: &Xid| self.processor(id).map(|processor| processor.configured);
+        let method_of = |id: &Xid| terms_of(id).map(|terms| terms.method);
+        let tables = &self.steered.tables;
+        if kind == TableKind::Routes
+            && let Some(fault) = tables.routes(text)?.misdirected(method_of)
+        {
+            return Err(fault);
+        }
+        tables.compile(kind, version, text, |id| terms_of(id).map(|terms| terms.index))
     }
 
     /// Puts a table in the place of the one in force, if that is the one that the caller has seen.
@@ -155,49 +86,89 @@ impl Operator {
     }
 }
 
-/// The tables that are in force, for shards that begin with them.
-/// Rules that can't be used refuse the start, for without them payments would pass that they deny.
-pub async fn tables_in_force(
-    changes: &Changes,
-    index_of: impl Fn(&Xid) -> Option<u16>,
-    sandbox_rules: &SandboxRules,
-) -> Result<Vec<Compiled>, String> {
-    let mut tables = Vec::new();
-    for kind in [TableKind::Rules, TableKind::Routes] {
-        let in_force = changes.in_force(kind.thing()).await;
-        if in_force.version == 0 && (kind == TableKind::Routes || sandbox_rules.is_empty()) {
-            continue;
-        }
-        match compile(kind, in_force.version, &in_force.text, &index_of, sandbox_rules) {
-            Ok((compiled, _)) => tables.push(compiled),
-            Err(error) if kind == TableKind::Rules => return Err(error),
-            // It was good when it was made: a processor that it names is configured no more. Merchants' own processors serve.
-            Err(error) => tracing::error!(%error, "the routes in force can't be used: none are"),
-        }
-    }
-    Ok(tables)
+/// The tables as the configuration has them, for as long as an operator says nothing else.
+#[derive(Debug, Clone, Default)]
+pub struct ConfiguredTables {
+    /// `[[rule]]`.
+    pub rules: Rules,
+    /// `[[route]]`.
+    pub routes: Routes,
+    /// What stands behind an operator's rules.
+    pub sandbox_rules: SandboxRules,
 }
 
-fn compile(
-    kind: TableKind,
-    version: u32,
-    text: &str,
-    index_of: impl Fn(&Xid) -> Option<u16>,
-    sandbox_rules: &SandboxRules,
-) -> Result<(Compiled, String), String> {
-    match kind {
-        TableKind::Rules => {
-            let table: Rules = if text == AS_CONFIGURED { Rules::default() } else { parse(text)? };
-            let typed = sandbox_rules.behind(table.rules.iter().map(Rule::typed).collect());
-            let compiled = rules::Table::compile(version, &typed).map_err(|error| error.to_string())?;
-            Ok((Compiled::Rules(Arc::new(compiled)), kept(&table)?))
+impl ConfiguredTables {
+    /// The tables that are in force, for shards that begin with them.
+    /// Rules that can't be used refuse the start, for without them payments would pass that they deny.
+    pub async fn in_force(&self, changes: &Changes, index_of: impl Fn(&Xid) -> Option<u16>) -> Result<Vec<Compiled>, String> {
+        let mut tables = Vec::new();
+        for kind in [TableKind::Rules, TableKind::Routes] {
+            let in_force = changes.in_force(kind.thing()).await;
+            if in_force.version == 0 && self.is_empty(kind) {
+                continue;
+            }
+            match self.compile(kind, in_force.version, &in_force.text, &index_of) {
+                Ok((compiled, _)) => tables.push(compiled),
+                Err(error) if kind == TableKind::Rules => return Err(error),
+                // It was good when it was made: a processor that it names is configured no more. Merchants' own processors serve.
+                Err(error) => tracing::error!(%error, "the routes in force can't be used: none are"),
+            }
         }
-        TableKind::Routes => {
-            let table: Routes = if text == AS_CONFIGURED { Routes::default() } else { parse(text)? };
-            let typed: Vec<routing::typed::Route> = table.routes.iter().map(Route::typed).collect();
-            let index_of = |id: &str| index_of(&id.parse().ok()?);
-            let compiled = routing::Table::compile(version, &typed, Breaker::default(), index_of);
-            Ok((Compiled::Routes(Arc::new(compiled.map_err(|error| error.to_string())?)), kept(&table)?))
+        Ok(tables)
+    }
+
+    /// Checks what the configuration says, before there are processors.
+    pub fn check(&self, index_of: impl Fn(&Xid) -> Option<u16>) -> Result<(), String> {
+        for kind in [TableKind::Rules, TableKind::Routes] {
+            self.compile(kind, 1, AS_CONFIGURED, &index_of)?;
+        }
+        Ok(())
+    }
+
+    fn is_empty(&self, kind: TableKind) -> bool {
+        match kind {
+            TableKind::Rules => self.rules.rules.is_empty() && self.sandbox_rules.is_empty(),
+            TableKind::Routes => self.routes.routes.is_empty(),
+        }
+    }
+
+    /// What the configuration says of a table.
+    fn text(&self, kind: TableKind) -> Result<String, String> {
+        match kind {
+            TableKind::Rules => kept(&self.rules),
+            TableKind::Routes => kept(&self.routes),
+        }
+    }
+
+    fn rules(&self, text: &str) -> Result<Rules, String> {
+        if text == AS_CONFIGURED { Ok(self.rules.clone()) } else { parse(text) }
+    }
+
+    fn routes(&self, text: &str) -> Result<Routes, String> {
+        if text == AS_CONFIGURED { Ok(self.routes.clone()) } else { parse(text) }
+    }
+
+    fn compile(
+        &self,
+        kind: TableKind,
+        version: u32,
+        text: &str,
+        index_of: impl Fn(&Xid) -> Option<u16>,
+    ) -> Result<(Compiled, String), String> {
+        match kind {
+            TableKind::Rules => {
+                let table = self.rules(text)?;
+                let typed = self.sandbox_rules.behind(table.rules.iter().map(Rule::typed).collect());
+                let compiled = rules::Table::compile(version, &typed).map_err(|error| error.to_string())?;
+                Ok((Compiled::Rules(Arc::new(compiled)), kept(&table)?))
+            }
+            TableKind::Routes => {
+                let table = self.routes(text)?;
+                let typed: Vec<routing::typed::Route> = table.routes.iter().map(Route::typed).collect();
+                let index_of = |id: &str| index_of(&id.parse().ok()?);
+                let compiled = routing::Table::compile(version, &typed, Breaker::default(), index_of);
+                Ok((Compiled::Routes(Arc::new(compiled.map_err(|error| error.to_string())?)), kept(&table)?))
+            }
         }
     }
 }
@@ -240,52 +211,4 @@ fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, String> {
 
 fn kept(table: &impl Serialize) -> Result<String, String> {
     serde_json::to_string(table).map_err(|error| error.to_string())
-}
-
-impl Rule {
-    fn typed(&self) -> rules::typed::Rule {
-        rules::typed::Rule {
-            name: self.name.clone(),
-            stage: self.stage.clone(),
-            merchant_id: self.merchant_id.clone(),
-            conditions: self.conditions.iter().map(Condition::typed).collect(),
-            then: self.then.clone(),
-            code: self.code,
-        }
-    }
-}
-
-impl Route {
-    fn typed(&self) -> routing::typed::Route {
-        let share = |share: &Share| routing::typed::Share { processor_id: share.processor_id.clone(), weight: share.weight };
-        routing::typed::Route {
-            name: self.name.clone(),
-            merchant_id: self.merchant_id.clone(),
-            conditions: self.conditions.iter().map(Condition::typed).collect(),
-            to: self.to.iter().map(share).collect(),
-            fail_over: self.fail_over.clone(),
-        }
-    }
-}
-
-impl Condition {
-    fn typed(&self) -> conditions::Condition {
-        conditions::Condition {
-            field: self.field.clone(),
-            op: self.op.clone(),
-            value: self.value.typed(),
-            per: self.per.clone(),
-            window_s: self.window_s,
-        }
-    }
-}
-
-impl Value {
-    fn typed(&self) -> conditions::Value {
-        match self {
-            Value::Number(number) => conditions::Value::Number(*number),
-            Value::Text(text) => conditions::Value::Text(text.clone()),
-            Value::List(values) => conditions::Value::List(values.iter().map(Value::typed).collect()),
-        }
-    }
 }

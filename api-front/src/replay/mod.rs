@@ -17,7 +17,7 @@ use protocol::id::Xid;
 use protocol::response_code::{RULE_DECLINES, ResponseCode};
 use protocol::tail::Tail;
 use protocol::transaction::Transaction;
-use protocol::words::{Basis, ExchangeState, SkipReason, Verb};
+use protocol::words::{Basis, ExchangeState, PaymentMethod, SkipReason, Verb};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use switch_core::conditions::{Facts, Gauge, Velocity};
@@ -40,6 +40,8 @@ pub enum Proposal {
 pub struct Ground {
     /// Merchants' own processors.
     pub own: HashMap<Xid, OwnProcessors>,
+    /// Which means of payment each processor takes.
+    pub methods: HashMap<u16, PaymentMethod>,
     /// Processors that take no new payments.
     pub off: BTreeSet<u16>,
 }
@@ -255,15 +257,25 @@ fn by_routes(table: &routing::Table, ground: &Ground, transaction: &Transaction,
     if transaction.choice.basis() == Basis::Named {
         return (from, from);
     }
-    let standing = |index: u16| {
-        if ground.off.contains(&index) { Standing::Skip(SkipReason::Off) } else { Standing::Ready }
-    };
+    let method = transaction.payment_method();
+    let standing = |index: u16| ground.standing(index, method);
     let to = match table.first_match(transaction.merchant, facts) {
         Some(route) => route.choose(transaction.id, &transaction.choice, standing).0.unwrap_or(0),
         None => {
-            let own = ground.own.get(&transaction.merchant).map_or(0, |own| own.of(transaction.payment_method()));
-            if ground.off.contains(&own) { 0 } else { own }
+            let own = ground.own.get(&transaction.merchant).map_or(0, |own| own.of(method));
+            if standing(own) == Standing::Ready { own } else { 0 }
         }
     };
     (from, Decision::Processor(to))
+}
+
+impl Ground {
+    fn standing(&self, index: u16, method: PaymentMethod) -> Standing {
+        match self.methods.get(&index) {
+            None => Standing::Skip(SkipReason::NotThere),
+            Some(_) if self.off.contains(&index) => Standing::Skip(SkipReason::Off),
+            Some(taken) if *taken != method => Standing::Skip(SkipReason::OtherMethod),
+            Some(_) => Standing::Ready,
+        }
+    }
 }

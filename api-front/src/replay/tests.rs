@@ -128,7 +128,8 @@ fn payments_move_between_processors_but_not_where_the_request_named_one() {
     let payments = [sale(1, 100), sale(2, 600), named];
     let table = Arc::new(table);
     let with_off = |off: &[u16]| {
-        let ground = Ground { own: own.clone(), off: off.iter().copied().collect() };
+        let methods = [1, 2, 3].map(|index| (index, PaymentMethod::Card)).into();
+        let ground = Ground { own: own.clone(), methods, off: off.iter().copied().collect() };
         run(Replay::of(Proposal::Routes(Arc::clone(&table), ground)), &payments)
     };
     let moved = |to| difference(Decision::Processor(1), Decision::Processor(to), 1, 600);

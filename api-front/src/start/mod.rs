@@ -26,7 +26,7 @@ use crate::limits::{CALLERS_MAX, DRAIN_WAIT, FIRST_SIGN_ON_WAIT, PROCESSORS_ADDE
 use crate::links::{LinkStarter, Links, Prepared, Shared};
 use crate::listeners;
 use crate::operator::changes::Changes;
-use crate::operator::{Compiled, Operator, SandboxRules, Steered, SteeredProcessor, added_processors, tables_in_force};
+use crate::operator::{Compiled, ConfiguredTables, Operator, SandboxRules, Steered, SteeredProcessor, added_processors};
 use crate::sandbox_home::random_bytes;
 use crate::settlement::Settler;
 use crate::settlement::board::Board;
@@ -102,7 +102,8 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     participants.roster.restore(&changes).await;
     let index_of = |id: &_| participants.processors.by_id(id).map(|processor| processor.index);
     let sandbox_rules = sandbox.as_ref().map(|_| SandboxRules::of(&merchant_id_of(SANDBOX_MERCHANT))).unwrap_or_default();
-    let tables = tables_in_force(&changes, index_of, &sandbox_rules).await.map_err(StartError::Rules)?;
+    let configured_tables = ConfiguredTables { sandbox_rules, ..settings.tables.clone() };
+    let tables = configured_tables.in_force(&changes, index_of).await.map_err(StartError::Rules)?;
     let shards = recovered_shards(&participants, &tables, &database, storage.fold.take(), &run).await?;
     phases.over(Phase::Shards);
     if !is_alone {
@@ -131,7 +132,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         }
         None => settings.operator_key,
     };
-    let steered = steered(&participants, &run, &vitals, cut_overs, sandbox_rules, links.starter(shared));
+    let steered = steered(&participants, &run, &vitals, cut_overs, configured_tables, links.starter(shared));
     let operator = Operator::start(changes, steered).await;
     let operator_key_hash = operator_key.as_deref().map(ApiKey::hash_of);
     let oversight = Oversight { vitals, operator, operator_key_hash, calendar };
@@ -285,7 +286,7 @@ fn steered(
     run: &Run,
     vitals: &Vitals,
     cut_overs: watch::Sender<CutOvers>,
-    sandbox_rules: SandboxRules,
+    tables: ConfiguredTables,
     links: LinkStarter,
 ) -> Steered {
     let terms = processor_terms(&participants.processors, &participants.configured);
@@ -301,7 +302,7 @@ fn steered(
         watched: vitals.links.clone(),
         links,
         cut_overs,
-        sandbox_rules,
+        tables,
         roster: participants.roster.clone(),
     }
 }

@@ -33,7 +33,10 @@ pub(super) async fn put_routes(state: State<Front>, request: Request) -> Result<
 
 async fn read(State(front): State<Front>, headers: &HeaderMap, kind: TableKind) -> Result<Response, Problem> {
     front.permit_operator(headers)?;
-    let in_force = front.switch.operator().table(kind).await;
+    let in_force = front.switch.operator().table(kind).await.map_err(|error| {
+        tracing::error!(%error, "a table can't be shown");
+        Problem::Internal
+    })?;
     let mut table: Value = serde_json::from_str(&in_force.text).unwrap_or_else(|_| json!({}));
     table["version"] = in_force.version.into();
     Ok(tagged(data(table), in_force.version))
