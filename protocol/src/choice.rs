@@ -15,7 +15,8 @@ const REASON_SHIFT: u32 = 12;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub struct Choice {
-    /// Version of the table of rules that was asked last; 0 when none was.
+    /// Version of the table of rules that was asked before the processor was; 0 when none was. An operator may have laid another one before
+    /// the answer: [`crate::transaction::Transaction::post_rules_version`].
     pub rules_version: U32,
     /// Version of the table of routes that was asked; 0 when none was.
     pub routes_version: U32,

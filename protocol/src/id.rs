@@ -32,13 +32,12 @@ impl Xid {
     /// The absent id: all zero bytes, empty as text.
     pub const NONE: Xid = Xid([0; 12]);
     /// Ids that one draw of the front reserves: the transaction's own and its siblings'.
-    pub const STRIDE: u32 = 4;
+    pub const STRIDE: u32 = 8;
     /// Sibling of the card response object of a transaction.
     pub const CARD_RESPONSE: u32 = 1;
-    /// Sibling of the settlement batch that a transaction opens.
+    /// Sibling of the settlement batch that a transaction opens. Those that it opens at other processors, when the first could not be
+    /// reached, follow: one for each attempt.
     pub const BATCH: u32 = 2;
-    /// Sibling of the settlement batch that a transaction opens at another processor, when the first could not be reached.
-    pub const BATCH_OF_FAIL_OVER: u32 = 3;
 
     /// Puts an id together. `counter` is taken modulo 2^24.
     pub fn from_parts(seconds: u32, process: [u8; 5], counter: u32) -> Xid {

@@ -85,8 +85,8 @@ pub struct Transaction {
     pub fingerprint: [u8; 16],
     /// Retrieval reference number, ISO 8583 DE37, the same over the transaction's life.
     pub rrn: [u8; 12],
-    /// Zero.
-    pub reserved_2: [u8; 4],
+    /// Version of the table of rules that was asked after the processor's answer; 0 when none was.
+    pub post_rules_version: U32,
     /// Microseconds since 1970.
     pub created_at: I64,
     /// Microseconds since 1970.

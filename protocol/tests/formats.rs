@@ -58,7 +58,7 @@ fn every_field_of_every_layout_stands_in_the_page() {
         size_of::<Transaction>(),
         &rows!(Transaction: layout verb status version id merchant parent flags amount amount_authorized amount_captured
             amount_settled amount_refunded amount_refund_pending currency source payment_method entry_type brand processor first_six
-            last_four expiry pan_digits answers reserved fingerprint rrn reserved_2 created_at updated_at captured_at settled_at
+            last_four expiry pan_digits answers reserved fingerprint rrn post_rules_version created_at updated_at captured_at settled_at
             original step reversal key duplicate_of batch response_code reserved_3 tail_length batch_number choice),
     );
     assert_same(

@@ -295,6 +295,37 @@ fn when_none_of_a_route_can_be_reached_the_payment_is_declined_and_explained() {
 }
 
 #[test]
+fn each_attempt_of_a_sale_opens_a_batch_of_its_own() {
+    let mut driver = driver([in_order()]);
+    let mut sent = orders(&driver.ask(&sale(500)))[0].sent;
+    let mut batches = vec![newest(&driver, sent.id).batch];
+    for processor in [SECOND, THIRD] {
+        driver.accept(Input::NotSent(sent));
+        sent = orders(&driver.sync())[0].sent;
+        let offered = newest(&driver, sent.id);
+        assert_eq!(offered.processor.get(), processor);
+        batches.push(offered.batch);
+    }
+    let paid = reply(&driver.answer(sent, Verdict::Approved));
+    assert_eq!((paid.status(), paid.batch), (Status::PendingSettlement, batches[2]));
+    batches.sort_unstable();
+    batches.dedup();
+    assert_eq!(batches.len(), 3);
+}
+
+#[test]
+fn a_rule_is_named_with_the_table_that_it_stood_in() {
+    let table = |version, entries: &[Rule]| Input::Rules(Arc::new(rules::Table::compile(version, entries).unwrap()));
+    let mut driver = driver([table(7, &[rule("before", "pre", vec![], "flag")])]);
+    let sent = orders(&driver.ask(&sale(500)))[0].sent;
+    driver.accept(table(8, &[rule("other", "pre", vec![], "accept"), rule("after", "post", vec![], "accept")]));
+    driver.answer(sent, Verdict::Approved);
+    let paid = newest(&driver, sent.id);
+    assert_eq!((paid.choice.rules_version.get(), paid.choice.pre_rule.get()), (7, 1));
+    assert_eq!((paid.post_rules_version.get(), paid.choice.post_rule.get()), (8, 2));
+}
+
+#[test]
 fn what_may_have_been_sent_goes_to_no_other() {
     let mut driver = driver([in_order()]);
     let said = driver.ask(&sale(500));

@@ -5,6 +5,7 @@
 use super::{account_of, exchange};
 use crate::conditions::Facts;
 use crate::input::{Leg, ProcessorState};
+use crate::limits::ROUTE_ATTEMPTS_MAX;
 use crate::routing::{Outcome, Standing};
 use crate::rules::{Match, Stage, Verdict};
 use crate::shard::Shard;
@@ -130,7 +131,7 @@ impl Shard {
         self.velocity.read(&self.table[at].transaction, self.rules.gauges(merchant), &mut facts, self.now);
         let found = self.rules.first_match(Stage::Post, merchant, &facts);
         let transaction = &mut self.table[at].transaction;
-        transaction.choice.rules_version = self.rules.version().into();
+        transaction.post_rules_version = self.rules.version().into();
         transaction.choice.post_rule = found.map_or(0, |found| found.position).into();
         let denied = note_verdict(transaction, found);
         match found.map(|found| (found.verdict, found.position)) {
@@ -191,13 +192,15 @@ impl Shard {
     }
 }
 
-/// The id of the batch that a payment opens when its account has none: another one after a fail-over, for the first attempt may have
-/// opened one, at another processor. It follows from the attempt alone, so that an id never comes again at a second processor. Two are
-/// all that an id's siblings have room for: a third attempt that would have to open a batch is not made while the second's is unfinished.
+/// The id of the batch that a payment opens when its account has none: another one after each fail-over, for the attempts before may
+/// have opened theirs, at other processors. It follows from the attempt alone, so that an id never comes again at a second processor.
 pub(super) fn batch_id(transaction: Xid, choice: &Choice) -> Xid {
-    let failed_over = choice.skips().any(|skip| skip.reason == Some(SkipReason::NotSent));
-    transaction.sibling(if failed_over { Xid::BATCH_OF_FAIL_OVER } else { Xid::BATCH })
+    let failed = choice.skips().filter(|skip| skip.reason == Some(SkipReason::NotSent)).count();
+    transaction.sibling(Xid::BATCH + failed.min(ROUTE_ATTEMPTS_MAX - 1) as u32)
 }
+
+// Each attempt's batch has a sibling of its own.
+const _: () = assert!(Xid::BATCH + ROUTE_ATTEMPTS_MAX as u32 <= Xid::STRIDE);
 
 /// Why none of a route's processors takes a payment.
 fn refusal_of_all(choice: &Choice, method: PaymentMethod) -> Refusal {

@@ -56,6 +56,7 @@ impl Front {
             "passed_over": skips.collect::<Vec<_>>(),
             "rules_version": choice.rules_version.get(),
             "pre_rule": place(choice.pre_rule.get()),
+            "post_rules_version": transaction.post_rules_version.get(),
             "post_rule": place(choice.post_rule.get()),
             "rule": tail.text(tag::RULE_NAME),
         })
