@@ -35,7 +35,7 @@ use protocol::transaction::Transaction;
 use reference_model::{Fold, Invariant, Model, Terms};
 use sandbox::ledger::Row;
 use std::fmt;
-use switch_core::input::{MerchantTerms, ProcessorTerms, Verdict};
+use switch_core::input::{MerchantTerms, ProcessorTerms};
 use switch_core::limits::Limits;
 use switch_core::shard_of;
 use watch::Watch;
