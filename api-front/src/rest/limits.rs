@@ -12,6 +12,8 @@ pub const BODY_DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 pub const BODY_READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// Fields of one JSON object that are read. A body of 1 MiB could hold a hundred thousand, each costing memory.
 pub const OBJECT_FIELDS_MAX: usize = 256;
+/// Items of one JSON list that are read.
+pub const LIST_ITEMS_MAX: usize = 256;
 /// Longest `X-Request-Id` of a caller that is repeated; a longer one is replaced by ours.
 pub const REQUEST_ID_MAX_CHARS: usize = 128;
 /// Longest idempotency key, in characters of visible ASCII.

@@ -15,6 +15,7 @@ pub mod limits;
 mod operator;
 mod peer;
 mod problem;
+mod recurring;
 pub mod request;
 mod sandbox_clock;
 mod search;
@@ -28,8 +29,8 @@ mod view;
 pub use auth::presented as presented_key;
 pub use problem::Problem;
 
-use crate::accounts::mail::Outbox;
 use crate::accounts::{AccountError, Accounts};
+use crate::recurring::Recurring;
 use crate::switch::directory::Merchant;
 use crate::switch::handle::Switch;
 use crate::vault::Vault;
@@ -51,6 +52,7 @@ struct Front {
     keyring: Arc<Keyring>,
     accounts: Accounts,
     vault: Vault,
+    recurring: Recurring,
     trusted_proxies: Arc<[IpAddr]>,
 }
 
@@ -60,12 +62,24 @@ struct Caller {
     merchant: Arc<Merchant>,
 }
 
-/// Every route of the front. Mails to users go to `outbox`; `X-Forwarded-For` is believed where one of `trusted_proxies` sends it.
-pub fn router(switch: Switch, outbox: Outbox, trusted_proxies: Vec<IpAddr>) -> Router {
+/// The rooms behind the routes.
+pub struct Behind {
+    /// Payments.
+    pub switch: Switch,
+    /// Users and their keys.
+    pub accounts: Accounts,
+    /// Customers and what they pay with.
+    pub vault: Vault,
+    /// Plans and subscriptions.
+    pub recurring: Recurring,
+}
+
+/// Every route of the front. `X-Forwarded-For` is believed where one of `trusted_proxies` sends it.
+pub fn router(behind: Behind, trusted_proxies: Vec<IpAddr>) -> Router {
+    let Behind { switch, accounts, vault, recurring } = behind;
     let names = RequestNames::starting_at(switch.now().0);
-    let (keyring, accounts) = (Arc::new(Keyring::new()), Accounts::new(switch.clone(), outbox));
-    let vault = Vault::new(switch.clone());
-    let front = Front { switch, keyring, accounts, vault, trusted_proxies: trusted_proxies.into() };
+    let keyring = Arc::new(Keyring::new());
+    let front = Front { switch, keyring, accounts, vault, recurring, trusted_proxies: trusted_proxies.into() };
     dressed(routes().with_state(front), names)
 }
 
@@ -93,6 +107,7 @@ fn routes() -> Router<Front> {
         .merge(users::routes())
         .merge(api_keys::routes())
         .merge(customers::routes())
+        .merge(recurring::routes())
         .merge(operator::routes())
         .route("/healthz", get(service::healthz))
         .route("/readyz", get(service::readyz))

@@ -17,6 +17,7 @@ mod storage;
 #[cfg(test)]
 mod tests;
 
+use crate::accounts::Accounts;
 use crate::accounts::mail::Outbox;
 use crate::accounts::{merchant_id_of, merchant_terms, processor_terms};
 use crate::calendar::Calendar;
@@ -28,6 +29,9 @@ use crate::listeners;
 use crate::operator::changes::Changes;
 use crate::operator::{Compiled, ConfiguredTables, Operator, SandboxRules, Steered, SteeredProcessor, added_processors};
 use crate::sandbox_home::random_bytes;
+use crate::recurring::Recurring;
+use crate::recurring::scheduler::Scheduler;
+use crate::rest::Behind;
 use crate::settlement::Settler;
 use crate::settlement::board::Board;
 use crate::settlement::schedule::{CutOvers, Schedule};
@@ -37,6 +41,7 @@ use crate::switch::door::{Door, Inside};
 use crate::switch::driver::Surroundings;
 use crate::switch::gate::Gate;
 use crate::switch::growing::Growing;
+use crate::vault::Vault;
 use crate::switch::handle::{Rooms, Switch};
 use crate::switch::ids::Ids;
 use crate::switch::readiness::{LinkVitals, Vitals};
@@ -139,8 +144,16 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let switch = run.into_switch(participants, &recorders, stores, board, oversight);
     let (http, binary) = (sockets.http_addr, sockets.binary_addr);
     let outbox = settings.mail.outbox(&data.mail())?;
-    let (stop_listeners, served) = sockets.serve(switch.clone(), outbox, settings.limits, settings.trusted_proxies)?;
+    let behind = behind_the_front(&switch, outbox);
+    tokio::spawn(Scheduler::new(behind.recurring.clone(), behind.vault.clone()).run());
+    let (stop_listeners, served) = sockets.serve(behind, settings.limits, settings.trusted_proxies)?;
     Ok(Running { http, binary, switch, served, stop_listeners, links, shards, recorders, database, sandbox })
+}
+
+/// The slow side's rooms around the switch.
+fn behind_the_front(switch: &Switch, outbox: Outbox) -> Behind {
+    let accounts = Accounts::new(switch.clone(), outbox);
+    Behind { switch: switch.clone(), accounts, vault: Vault::new(switch.clone()), recurring: Recurring::new(switch.clone()) }
 }
 
 impl Running {
@@ -180,17 +193,16 @@ impl Sockets {
 
     fn serve(
         self,
-        switch: Switch,
-        outbox: Outbox,
+        behind: Behind,
         limits: LimitSettings,
         trusted_proxies: Vec<IpAddr>,
     ) -> Result<(watch::Sender<bool>, JoinHandle<bool>), StartError> {
         let (stop, stopped) = watch::channel(false);
         let (addr, what) = (self.binary_addr, "the binary protocol");
-        let binary =
-            self.binary.into_std().and_then(|socket| listeners::binary::start(socket, switch.clone(), limits.refusals_per_s_max));
+        let (switch, refusals_per_s_max) = (behind.switch.clone(), limits.refusals_per_s_max);
+        let binary = self.binary.into_std().and_then(|socket| listeners::binary::start(socket, switch, refusals_per_s_max));
         let binary = binary.map_err(|source| StartError::Listen { what, addr, source })?;
-        let router = crate::rest::router(switch, outbox, trusted_proxies);
+        let router = crate::rest::router(behind, trusted_proxies);
         let http = listeners::http::serve(self.http, router, limits, stopped.clone(), DRAIN_WAIT);
         let served = tokio::spawn(async move {
             let (http, binary) = tokio::join!(http, binary.until(stopped));

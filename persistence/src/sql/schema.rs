@@ -12,7 +12,7 @@ use crate::error::PersistenceError;
 const POSTGRES_LOCK: &str = "SELECT pg_advisory_xact_lock(721900411)";
 
 /// The steps; the version of a database is how many of them it has.
-const STEPS: &[&[&str]] = &[FIRST_TABLES, SEARCHES, CONFIGURATION, DIGEST, ACCOUNTS, VAULT, TERMINALS];
+const STEPS: &[&[&str]] = &[FIRST_TABLES, SEARCHES, CONFIGURATION, DIGEST, ACCOUNTS, VAULT, TERMINALS, RECURRING];
 
 const FIRST_TABLES: &[&str] = &[
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
@@ -120,6 +120,28 @@ const TERMINALS: &[&str] = &[
      register_id TEXT NOT NULL, auto_settle {int} NOT NULL, settle_at_s {int} NOT NULL, created_at {int} NOT NULL, \
      updated_at {int} NOT NULL)",
     "CREATE INDEX terminals_merchant ON terminals (merchant, id)",
+];
+
+/// Add-ons and discounts, plans, subscriptions, and each attempt at a bill. An attempt is unique: see the stores' `begin_bill`.
+const RECURRING: &[&str] = &[
+    "CREATE TABLE adjustments (id {blob} PRIMARY KEY, merchant {blob} NOT NULL, kind {int} NOT NULL, name TEXT NOT NULL, \
+     description TEXT NOT NULL, amount {int} NOT NULL, percentage {int} NOT NULL, duration {int} NOT NULL, \
+     created_at {int} NOT NULL, updated_at {int} NOT NULL)",
+    "CREATE INDEX adjustments_merchant ON adjustments (merchant, kind, created_at, id)",
+    "CREATE TABLE plans (id {blob} PRIMARY KEY, merchant {blob} NOT NULL, name TEXT NOT NULL, description TEXT NOT NULL, \
+     amount {int} NOT NULL, billing_interval {int} NOT NULL, frequency TEXT NOT NULL, days TEXT NOT NULL, duration {int} NOT NULL, \
+     add_ons TEXT NOT NULL, discounts TEXT NOT NULL, created_at {int} NOT NULL, updated_at {int} NOT NULL)",
+    "CREATE INDEX plans_merchant ON plans (merchant, created_at, id)",
+    "CREATE TABLE subscriptions (id {blob} PRIMARY KEY, merchant {blob} NOT NULL, plan {blob}, customer {blob} NOT NULL, \
+     description TEXT NOT NULL, amount {int} NOT NULL, billing_interval {int} NOT NULL, frequency TEXT NOT NULL, days TEXT NOT NULL, \
+     duration {int} NOT NULL, add_ons TEXT NOT NULL, discounts TEXT NOT NULL, standing {int} NOT NULL, next_bill_at {int} NOT NULL, \
+     next_attempt_at {int} NOT NULL, billed {int} NOT NULL, attempts {int} NOT NULL, last_transaction {blob}, \
+     created_at {int} NOT NULL, updated_at {int} NOT NULL)",
+    "CREATE INDEX subscriptions_merchant ON subscriptions (merchant, created_at, id)",
+    "CREATE INDEX subscriptions_due ON subscriptions (next_attempt_at, id)",
+    "CREATE TABLE subscription_bills (transaction_id {blob} PRIMARY KEY, subscription {blob} NOT NULL, number {int} NOT NULL, \
+     attempt {int} NOT NULL, due_at {int} NOT NULL, amount {int} NOT NULL, begun_at {int} NOT NULL, response_code {int} NOT NULL, \
+     UNIQUE (subscription, number, attempt))",
 ];
 
 /// Brings the tables up to date, in one transaction: a crash in between leaves them as they were.

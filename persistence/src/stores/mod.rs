@@ -11,6 +11,7 @@ mod log_ins;
 mod merchants;
 mod payment_methods;
 mod processors;
+mod recurring;
 mod terminals;
 mod users;
 
@@ -25,6 +26,7 @@ pub use log_ins::Attempts;
 pub use merchants::Merchant;
 pub use payment_methods::{PaymentMethod, ShownAccount, ShownCard, ShownMethod};
 pub use processors::Processor;
+pub use recurring::{AdjustmentKind, Bill, BillingTerms, KeptAdjustment, Plan, Standing, Subscription};
 pub use terminals::Terminal;
 pub use users::{Role, User};
 

@@ -3,7 +3,7 @@
 //! `null` is an absent field, an empty text an unset one, unknown fields are passed over, of a field sent twice the last holds.
 
 use super::checked::{Checked, check};
-use crate::rest::limits::{OBJECT_FIELDS_MAX, TRAVELLING_JSON_MAX_BYTES};
+use crate::rest::limits::{LIST_ITEMS_MAX, OBJECT_FIELDS_MAX, TRAVELLING_JSON_MAX_BYTES};
 use crate::rest::problem::Problem;
 use protocol::limits::AMOUNT_MAX_MINOR;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
@@ -22,7 +22,8 @@ enum Node<'a> {
     Integer(u64),
     OtherNumber,
     Text(Cow<'a, str>),
-    List,
+    /// The first items only: one more than are accepted, so that too many are noticed. The rest is checked and passed over.
+    List(Vec<Node<'a>>),
     Object(Object<'a>),
     Raw(&'a str),
 }
@@ -129,6 +130,23 @@ impl<'n, 'a> Scope<'n, 'a> {
         }
     }
 
+    /// The objects of a list. `prefix` is the full path of a field in one of them up to its name: `add_ons[#].`
+    pub fn objects(&self, name: &str, prefix: &'static str) -> Result<Option<Vec<Scope<'n, 'a>>>, Problem> {
+        let items = match self.get(name) {
+            None => return Ok(None),
+            Some(Node::List(items)) => items,
+            Some(other) => return Err(self.wrong_type(name, "a list", other)),
+        };
+        if items.len() > LIST_ITEMS_MAX {
+            return Err(self.invalid(name, format!("must have at most {LIST_ITEMS_MAX} items")));
+        }
+        let scope = |item: &'n Node<'a>| match item {
+            Node::Object(object) => Ok(Scope { object: Some(object), prefix }),
+            other => Err(self.wrong_type(name, "a list of objects", other)),
+        };
+        items.iter().map(scope).collect::<Result<_, _>>().map(Some)
+    }
+
     /// The text of a value that comes back as sent, one of `RAW_FIELDS`. `openers` are the characters it may begin with.
     pub fn raw(&self, name: &str, openers: &str, wanted: &str) -> Result<Option<&'a str>, Problem> {
         let raw = match self.get(name) {
@@ -155,7 +173,7 @@ impl Node<'_> {
             Node::Integer(_) => "a number",
             Node::OtherNumber => "a number that is negative, fractional or too large",
             Node::Text(_) => "a text",
-            Node::List => "a list",
+            Node::List(_) => "a list",
             Node::Object(_) => "an object",
             Node::Raw(_) => "JSON",
         }
@@ -207,8 +225,15 @@ impl<'de> Visitor<'de> for NodeVisitor {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Node<'de>, A::Error> {
+        let mut items = Vec::new();
+        while items.len() <= LIST_ITEMS_MAX {
+            match list.next_element()? {
+                Some(item) => items.push(item),
+                None => return Ok(Node::List(items)),
+            }
+        }
         while list.next_element_seed(Checked::whole())?.is_some() {}
-        Ok(Node::List)
+        Ok(Node::List(items))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node<'de>, A::Error> {
