@@ -153,7 +153,9 @@ fn a_sealed_message_is_vouched_for_and_no_other() {
             let mut bytes = Vec::new();
             let mut encoder = Encoder::begin(&TSYS, Mti::NETWORK_REQUEST, &mut bytes).unwrap();
             encoder.number(11, 7).unwrap().text(41, "TERM0001").unwrap();
-            network_code.map(|code| encoder.text(70, code).map(|_| ()).unwrap());
+            if let Some(code) = network_code {
+                encoder.text(70, code).unwrap();
+            }
             assert_eq!(encoder.finish_under(key).unwrap(), bytes.len());
             bytes
         };
