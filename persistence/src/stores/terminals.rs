@@ -89,9 +89,9 @@ impl Stores {
         put.execute(&self.database.pool).await.map(drop).map_err(PersistenceError::sql("store a terminal"))
     }
 
-    /// A merchant's terminals, the inactive ones too, in the order of their ids.
+    /// A merchant's terminals, the inactive ones too, in the order of their profile numbers.
     pub async fn terminals(&self, merchant: &Xid) -> Result<Vec<Terminal>, PersistenceError> {
-        let select = sqlx::query("SELECT * FROM terminals WHERE merchant = $1 ORDER BY id").bind(&merchant.0[..]);
+        let select = sqlx::query("SELECT * FROM terminals WHERE merchant = $1 ORDER BY tpn, id").bind(&merchant.0[..]);
         let rows = select.fetch_all(&self.database.pool).await.map_err(PersistenceError::sql("list terminals"))?;
         rows.iter().map(Terminal::read).collect()
     }

@@ -145,6 +145,23 @@ fn a_terminal_at_work_turns_payments_down_and_lets_reversals_wait() {
 }
 
 #[test]
+fn a_payment_waits_for_a_reversal_and_a_second_one_for_nobody() {
+    let mut link = Value::new();
+    link.submit(b'1', terminal(1), Leg::Reversal);
+    let (reversal, ..) = link.asked();
+    link.submit(b'2', terminal(1), Leg::Original);
+    link.submit(b'3', terminal(1), Leg::Original);
+    assert!(link.traffic.poll().is_none(), "it is soon over");
+    link.traffic.came(reversal, came(&answer(b'1', "Sale", 1, "DECLINED")), NOW.plus_ms(3));
+    assert!(matches!(link.given(), Return::Answer { .. }));
+    let (payment, ..) = link.asked();
+    assert!(matches!(link.given(), Return::NotTaken(sent) if sent.id == Xid([b'3'; 12])));
+    link.traffic.came(payment, came(&approved(b'2')), NOW.plus_ms(4));
+    assert!(matches!(link.given(), Return::Answer { answer, .. } if answer.verdict == Verdict::Approved));
+    assert!(link.traffic.is_idle());
+}
+
+#[test]
 fn questions_end_with_the_deadline() {
     let mut link = Value::new();
     link.submit(b'1', terminal(1), Leg::Original);

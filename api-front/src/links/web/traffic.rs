@@ -10,7 +10,7 @@ use crate::limits::{WEB_UNDER_WAY_MAX, WEB_WAITING_MAX};
 use crate::switch::door::Return;
 use protocol::calendar::Micros;
 use protocol::id::Xid;
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use switch_core::connectors::exchange::{Came, HttpRequest, Next};
 use switch_core::input::{Leg, Sent};
@@ -75,8 +75,8 @@ pub struct WebTraffic {
     options: WebOptions,
     under_way: HashMap<Ticket, UnderWay>,
     tickets: u64,
-    /// Terminals at work.
-    busy: HashSet<Xid>,
+    /// Terminals at work, and on which of a transaction's requests.
+    busy: HashMap<Xid, Leg>,
     /// Requests that wait for their terminal, oldest first.
     waiting: VecDeque<(Xid, Order)>,
     happened: VecDeque<Happened>,
@@ -89,7 +89,7 @@ impl WebTraffic {
             options,
             under_way: HashMap::new(),
             tickets: 0,
-            busy: HashSet::new(),
+            busy: HashMap::new(),
             waiting: VecDeque::new(),
             happened: VecDeque::new(),
         }
@@ -118,15 +118,16 @@ impl WebTraffic {
     /// Takes a request.
     pub fn submit(&mut self, order: Order, now: Micros) {
         let lane = self.options.connector.lane(&order);
-        match lane.filter(|lane| self.busy.contains(lane)) {
-            None => self.begin(lane, &order, now),
-            // The same reversal, repeated while its terminal is at work: one is enough.
-            Some(_) if self.waiting.iter().any(|(_, waiting)| waiting.sent == order.sent) => {}
-            // A person is at the terminal; whoever asks for another payment hears it at once.
-            Some(_) if order.sent.leg == Leg::Original || self.waiting.len() >= WEB_WAITING_MAX => {
-                self.turn_down(&order, now);
-            }
-            Some(lane) => self.waiting.push_back((lane, order)),
+        let Some((lane, at_work)) = lane.and_then(|lane| Some((lane, *self.busy.get(&lane)?))) else {
+            return self.begin(lane, &order, now);
+        };
+        let is_repeat = self.waiting.iter().any(|(_, waiting)| waiting.sent == order.sent);
+        // A person is at the terminal: whoever asks for another payment hears it at once. A step or a reversal is soon over.
+        let is_second = at_work == Leg::Original && order.sent.leg == Leg::Original;
+        if is_second || self.waiting.len() >= WEB_WAITING_MAX {
+            self.turn_down(&order, now);
+        } else if !is_repeat {
+            self.waiting.push_back((lane, order));
         }
     }
 
@@ -175,7 +176,7 @@ impl WebTraffic {
             }
         };
         self.options.meter.sent(now);
-        self.busy.extend(lane);
+        self.busy.extend(lane.map(|lane| (lane, order.sent.leg)));
         self.tickets += 1;
         let ticket = Ticket(self.tickets);
         let (shard, sent, deadline) = (order.shard, order.sent, order.deadline());
@@ -210,14 +211,18 @@ impl WebTraffic {
     fn end(&mut self, ticket: Ticket, returned: Return, now: Micros) {
         let Some(UnderWay { shard, lane, .. }) = self.under_way.remove(&ticket) else { return };
         self.give(shard, returned);
-        let Some(lane) = lane else { return };
-        self.busy.remove(&lane);
-        while let Some(at) = self.waiting.iter().position(|(wanted, _)| *wanted == lane)
-            && !self.busy.contains(&lane)
-        {
-            if let Some((_, order)) = self.waiting.remove(at) {
-                self.begin(Some(lane), &order, now);
-            }
+        if let Some(lane) = lane {
+            self.busy.remove(&lane);
+            self.begin_next(lane, now);
+        }
+    }
+
+    /// Begins what has waited longest for a terminal; of the others, payments are turned down when that is one.
+    fn begin_next(&mut self, lane: Xid, now: Micros) {
+        let (own, others) = std::mem::take(&mut self.waiting).into_iter().partition(|(wanted, _)| *wanted == lane);
+        self.waiting = others;
+        for (_, order) in own {
+            self.submit(order, now);
         }
     }
 
