@@ -50,6 +50,11 @@ impl DataFolder {
         self.0.join("clock.json")
     }
 
+    /// Which number each processor has in the records.
+    pub fn processors_json(&self) -> PathBuf {
+        self.0.join("processors.json")
+    }
+
     /// Addresses and keys of the sandbox.
     pub fn sandbox_json(&self) -> PathBuf {
         self.0.join("sandbox.json")

@@ -1,5 +1,5 @@
-//! One line per record: for people, or JSON for programs. Cards are masked; what the tail carries (names, addresses, the
-//! sealed card) is left out.
+//! One line per record: for people, or JSON for programs. Cards and accounts are masked; what else the tail carries (names,
+//! addresses, what is sealed) is left out.
 
 use super::ToolError;
 use persistence::journal::{Reader, extent};
@@ -7,6 +7,7 @@ use protocol::batch::Batch;
 use protocol::change::Change;
 use protocol::id::Xid;
 use protocol::record::{Body, Record};
+use protocol::tail::{Tail, tag};
 use protocol::transaction::Transaction;
 use serde::Serialize;
 use std::fmt;
@@ -97,7 +98,11 @@ struct ShownTransaction<'a> {
     amount_captured: u64,
     amount_settled: u64,
     amount_refunded: u64,
+    method: &'static str,
+    /// Masked, as the next.
     card: String,
+    account: Option<&'a str>,
+    return_code: Option<&'a str>,
     response_code: u16,
     processor: u16,
     rrn: &'a str,
@@ -135,7 +140,7 @@ struct ShownChange {
 impl<'a> Line<'a> {
     fn of(lsn: u64, record: &Record<'a>) -> Line<'a> {
         let body = match record.body {
-            Body::Transaction(transaction, _) => Shown::Transaction(ShownTransaction::of(transaction)),
+            Body::Transaction(transaction, tail) => Shown::Transaction(ShownTransaction::of(transaction, tail)),
             Body::Batch(batch) => Shown::Batch(ShownBatch::of(batch)),
             Body::Change(change, _) => Shown::Change(ShownChange::of(change)),
         };
@@ -150,7 +155,8 @@ fn named(id: &Xid) -> Option<String> {
 }
 
 impl<'a> ShownTransaction<'a> {
-    fn of(transaction: &'a Transaction) -> ShownTransaction<'a> {
+    fn of(transaction: &'a Transaction, tail: Tail<'a>) -> ShownTransaction<'a> {
+        let text = |tag| Some(tail.text(tag)).filter(|text| !text.is_empty());
         ShownTransaction {
             id: transaction.id.to_string(),
             version: transaction.version.get(),
@@ -164,7 +170,10 @@ impl<'a> ShownTransaction<'a> {
             amount_captured: transaction.amount_captured.get(),
             amount_settled: transaction.amount_settled.get(),
             amount_refunded: transaction.amount_refunded.get(),
+            method: transaction.payment_method().word(),
             card: transaction.masked_card(),
+            account: text(tag::MASKED_ACCOUNT),
+            return_code: text(tag::RETURN_CODE),
             response_code: transaction.response_code.get(),
             processor: transaction.processor.get(),
             rrn: transaction.rrn(),
@@ -216,11 +225,17 @@ impl fmt::Display for Line<'_> {
 
 impl fmt::Display for ShownTransaction<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ShownTransaction { id, version, verb, status, currency, amount, card, response_code, rrn, stan, .. } = self;
+        let ShownTransaction { id, version, verb, status, currency, amount, card, account, response_code, rrn, stan, .. } = self;
         write!(f, "{id} v{version} {verb} {status} amount={amount} {currency} authorized={} ", self.amount_authorized)?;
         write!(f, "captured={} settled={} ", self.amount_captured, self.amount_settled)?;
-        write!(f, "refunded={} card={card} code={response_code} rrn={rrn} stan={stan} ", self.amount_refunded)?;
-        write!(f, "original={} step={} reversal={}", self.original, self.step, self.reversal)
+        write!(f, "refunded={} ", self.amount_refunded)?;
+        match account {
+            Some(account) => write!(f, "account={account} ")?,
+            None => write!(f, "card={card} ")?,
+        }
+        write!(f, "code={response_code} rrn={rrn} stan={stan} ")?;
+        write!(f, "original={} step={} reversal={}", self.original, self.step, self.reversal)?;
+        self.return_code.map_or(Ok(()), |code| write!(f, " returned={code}"))
     }
 }
 

@@ -5,8 +5,9 @@ use persistence::journal::{Log, LogOptions, OsDisk};
 use protocol::calendar::Micros;
 use protocol::id::Xid;
 use protocol::record::{Decided, Kind, write_transaction};
+use protocol::tail::{self, tag};
 use protocol::transaction::Transaction;
-use protocol::words::{ExchangeState, ReversalState, Status, Verb};
+use protocol::words::{ExchangeState, PaymentMethod, ReversalState, Status, Verb};
 
 fn sale(number: u8) -> Transaction {
     let mut sale = Transaction::empty();
@@ -51,10 +52,14 @@ fn known() -> [Written; 7] {
     ]
 }
 
+fn log_in(folder: &Path) -> Log<OsDisk> {
+    let options = LogOptions { segment_bytes: 80 * 1024, segments_ahead: 1, free_bytes_min: 0, ..LogOptions::default() };
+    Log::open(OsDisk::open(folder).unwrap(), options, |_, _| {}).unwrap().0
+}
+
 fn journal(records: &[Written], shards: u16, per_group: usize) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let options = LogOptions { segment_bytes: 80 * 1024, segments_ahead: 1, free_bytes_min: 0, ..LogOptions::default() };
-    let (mut log, _) = Log::open(OsDisk::open(folder.path()).unwrap(), options, |_, _| {}).unwrap();
+    let mut log = log_in(folder.path());
     for group in records.chunks(per_group) {
         let mut bytes = Vec::new();
         for (kind, transaction) in group {
@@ -127,6 +132,24 @@ fn dump_takes_what_the_filter_asks_for() {
     assert_eq!(lsns(Filter { from: Some(3), to: Some(5), ..Filter::default() }), [3, 4, 5]);
     assert_eq!(lsns(Filter { from: Some(6), to: Some(900), ..Filter::default() }), [6, 7]);
     assert_eq!(lsns(Filter { from: Some(900), ..Filter::default() }), [] as [u64; 0]);
+}
+
+#[test]
+fn an_entry_shows_its_masked_account_and_why_it_came_back() {
+    let mut tail = Vec::new();
+    tail::push(&mut tail, tag::SEALED_ACCOUNT, b"sealed");
+    tail::push(&mut tail, tag::MASKED_ACCOUNT, b"24****15");
+    tail::push(&mut tail, tag::RETURN_CODE, b"R01");
+    let mut entry = sale(1);
+    (entry.payment_method, entry.status) = (PaymentMethod::Ach.number(), Status::Returned.number());
+    entry.tail_length = (tail.len() as u32).into();
+    let (folder, mut bytes) = (tempfile::tempdir().unwrap(), Vec::new());
+    let decided = Decided { shard: 0, sequence: 1, at: Micros(0) };
+    write_transaction(&mut bytes, Kind::Returned, decided, &entry, &tail);
+    log_in(folder.path()).append_group(&[(&bytes, 1)]).unwrap();
+    let lines = dumped(folder.path(), Filter::default(), false);
+    assert!(lines[0].contains(" returned: ") && lines[0].contains("account=24****15"), "{lines:?}");
+    assert!(lines[0].ends_with("returned=R01") && !lines[0].contains("sealed"), "{lines:?}");
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod digest;
 pub mod error;
 mod participants;
 mod phases;
+mod processor_numbers;
 mod standby;
 mod storage;
 
@@ -96,8 +97,10 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let now = run.clock.now();
     let sandbox = settings.sandbox.as_ref().map(|terms| Sandbox::start(terms, &settings.merchants, &data)).transpose()?;
     let calendar = calendar(run.clock, sandbox.as_ref(), &data).await?;
+    processor_numbers::recall(&stores, &data).await?;
     let participants =
         Participants::enroll(&settings, sandbox.as_ref(), &stores, added_processors(&stored_changes), &run.ids, now).await?;
+    processor_numbers::remember(&participants.processors, &data)?;
     if settings.database.is_server() && storage.fold.is_none() {
         standby::keep(&stores, &data).await?;
     }

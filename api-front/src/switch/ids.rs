@@ -53,7 +53,7 @@ mod tests {
     #[test]
     fn a_full_second_borrows_from_the_next() {
         let ids = Ids::new([0; 5], Micros(0));
-        ids.last.store((1 << COUNTER_BITS) + 0x00ff_fffc, Ordering::Relaxed);
+        ids.last.store((1 << COUNTER_BITS) + 0x00ff_fff8, Ordering::Relaxed);
         let drawn = ids.draw(Micros(0));
         assert_eq!((drawn.seconds(), drawn.counter()), (2, 0));
     }
