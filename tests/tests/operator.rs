@@ -129,6 +129,15 @@ fn the_operators_doors_are_closed_to_everybody_else() {
         ("GET", "/operator/reversals"),
         ("POST", "/operator/reversals/b7kgflt1tlv51er0fts0/take-over"),
         ("GET", "/operator/transactions/b7kgflt1tlv51er0fts0/story"),
+        ("POST", "/operator/processors"),
+        ("POST", "/operator/processors/card/settle"),
+        ("GET", "/operator/merchants"),
+        ("POST", "/operator/merchants"),
+        ("GET", "/operator/merchants/b7kgflt1tlv51er0fts0"),
+        ("POST", "/operator/merchants/b7kgflt1tlv51er0fts0/suspend"),
+        ("POST", "/operator/merchants/b7kgflt1tlv51er0fts0/settings"),
+        ("POST", "/operator/rules/dry-run"),
+        ("POST", "/operator/routing/dry-run"),
     ] {
         for key in [keys::API, keys::PUBLIC, "nobody's"] {
             assert_eq!(switch.client_with(key).call(method, path, &[], b"").status, 401, "{method} {path} with {key}");
@@ -227,6 +236,7 @@ fn routes_split_by_weight_pass_a_dead_host_over_and_are_guarded_against_two_oper
 fn a_table_that_is_wrong_is_refused_whole_and_the_place_is_named() {
     let switch = Switch::sandboxed();
     let operator = switch.operator();
+    let card = switch.sandbox_json()["processors"]["card"]["id"].clone();
     let rule = |field: &str, op: &str, then: &str| {
         json!({"rules": [{"name": "one", "stage": "pre", "if": [], "then": "flag"},
             {"name": "two", "stage": "pre", "if": [{"field": field, "op": op, "value": 5}], "then": then}]})
@@ -239,10 +249,211 @@ fn a_table_that_is_wrong_is_refused_whole_and_the_place_is_named() {
         ("rules", rule("amount", "<", "reject"), "then"),
         ("routing", json!({"routes": [{"name": "x", "to": [{"processor_id": "nobody", "weight": 1}]}]}), "route 1"),
         ("routing", json!({"routes": [{"name": "x", "to": []}]}), "route 1"),
+        ("routing", json!({"routes": [{"name": "x", "to": [{"processor_id": card, "weight": 0}]}]}), "weight above 0"),
+        (
+            "routing",
+            json!({"routes": [{"name": "x", "if": [{"field": "payment_method", "op": "=", "value": "ach"}],
+            "to": [{"processor_id": card, "weight": 1}]}]}),
+            "takes card payments",
+        ),
     ] {
         let (status, said) = put(&operator, table, None, &body).refusal();
         assert_eq!((status, said.contains(named)), (400, true), "{body}: {said}");
     }
     assert_eq!(changes(&operator).len(), 0);
     assert_eq!(put(&operator, "rules", Some("first"), &json!({"rules": []})).status, 400);
+}
+
+/// Calls an operator's path with a JSON body.
+#[track_caller]
+fn post(operator: &Client, path: &str, body: &Value) -> tests::http::Response {
+    operator.call("POST", path, &[], body.to_string().as_bytes())
+}
+
+#[test]
+fn a_merchant_that_is_made_pays_is_suspended_and_comes_back_also_after_kills() {
+    let mut switch = Switch::sandboxed();
+    let made =
+        post(&switch.operator(), "/operator/merchants", &json!({"name": "Kiosk 7", "settings": {"duplicate_window_s": 0}}))
+            .data();
+    assert!(["api_key", "pub_key", "username", "password"].iter().all(|field| !text(&made, field).is_empty()), "{made}");
+    let (kiosk, key) = (id(&made).to_owned(), text(&made, "api_key").to_owned());
+    let sale = switch.client_with(&key).sale(7_001, VISA);
+    assert_eq!(sale["response_code"], 100, "{sale}");
+    let (status, said) = post(&switch.operator(), "/operator/merchants", &json!({"name": "Kiosk 7"})).refusal();
+    assert_eq!((status, said.contains("unique")), (400, true), "{said}");
+    let tell =
+        |switch: &Switch, what: &str| post(&switch.operator(), &format!("/operator/merchants/{kiosk}/{what}"), &json!({})).data();
+    for restart in [false, true] {
+        if restart {
+            switch.kill9();
+            switch.start_again();
+            assert_eq!(switch.client_with(&key).pay(&payment("sale", 7_002, VISA)).status, 403, "it is suspended yet");
+            assert_eq!(tell(&switch, "resume")["active"], true);
+        }
+        assert_eq!(switch.client_with(&key).sale(7_003, VISA)["response_code"], 100);
+        assert_eq!(tell(&switch, "suspend")["active"], false);
+        let (status, said) = switch.client_with(&key).pay(&payment("sale", 7_004, VISA)).refusal();
+        assert_eq!((status, said.contains("not active")), (403, true), "{said}");
+        assert_eq!(switch.client().sale(7_005, VISA)["response_code"], 100, "nobody else is");
+    }
+    tell(&switch, "resume");
+    // What it has is settled all the same.
+    assert!(switch.operator().settle().iter().any(|batch| text(batch, "merchant_id") == kiosk));
+    reconcile(&switch.journal(), switch.control(), DRAINED);
+}
+
+#[test]
+fn a_merchants_settings_change_at_once_are_undone_and_bound() {
+    let mut switch = Switch::sandboxed();
+    let shop = text(&switch.sandbox_json(), "merchant_id").to_owned();
+    let path = format!("/operator/merchants/{shop}/settings");
+    let twice = |switch: &Switch| {
+        [switch.client().sale(7_101, VISA), switch.client().sale(7_101, VISA)].map(|sale| sale["response_code"].clone())
+    };
+    assert_eq!(twice(&switch), [json!(100), json!(100)]);
+    let changed =
+        post(&switch.operator(), &path, &json!({"duplicate_window_s": 600, "card_processor": "card_2", "compat": null})).data();
+    assert_eq!(
+        (&changed["duplicate_window_s"], &changed["card_processor"], &changed["version"]),
+        (&json!(600), &json!("card_2"), &json!(1))
+    );
+    switch.kill9();
+    switch.start_again();
+    let sale = switch.client().sale(7_102, VISA);
+    assert_eq!(text(&sale, "processor_name"), "card_2");
+    assert_eq!(switch.client().sale(7_102, VISA)["response_code"], 301, "the window holds");
+    for (wrong, named) in [
+        (json!({"duplicate_window_s": 86_401}), "duplicate_window_s"),
+        (json!({"card_processor": "nobody"}), "card_processor"),
+        (json!({"compat": "modern"}), "compat"),
+        (json!({"category": 10_000}), "category"),
+        (json!({"window": 5}), "window"),
+    ] {
+        let (status, said) = post(&switch.operator(), &path, &wrong).refusal();
+        assert_eq!((status, said.contains(named)), (400, true), "{wrong}: {said}");
+    }
+    let operator = switch.operator();
+    let newest = changes(&operator).pop().expect("a change");
+    post(&operator, &format!("/operator/changes/{}/undo", id(&newest)), &json!({})).data();
+    let shown = operator.call("GET", &format!("/operator/merchants/{shop}"), &[], b"").data();
+    assert_eq!((&shown["duplicate_window_s"], &shown["card_processor"]), (&json!(0), &json!("card")), "{shown}");
+    assert_eq!(post(&operator, "/operator/merchants/b7kgflt1tlv51er0fts0/suspend", &json!({})).status, 404);
+}
+
+#[test]
+fn a_processor_that_is_added_takes_payments_at_once_and_after_a_kill() {
+    let host = HostProcess::start();
+    let mut switch = Switch::sandboxed();
+    let wanted = json!({"name": "second home", "type": "tsys_sierra", "addr": host.addr.to_string(), "timeout_ms": 1_000, "cut_over": "03:15"});
+    let added = post(&switch.operator(), "/operator/processors", &wanted).data();
+    assert_eq!((text(&added, "state"), text(&added, "cut_over")), ("enabled", "03:15"));
+    let home = id(&added).to_owned();
+    for restart in [false, true] {
+        if restart {
+            switch.kill9();
+            switch.start_again();
+        }
+        let operator = switch.operator();
+        let signed_on = || {
+            (operator.call("GET", &format!("/operator/processors/{home}"), &[], b"").data()["signed_on"] == true).then_some(())
+        };
+        until(DRAINED, signed_on).expect("its link signs on");
+        let mut body = payment("sale", 7_201, VISA);
+        body["processor_id"] = json!(home);
+        let sale = switch.client().pay(&body).data();
+        assert_eq!((sale["response_code"].as_u64(), text(&sale, "processor_name")), (Some(100), "second home"), "{sale}");
+    }
+    assert_eq!(host.control.ledger().len(), 2);
+    let settled = post(&switch.operator(), &format!("/operator/processors/{home}/settle"), &json!({})).data();
+    assert_eq!((&settled[0]["num_transactions"], text(&settled[0], "state")), (&json!(2), "complete"));
+    for (wrong, named) in [
+        (json!({"name": "card", "type": "tsys_sierra", "addr": "127.0.0.1:9"}), "unique"),
+        (json!({"name": "x", "type": "visa_direct", "addr": "127.0.0.1:9"}), "type"),
+        (json!({"name": "x", "type": "tsys_sierra", "addr": "nowhere"}), "addr"),
+        (json!({"name": "x", "type": "tsys_sierra", "addr": "127.0.0.1:9", "timeout_ms": 1}), "timeout_ms"),
+        (
+            json!({"name": "x", "type": "tsys_sierra", "addr": "127.0.0.1:9", "mac_key_hex": "00112233445566778899aabbccddeeff"}),
+            "mac_key_hex",
+        ),
+    ] {
+        let (status, said) = post(&switch.operator(), "/operator/processors", &wrong).refusal();
+        assert_eq!((status, said.contains(named)), (400, true), "{wrong}: {said}");
+    }
+    assert_eq!(
+        switch
+            .operator()
+            .call("GET", "/operator/processors", &[], b"")
+            .data()
+            .as_array()
+            .map(|all| { all.iter().filter(|processor| text(processor, "name") == "second home").count() }),
+        Some(1)
+    );
+}
+
+#[test]
+fn a_dry_run_says_what_would_have_been_and_changes_nothing() {
+    let switch = Switch::sandboxed();
+    let (client, operator) = (switch.client(), switch.operator());
+    for amount in [7_301, 7_302, 7_901] {
+        client.sale(amount, VISA);
+    }
+    let rules = json!({"rules": [{"name": "large", "stage": "pre", "if": [{"field": "amount", "op": ">", "value": 7_500}], "then": "deny"}]});
+    let report = post(&operator, "/operator/rules/dry-run?last=100", &rules).data();
+    assert_eq!((&report["examined"], &report["changed"]), (&json!(3), &json!(1)));
+    assert_eq!(report["by"], json!([{"from": "accept", "to": "deny", "count": 1, "amount": 7_901, "currency": "USD"}]));
+    let velocity = json!({"rules": [{"name": "again", "stage": "pre", "if": [{"field": "velocity", "per": "card", "window_s": 3_600, "op": ">", "value": 1}], "then": "flag"}]});
+    let report = post(&operator, "/operator/rules/dry-run?last=1", &velocity).data();
+    assert_eq!(
+        (&report["examined"], &report["by"][0]["to"]),
+        (&json!(1), &json!("flag")),
+        "those before it are counted: {report}"
+    );
+    let ids = ["card", "card_2"].map(|name| switch.sandbox_json()["processors"][name]["id"].clone());
+    let routes = json!({"routes": [{"name": "second", "if": [{"field": "amount", "op": "<", "value": 7_500}], "to": [{"processor_id": ids[1], "weight": 1}]}]});
+    let report = post(&operator, "/operator/routing/dry-run", &routes).data();
+    assert_eq!((&report["examined"], &report["changed"]), (&json!(3), &json!(2)));
+    assert_eq!(
+        (&report["by"][0]["from"], &report["by"][0]["to"], &report["by"][0]["amount"]),
+        (&ids[0], &ids[1], &json!(14_603))
+    );
+    assert_eq!(post(&operator, "/operator/routing/dry-run", &routes).data(), report, "the same once more");
+    assert_eq!(changes(&operator).len(), 0);
+    assert_eq!(client.sale(7_902, VISA)["response_code"], 100);
+    for (path, body, named) in [
+        ("/operator/rules/dry-run?last=0", &rules, "last"),
+        ("/operator/rules/dry-run?first=5", &rules, "query"),
+        ("/operator/rules/dry-run", &routes, "routes"),
+    ] {
+        let (status, said) = post(&operator, path, body).refusal();
+        assert_eq!((status, said.contains(named)), (400, true), "{path}: {said}");
+    }
+}
+
+#[test]
+fn a_processor_is_reported_whole_while_its_host_is_silent() {
+    let host = HostProcess::start();
+    let switch = Switch::start(Options { timeout_ms: 300, ..Options::with_host(host.addr) });
+    let (client, operator) = (switch.client(), switch.operator());
+    assert_eq!(client.sale(7_401, VISA)["response_code"], 100);
+    let declined = client.sale(7_403, tests::payment::DECLINED);
+    assert_eq!(text(&declined, "status"), "declined", "{declined}");
+    host.control.faults(&json!({"drop_responses": 1.0}));
+    assert_eq!(text(&client.sale(7_402, VISA), "status"), "unknown");
+    let shown = processor(&operator);
+    assert_eq!((&shown["approval_rate_bp"], &shown["timeout_rate_bp"]), (&json!(5_000), &json!(3_333)), "{shown}");
+    assert_eq!((&shown["unknown"], &shown["in_flight"], &shown["circuit"]), (&json!(1), &json!(0), &json!("closed")));
+    let reversals = &shown["reversals"];
+    assert_eq!(
+        (&reversals["queued"], &reversals["acknowledged"], &reversals["stuck"]),
+        (&json!(1), &json!(0), &json!(0)),
+        "{shown}"
+    );
+    assert!(reversals["sent"].as_u64() >= Some(1) && reversals["oldest_queued_at"].is_string(), "{shown}");
+    assert_eq!((&shown["batches"]["open"], &shown["batches"]["num_transactions"]), (&json!(1), &json!(1)));
+    assert_eq!((&shown["cut_over"], &shown["next_cut_over_at"]), (&json!(null), &json!(null)));
+    host.control.heal();
+    let drained = || (processor(&operator)["reversals"]["queued"] == 0).then_some(());
+    until(DRAINED, drained).expect("the reversal is acknowledged");
+    assert!(processor(&operator)["reversals"]["acknowledged"].as_u64() >= Some(1));
 }

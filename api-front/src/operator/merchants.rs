@@ -12,6 +12,7 @@ use crate::switch::directory::{AcceptorTable, Merchant, MerchantTable, Processor
 use crate::switch::door::{Door, Return};
 use protocol::change::Area;
 use protocol::id::Xid;
+use protocol::words::PaymentMethod;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,6 +25,12 @@ pub struct MerchantWish {
     /// Name or id of the processor that takes its cards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub card_processor: Option<String>,
+    /// The same for bank accounts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ach_processor: Option<String>,
+    /// The same for cards at a terminal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terminal_processor: Option<String>,
     /// Duplicate window, seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duplicate_window_s: Option<u32>,
@@ -40,6 +47,8 @@ impl MerchantWish {
     fn over(self, older: MerchantWish) -> MerchantWish {
         MerchantWish {
             card_processor: self.card_processor.or(older.card_processor),
+            ach_processor: self.ach_processor.or(older.ach_processor),
+            terminal_processor: self.terminal_processor.or(older.terminal_processor),
             duplicate_window_s: self.duplicate_window_s.or(older.duplicate_window_s),
             compat: self.compat.or(older.compat),
             category: self.category.or(older.category),
@@ -131,10 +140,15 @@ impl Roster {
     }
 
     fn grant(&self, enrolled: &mut Enrolled, wish: MerchantWish) -> Result<(), String> {
-        let MerchantWish { card_processor, duplicate_window_s, compat, category } = wish;
+        let MerchantWish { card_processor, ach_processor, terminal_processor, duplicate_window_s, compat, category } = wish;
         let refused = |error: crate::config::ConfigError| error.to_string();
-        if let Some(named) = card_processor {
-            enrolled.merchant.processors.card = self.processor("card_processor", &named)?;
+        let own = &mut enrolled.merchant.processors;
+        for (key, place, method, named) in [
+            ("card_processor", &mut own.card, PaymentMethod::Card, card_processor),
+            ("ach_processor", &mut own.ach, PaymentMethod::Ach, ach_processor),
+            ("terminal_processor", &mut own.terminal, PaymentMethod::Terminal, terminal_processor),
+        ] {
+            *place = named.map_or(Ok(*place), |named| self.processor(key, &named, method))?;
         }
         if let Some(window_s) = duplicate_window_s {
             enrolled.merchant.duplicate_window_s =
@@ -149,10 +163,12 @@ impl Roster {
         Ok(())
     }
 
-    fn processor(&self, key: &str, named: &str) -> Result<u16, String> {
+    fn processor(&self, key: &str, named: &str, method: PaymentMethod) -> Result<u16, String> {
         let by_id = named.parse().ok().and_then(|id| self.processors.by_id(&id));
         let found = by_id.or_else(|| self.processors.iter().find(|processor| processor.name == named));
-        found.map(|processor| processor.index).ok_or_else(|| format!("{key} = {named:?} is the name of no processor"))
+        let found = found.ok_or_else(|| format!("{key} = {named:?} is the name of no processor"))?;
+        let taken = found.kind.method();
+        if taken == method { Ok(found.index) } else { Err(format!("{key} = {named:?} takes {} payments", taken.word())) }
     }
 
     fn enroll(&self, Enrolled { merchant, acceptor }: Enrolled) {

@@ -185,10 +185,12 @@ impl Operator {
 
     /// Adds a processor: its link connects, and payments may go to it from the next one on.
     pub async fn add_processor(&self, typed: TypedProcessor) -> Result<Made, NotMade> {
-        if typed.mac_key_hex.is_some() {
-            return Err(NotMade::Invalid(
-                "mac_key_hex: a change is journaled in clear; keys stand in the configuration".to_owned(),
-            ));
+        for (key, is_given) in [("mac_key_hex", typed.mac_key_hex.is_some()), ("password", typed.password.is_some())] {
+            if is_given {
+                return Err(NotMade::Invalid(format!(
+                    "{key}: a change is journaled in clear; secrets stand in the configuration"
+                )));
+            }
         }
         let settings = ProcessorSettings::check("", typed.clone()).map_err(|error| NotMade::Invalid(error.to_string()))?;
         let _adding = self.adding.lock().await;

@@ -32,7 +32,7 @@ pub struct Rule {
     name: String,
     stage: String,
     #[serde(default)]
-    merchant_id: Option<String>,
+    pub(crate) merchant_id: Option<String>,
     #[serde(rename = "if", default)]
     conditions: Vec<Condition>,
     then: String,
@@ -51,7 +51,7 @@ pub struct Route {
     conditions: Vec<Condition>,
     to: Vec<Share>,
     #[serde(default)]
-    fail_over: Vec<String>,
+    pub(crate) fail_over: Vec<String>,
 }
 
 /// A processor and its weight.

@@ -148,14 +148,16 @@ impl Front {
 
     fn show_merchant(&self, standing: &MerchantStanding) -> Value {
         let MerchantStanding { merchant, made_at_run_time, settings, version } = standing;
-        let card = self.switch.processors().by_index(merchant.processors.card);
+        let name = |index: u16| self.switch.processors().by_index(index).map(|processor| &processor.name);
         json!({
             "id": merchant.id.to_string(),
             "name": merchant.name,
             "active": merchant.active,
             "made_at_run_time": made_at_run_time,
             "duplicate_window_s": merchant.duplicate_window_s,
-            "card_processor": card.map(|processor| &processor.name),
+            "card_processor": name(merchant.processors.card),
+            "ach_processor": name(merchant.processors.ach),
+            "terminal_processor": name(merchant.processors.terminal),
             "compat": {"live": merchant.compat.live, "arrays": merchant.compat.arrays},
             "sandbox": merchant.sandbox,
             "settings": settings,

@@ -138,6 +138,8 @@ impl Front {
             "reversals": reversals(&standing, self.switch.now()),
             "unknown": standing.unknowns,
             "late_answers": standing.late_answers,
+            "unmatched_answers": link.map(|link| link.meter.unmatched()),
+            "connections": link.map(|link| link.state.connections()),
             "batches": batch_counts(&standing.batches),
             "cut_over": cut_over.map(|cut_over| cut_over.to_string()),
             "next_cut_over_at": cut_over.map(|cut_over| cut_over.next(self.switch.calendar().now()).to_string()),
