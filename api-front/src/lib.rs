@@ -21,6 +21,7 @@ pub mod replay;
 pub mod recurring;
 pub mod rest;
 pub mod sandbox_home;
+pub mod returns;
 pub mod settlement;
 pub mod start;
 pub mod switch;

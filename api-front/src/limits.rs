@@ -68,6 +68,16 @@ pub const HISTORY_WAIT: Duration = Duration::from_secs(5);
 pub const SETTLE_WAIT: Duration = Duration::from_secs(30);
 /// How long a settlement that was interrupted waits before it begins again.
 pub const SETTLE_RETRY: Duration = Duration::from_secs(2);
+/// How often a processor's feed of returns is read.
+pub const RETURNS_EVERY: Duration = Duration::from_secs(60);
+/// The same in a sandbox, where somebody waits for it.
+pub const RETURNS_EVERY_IN_SANDBOX: Duration = Duration::from_secs(1);
+/// How long a return that can't be taken yet waits.
+pub const RETURNS_RETRY: Duration = Duration::from_millis(500);
+/// How long a page of that feed may take.
+pub const RETURNS_TIMEOUT: Duration = Duration::from_secs(10);
+/// Largest page of that feed, bytes.
+pub const RETURNS_PAGE_MAX_BYTES: usize = 256 * 1024;
 /// How long a client may take to send a request's head, and to leave a connection unused, unless configured, milliseconds.
 pub const HTTP_HEAD_TIMEOUT_MS: u32 = 30_000;
 /// How long a client may take to send a request's body, unless configured, milliseconds.

@@ -26,6 +26,6 @@ mod tails;
 mod waiters;
 mod wheel;
 
-pub use rrn::rrn_of;
+pub use rrn::{ids_of_rrn, rrn_of};
 pub use settlement::BatchCounts;
 pub use shard::{ProcessorCounts, ProcessorReport, Shard, ShardOptions, Stats, shard_of};

@@ -29,26 +29,28 @@ use crate::links::{LinkStarter, Links, Prepared, Shared};
 use crate::listeners;
 use crate::operator::changes::Changes;
 use crate::operator::{Compiled, ConfiguredTables, Operator, SandboxRules, Steered, SteeredProcessor, added_processors};
-use crate::sandbox_home::random_bytes;
 use crate::recurring::Recurring;
 use crate::recurring::scheduler::Scheduler;
 use crate::rest::Behind;
+use crate::returns::Collector;
+use crate::sandbox_home::random_bytes;
 use crate::settlement::Settler;
 use crate::settlement::board::Board;
 use crate::settlement::schedule::{CutOvers, Schedule};
 use crate::switch::clock::Clock;
 use crate::switch::desk::Around;
+use crate::switch::directory::ProcessorKind;
 use crate::switch::door::{Door, Inside};
 use crate::switch::driver::Surroundings;
 use crate::switch::gate::Gate;
 use crate::switch::growing::Growing;
-use crate::vault::Vault;
 use crate::switch::handle::{Rooms, Switch};
 use crate::switch::ids::Ids;
 use crate::switch::readiness::{LinkVitals, Vitals};
 use crate::switch::recovery;
 use crate::switch::sensitive_table::SensitiveTable;
 use crate::switch::threads::ShardThreads;
+use crate::vault::Vault;
 use error::StartError;
 use participants::{Participants, Sandbox};
 use persistence::projection::Fold;
@@ -65,7 +67,7 @@ use storage::{Recorders, Storage};
 use switch_core::Shard;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
 
 /// A switch at work.
 pub struct Running {
@@ -78,6 +80,7 @@ pub struct Running {
     served: JoinHandle<bool>,
     stop_listeners: watch::Sender<bool>,
     links: Links,
+    collectors: JoinSet<()>,
     shards: ShardThreads,
     recorders: Recorders,
     database: Database,
@@ -128,6 +131,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     tokio::spawn(settler.run(moves));
     let (cut_overs, watched) = watch::channel(participants.cut_overs());
     tokio::spawn(Schedule { calendar: calendar.clone(), doors: run.doors.clone(), cut_overs: watched }.run());
+    let collectors = collectors(&participants, &run, &recorders, &calendar, &stores).map(Collector::run).collect();
     let shared = run.shared_by_links(&participants);
     let links = prepared.start(&shared);
     vitals.first_sign_on(FIRST_SIGN_ON_WAIT).await;
@@ -150,7 +154,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let behind = behind_the_front(&switch, outbox);
     tokio::spawn(Scheduler::new(behind.recurring.clone(), behind.vault.clone()).run());
     let (stop_listeners, served) = sockets.serve(behind, settings.limits, settings.trusted_proxies)?;
-    Ok(Running { http, binary, switch, served, stop_listeners, links, shards, recorders, database, sandbox })
+    Ok(Running { http, binary, switch, served, stop_listeners, links, collectors, shards, recorders, database, sandbox })
 }
 
 /// The slow side's rooms around the switch.
@@ -161,8 +165,9 @@ fn behind_the_front(switch: &Switch, outbox: Outbox) -> Behind {
 
 impl Running {
     /// Takes nothing new, finishes what is in flight (for a bounded time), signs off, and closes what lasts.
-    pub async fn stop(self) {
+    pub async fn stop(mut self) {
         self.switch.begin_draining();
+        self.collectors.shutdown().await;
         self.stop_listeners.send_replace(true);
         if !matches!(self.served.await, Ok(true)) {
             tracing::warn!("connections were still open after the time for draining");
@@ -346,6 +351,29 @@ async fn recovered_shards(
     let open: u32 = shards.iter().map(Shard::transactions_in_memory).sum();
     tracing::info!(lsn, open, "recovered");
     Ok(shards)
+}
+
+/// One for each processor of bank accounts.
+fn collectors(
+    participants: &Participants,
+    run: &Run,
+    recorders: &Recorders,
+    calendar: &Calendar,
+    stores: &Stores,
+) -> impl Iterator<Item = Collector> {
+    participants.links.iter().filter(|(_, settings)| settings.kind == ProcessorKind::SageAch).filter_map(|(index, settings)| {
+        Some(Collector {
+            processor: *index,
+            processor_id: participants.processors.by_index(*index)?.id,
+            addr: settings.addr,
+            history: recorders.history.clone(),
+            doors: run.doors.clone(),
+            clock: run.clock,
+            calendar: calendar.clone(),
+            sealer: Arc::clone(&run.sealer),
+            stores: stores.clone(),
+        })
+    })
 }
 
 fn prepare_links(participants: &Participants, recorders: &Recorders, run: &Run) -> (Prepared, Vitals) {

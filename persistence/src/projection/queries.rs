@@ -1,5 +1,7 @@
 //! Reads of what the projection holds. Whoever must see a certain record waits for it first: see [`super::AppliedWatch`].
 
+use std::ops::RangeInclusive;
+
 use protocol::batch::Batch;
 use protocol::calendar::Micros;
 use protocol::id::Xid;
@@ -88,6 +90,21 @@ impl Queries {
     pub async fn transaction_by_id(&self, id: &Xid) -> Result<Option<StoredTransaction>, PersistenceError> {
         let select = sqlx::query("SELECT lsn, body FROM transactions WHERE id = $1").bind(&id.0[..]);
         let row = select.fetch_optional(&self.database.pool).await.map_err(PersistenceError::sql("read a transaction"))?;
+        row.map(|row| StoredTransaction::read(&row, "transactions")).transpose()
+    }
+
+    /// The newest version of the transaction with this retrieval reference number, among these ids.
+    pub async fn transaction_by_rrn(
+        &self,
+        ids: RangeInclusive<Xid>,
+        rrn: &str,
+    ) -> Result<Option<StoredTransaction>, PersistenceError> {
+        let select = sqlx::query("SELECT lsn, body FROM transactions WHERE id >= $1 AND id <= $2 AND rrn = $3 LIMIT 1");
+        let select = select.bind(ids.start().0.to_vec()).bind(ids.end().0.to_vec()).bind(rrn.to_owned());
+        let row = select
+            .fetch_optional(&self.database.pool)
+            .await
+            .map_err(PersistenceError::sql("read a transaction by its number"))?;
         row.map(|row| StoredTransaction::read(&row, "transactions")).transpose()
     }
 
