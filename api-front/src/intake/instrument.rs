@@ -7,7 +7,7 @@ use protocol::calendar::Civil;
 use protocol::card::{Expiry, brand};
 use protocol::command::{Command, flag};
 use protocol::id::Xid;
-use protocol::secret::{AccountNumber, Cvv, LicenceNumber, Pan, SensitiveData, Track2};
+use protocol::secret::{AccountNumber, Cvv, LicenceNumber, Pan, SensitiveData, Track1, Track2};
 use protocol::tail::{self, tag};
 use protocol::words::{EntryType, PaymentMethod};
 
@@ -40,6 +40,8 @@ pub struct Card {
     pub cvv: Option<Cvv>,
     /// Track 2 of the stripe, when swiped.
     pub track_2: Option<Track2>,
+    /// Track 1 of the stripe, when swiped.
+    pub track_1: Option<Track1>,
 }
 
 /// A bank account as it came in.
@@ -213,7 +215,7 @@ impl Instrument {
     /// What must never be stored, for the memory-only side table.
     pub(super) fn into_sensitive_data(self) -> Option<SensitiveData> {
         match self {
-            Instrument::Card(card) => SensitiveData::of(card.cvv, card.track_2),
+            Instrument::Card(card) => SensitiveData::of_swipe(card.cvv, card.track_2, card.track_1),
             Instrument::Terminal(expected) => SensitiveData::of(expected.cvv, None),
             Instrument::Stored(stored) => SensitiveData::of(stored.cvv, None),
             Instrument::Account(_) => None,
@@ -223,7 +225,7 @@ impl Instrument {
 
 impl Card {
     fn has_sensitive_data(&self) -> bool {
-        self.cvv.is_some() || self.track_2.is_some()
+        self.cvv.is_some() || self.track_2.is_some() || self.track_1.is_some()
     }
 }
 

@@ -5,7 +5,7 @@ use super::auth::{Right, permit};
 use super::body;
 use super::peer::client_address;
 use super::problem::Problem;
-use super::request::{Create, Means, SentKey, Step, check_verb};
+use super::request::{Create, Means, SentKey, Step, check_currency, check_verb};
 use super::view::{Shown, list};
 use super::{Caller, Front};
 use crate::intake::{self, Asker, Built, Instrument, Key, Payment};
@@ -21,6 +21,7 @@ use protocol::aba;
 use protocol::command::flag;
 use protocol::id::Xid;
 use protocol::refusal::Refusal;
+use protocol::tail::{Tail, tag};
 use protocol::words::{Source, Verb};
 use std::net::IpAddr;
 
@@ -46,9 +47,9 @@ pub(super) async fn create(State(front): State<Front>, request: Request) -> Resu
     let processor = front.processor_index(create.processor)?;
     let key = key(&parts.headers, std::mem::take(&mut create.key))?;
     let asker = front.asker(&caller, key.as_ref(), client_address(&parts, &front.trusted_proxies));
-    let instrument = front.instrument(&caller, create.verb, create.means, key.as_ref()).await?;
-    let Create { verb, amount, currency, flags, tail, .. } = create;
+    let Create { verb, amount, currency, flags, tail, means, .. } = create;
     let payment = Payment { verb, amount, currency, flags, processor, travelling: &tail };
+    let instrument = front.instrument(&caller, &payment, means, key.as_ref()).await?;
     let built = intake::of_payment(&payment, instrument, &asker, front.switch.sealer()).map_err(not_sealed)?;
     front.carry(&caller, &parts.headers, built).await
 }
@@ -111,7 +112,13 @@ impl Front {
     }
 
     /// What the payment is made with.
-    async fn instrument(&self, caller: &Caller, verb: Verb, means: Means, key: Option<&Key>) -> Result<Instrument, Problem> {
+    async fn instrument(
+        &self,
+        caller: &Caller,
+        payment: &Payment<'_>,
+        means: Means,
+        key: Option<&Key>,
+    ) -> Result<Instrument, Problem> {
         let merchant = &caller.merchant.id;
         let instrument = match means {
             Means::Sent(instrument) => instrument,
@@ -130,9 +137,20 @@ impl Front {
                 self.vault.resolve_token(merchant, &token, key, self.switch.now()).await?
             }
         };
-        check_verb(instrument.method(), verb)?;
+        check_verb(instrument.method(), payment.verb)?;
+        check_currency(instrument.method(), payment.currency)?;
+        self.check_terminal(merchant, &instrument, payment.travelling)?;
         check_routing(&instrument, caller.merchant.sandbox)?;
         Ok(instrument)
+    }
+
+    fn check_terminal(&self, merchant: &Xid, instrument: &Instrument, tail: &[u8]) -> Result<(), Problem> {
+        let Instrument::Terminal(_) = instrument else { return Ok(()) };
+        let id = Tail::trusted(tail).text(tag::TERMINAL_ID).parse();
+        if id.is_ok_and(|id| self.switch.has_terminal(merchant, &id)) {
+            return Ok(());
+        }
+        Err(Problem::invalid("payment_method.terminal.id", "no such terminal, or it is not active"))
     }
 
     /// Gives the body back when the command would be taken; else it is passed over unread.

@@ -285,6 +285,7 @@ impl Run {
             operator_key_hash: oversight.operator_key_hash,
             processors: participants.processors,
             merchants: participants.merchants,
+            terminals: participants.terminals,
             board,
             vitals: oversight.vitals,
             operator: oversight.operator,

@@ -10,7 +10,7 @@ use crate::limits::SETTLE_WAIT;
 use crate::operator::Operator;
 use crate::settlement::board::Board;
 use crate::switch::clock::Clock;
-use crate::switch::directory::{Merchant, MerchantTable, ProcessorTable};
+use crate::switch::directory::{Merchant, MerchantTable, ProcessorTable, TerminalTable};
 use crate::switch::door::{Closed, CommandMessage, Door, Hydration, Return, Told};
 pub use crate::switch::gate::Work;
 use crate::switch::gate::{Gate, Place};
@@ -152,6 +152,7 @@ pub(crate) struct Rooms {
     pub(crate) operator_key_hash: Option<[u8; 32]>,
     pub(crate) processors: ProcessorTable,
     pub(crate) merchants: MerchantTable,
+    pub(crate) terminals: TerminalTable,
     pub(crate) board: Arc<Board>,
     pub(crate) vitals: Vitals,
     pub(crate) operator: Operator,
@@ -190,6 +191,11 @@ impl Switch {
     /// A merchant's settings.
     pub fn merchant(&self, id: &Xid) -> Option<Arc<Merchant>> {
         self.0.merchants.get(id)
+    }
+
+    /// A terminal of a merchant's that takes payments.
+    pub fn has_terminal(&self, merchant: &Xid, id: &Xid) -> bool {
+        self.0.terminals.get(id).is_some_and(|terminal| terminal.merchant == *merchant && terminal.active)
     }
 
     /// All merchants of this run.

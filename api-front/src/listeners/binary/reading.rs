@@ -193,7 +193,7 @@ fn card(command: &Command, block: Option<&CardBlock>) -> Result<Card, Wrong> {
     };
     match EntryType::from_number(command.entry_type) {
         Some(entry @ EntryType::Keyed) if track_2.is_none() => match (pan, expiry) {
-            (Some(pan), Some(expiry)) => Ok(Card { entry, pan, expiry, cvv, track_2: None }),
+            (Some(pan), Some(expiry)) => Ok(Card { entry, pan, expiry, cvv, track_2: None, track_1: None }),
             (None, _) => Err(wrong("card pan: is required")),
             (_, None) => Err(wrong("card expiry: is required")),
         },
@@ -203,7 +203,7 @@ fn card(command: &Command, block: Option<&CardBlock>) -> Result<Card, Wrong> {
             if pan.is_some_and(|pan| pan != on_stripe) {
                 return Err(wrong("card pan: must be the number in track_2"));
             }
-            Ok(Card { entry, pan: on_stripe, expiry, cvv, track_2: Some(track) })
+            Ok(Card { entry, pan: on_stripe, expiry, cvv, track_2: Some(track), track_1: None })
         }
         Some(EntryType::Keyed) | None => Err(wrong("card track_2: goes with entry_type swiped only")),
     }

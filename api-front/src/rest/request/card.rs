@@ -4,23 +4,29 @@ use crate::intake::Card;
 use crate::rest::json::Scope;
 use crate::rest::problem::Problem;
 use protocol::card::{Expiry, luhn};
-use protocol::secret::{Cvv, Pan, Track2};
+use protocol::secret::{Cvv, Pan, Track1, Track2};
 use protocol::words::EntryType;
 
-/// Reads the card's fields.
+/// Reads the card's fields. Of a stripe one track is enough; two must be the same card's.
 pub(super) fn read(card: Scope<'_, '_>) -> Result<Card, Problem> {
     let entry = entry_type(card)?;
-    let track_2 = track_2(card, entry)?;
-    let on_stripe = track_2.as_ref().map(|track| stripe(card, track.expose())).transpose()?;
-    let (pan, expiry) = match (number(card)?, on_stripe) {
+    let (track_1, track_2) = tracks(card, entry)?;
+    let on_2 = track_2.as_ref().map(|track| of_track_2(card, track.expose())).transpose()?;
+    let on_1 = track_1.as_ref().map(|track| of_track_1(card, track)).transpose()?;
+    if let (Some(on_1), Some(on_2)) = (&on_1, &on_2)
+        && on_1 != on_2
+    {
+        return Err(card.invalid("track_1", "must be of the card in track_2"));
+    }
+    let (pan, expiry) = match (number(card)?, on_2.or(on_1)) {
         (Some(pan), Some((on_stripe, _))) if pan != on_stripe => {
-            return Err(card.invalid("number", "must be the number in track_2"));
+            return Err(card.invalid("number", "must be the number on the stripe"));
         }
         (_, Some(on_stripe)) => on_stripe,
         (Some(pan), None) => (pan, expiry(card)?),
         (None, None) => return Err(card.invalid("number", "is required")),
     };
-    Ok(Card { entry, pan, expiry, cvv: cvv(card)?, track_2 })
+    Ok(Card { entry, pan, expiry, cvv: cvv(card)?, track_2, track_1 })
 }
 
 fn entry_type(card: Scope<'_, '_>) -> Result<EntryType, Problem> {
@@ -28,27 +34,40 @@ fn entry_type(card: Scope<'_, '_>) -> Result<EntryType, Problem> {
     EntryType::from_word(word).ok_or_else(|| card.invalid("entry_type", "must be \"keyed\" or \"swiped\""))
 }
 
-fn track_2(card: Scope<'_, '_>, entry: EntryType) -> Result<Option<Track2>, Problem> {
-    match (entry, card.text("track_2")?) {
-        (EntryType::Keyed, _) => Ok(None),
-        (EntryType::Swiped, None) => Err(card.invalid("track_2", "is required when entry_type is swiped")),
-        (EntryType::Swiped, Some(text)) => {
-            let bare = text.strip_prefix(';').unwrap_or(text);
-            let bare = bare.strip_suffix('?').unwrap_or(bare);
-            Ok(Some(Track2::new(bare).ok_or_else(|| card.invalid("track_2", TRACK_2_WORDS))?))
-        }
+/// The tracks of a swiped card; those of a keyed one are passed over.
+fn tracks(card: Scope<'_, '_>, entry: EntryType) -> Result<(Option<Track1>, Option<Track2>), Problem> {
+    if entry == EntryType::Keyed {
+        return Ok((None, None));
     }
+    let track_1 = card.text("track_1")?.map(|text| Track1::new(text).ok_or_else(|| card.invalid("track_1", TRACK_1_WORDS)));
+    let track_2 = card.text("track_2")?.map(|text| {
+        let bare = text.strip_prefix(';').unwrap_or(text);
+        let bare = bare.strip_suffix('?').unwrap_or(bare);
+        Track2::new(bare).ok_or_else(|| card.invalid("track_2", TRACK_2_WORDS))
+    });
+    if track_1.is_none() && track_2.is_none() {
+        return Err(card.invalid("track_2", "is required when entry_type is swiped, or track_1"));
+    }
+    Ok((track_1.transpose()?, track_2.transpose()?))
 }
 
+const TRACK_1_WORDS: &str = "must be ISO/IEC 7813 track 1: B, number, ^, name, ^, expiry as YYMM, service code, discretionary data";
 const TRACK_2_WORDS: &str = "must be ISO/IEC 7813 track 2: number, =, expiry as YYMM, service code, discretionary data";
 
-/// Number and expiry in track 2, ISO/IEC 7813: `number=YYMM…`.
-fn stripe(card: Scope<'_, '_>, track: &str) -> Result<(Pan, Expiry), Problem> {
-    let wrong = || card.invalid("track_2", TRACK_2_WORDS);
-    let (number, rest) = track.split_once(['=', 'D']).ok_or_else(wrong)?;
-    let yymm = rest.get(..4).and_then(|digits| digits.parse().ok()).and_then(Expiry::from_yymm);
-    let pan = Pan::new(number).filter(|pan| luhn(pan.expose())).ok_or_else(wrong)?;
-    Ok((pan, yymm.ok_or_else(wrong)?))
+/// Number and expiry in track 2: `number=YYMM…`.
+fn of_track_2(card: Scope<'_, '_>, track: &str) -> Result<(Pan, Expiry), Problem> {
+    let parts = track.split_once(['=', 'D']).and_then(|(number, rest)| Some((number, rest.get(..4)?)));
+    parts.and_then(on_stripe).ok_or_else(|| card.invalid("track_2", TRACK_2_WORDS))
+}
+
+/// Number and expiry in track 1: `Bnumber^name^YYMM…`.
+fn of_track_1(card: Scope<'_, '_>, track: &Track1) -> Result<(Pan, Expiry), Problem> {
+    track.card().and_then(on_stripe).ok_or_else(|| card.invalid("track_1", TRACK_1_WORDS))
+}
+
+fn on_stripe((number, yymm): (&str, &str)) -> Option<(Pan, Expiry)> {
+    let pan = Pan::new(number).filter(|pan| luhn(pan.expose()))?;
+    Some((pan, Expiry::from_yymm(yymm.parse().ok()?)?))
 }
 
 fn number(card: Scope<'_, '_>) -> Result<Option<Pan>, Problem> {

@@ -47,6 +47,7 @@ impl Create {
         let currency = currency(body)?;
         let named = Named::of(body)?;
         named.check_verb(verb)?;
+        named.check_currency(currency)?;
         Ok(Create {
             verb,
             amount,

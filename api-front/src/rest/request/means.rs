@@ -7,6 +7,7 @@ use crate::intake::Instrument;
 use crate::rest::json::Scope;
 use crate::rest::problem::Problem;
 use protocol::id::Xid;
+use protocol::money::Currency;
 use protocol::words::{PaymentMethod, Verb};
 
 /// What a request pays with.
@@ -89,6 +90,11 @@ impl<'n, 'a> Named<'n, 'a> {
         }
     }
 
+    /// Refuses a currency that the method does not know.
+    pub(super) fn check_currency(self, currency: Currency) -> Result<(), Problem> {
+        self.method().map_or(Ok(()), |method| check_currency(method, currency))
+    }
+
     /// Refuses a type of payment that the method does not know.
     pub(super) fn check_verb(self, verb: Verb) -> Result<(), Problem> {
         self.method().map_or(Ok(()), |method| check_verb(method, verb))
@@ -105,6 +111,16 @@ pub fn check_verb(method: PaymentMethod, verb: Verb) -> Result<(), Problem> {
             Err(Problem::invalid("type", "must be sale, authorize or credit when payment_method is terminal"))
         }
         (PaymentMethod::Card | PaymentMethod::Ach | PaymentMethod::Terminal, _) => Ok(()),
+    }
+}
+
+/// Refuses a currency that a method does not know: the automated clearing house is an American one.
+pub fn check_currency(method: PaymentMethod, currency: Currency) -> Result<(), Problem> {
+    match method {
+        PaymentMethod::Ach if currency != Currency::USD => {
+            Err(Problem::invalid("currency", "must be USD when payment_method is ach"))
+        }
+        PaymentMethod::Ach | PaymentMethod::Card | PaymentMethod::Terminal => Ok(()),
     }
 }
 

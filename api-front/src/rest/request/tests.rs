@@ -265,6 +265,25 @@ fn a_swipe_brings_its_number_and_expiry() {
     }
 }
 
+#[test]
+fn track_1_is_enough_and_must_be_the_same_cards_as_track_2() {
+    let swiped = |card: Value| Create::parse(&sale_with("/payment_method/card", card)).map(card_of);
+    let first = "%B4012000098765439^DOE/JANE^30121011234?";
+    let card = swiped(json!({"entry_type": "swiped", "track_1": first})).unwrap();
+    assert_eq!((card.pan.expose(), card.expiry.to_string().as_str(), card.track_2), (PAN, "12/30", None));
+    let both = swiped(json!({"entry_type": "swiped", "track_1": first, "track_2": "4012000098765439=3012101"})).unwrap();
+    assert!(both.track_1.is_some() && both.track_2.is_some());
+    for (card, field) in [
+        (json!({"entry_type": "swiped", "track_1": first, "track_2": "4111111111111111=3012101"}), "track_1"),
+        (json!({"entry_type": "swiped", "track_1": "%B4012^X?"}), "track_1"),
+        (json!({"entry_type": "swiped"}), "track_2"),
+    ] {
+        let message = swiped(card).unwrap_err().to_string();
+        assert!(message.contains(&format!("invalid payment_method.card.{field}:")), "{message}");
+        assert!(!message.contains("4012"), "{message}");
+    }
+}
+
 const ACH: &str = r#"{"type":"sale","amount":1112,"payment_method":{"ach":{"routing_number":"490000018","account_number":"999999",
     "sec_code":"ccd","account_type":"checking","check_number":"1223","accountholder_authentication":{"dl_state":"IL",
     "dl_number":"r500123123"}}},"billing_address":{"first_name":"John","last_name":"Smith"}}"#;
@@ -319,6 +338,7 @@ fn each_wrong_field_of_an_account_is_named() {
             "payment_method.ach.accountholder_authentication.dl_state: is required with dl_number",
         ),
         ("/billing_address", json!(null), "billing_address: is required when payment_method is ach"),
+        ("/currency", json!("EUR"), "currency: must be USD when payment_method is ach"),
         ("/type", json!("authorize"), "type: must be sale or credit when payment_method is ach"),
         ("/type", json!("verification"), "type: must be"),
     ] {
