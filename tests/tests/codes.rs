@@ -1,12 +1,13 @@
 //! Every response code, by a real request: what its row of `GET /api/response-codes` says to lay over a sale is sent, the code comes,
 //! and afterwards our journal, our SQL home and the host's ledger agree. Every letter of AVS and CVV2 likewise.
 
-use protocol::response_code::{ResponseCode, TABLE};
+use protocol::response_code::TABLE;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 use switch_core::connectors::tsys::ACTION_CODES;
+use switch_core::connectors::{dejavoo, sage};
 use tests::books::reconcile;
 use tests::client::{id, text};
 use tests::payment::{VISA, payment, with};
@@ -153,11 +154,17 @@ fn page() -> String {
         // Writing to a String cannot fail.
         let _ = writeln!(page, "| {} | {} | {} | {retryable} |", row.code.0, row.text, row.code.category().word());
     }
-    page.push_str(
-        "\n## Card processor, TSYS-style\n\nDE39 of its answers. Any other is 200.\n\n| DE39 | code |\n| --- | --- |\n",
-    );
-    for (action_code, ResponseCode(code)) in ACTION_CODES {
-        let _ = writeln!(page, "| {action_code} | {code} {} |", ResponseCode(*code).text());
+    let maps = [
+        ("Card processor, TSYS-style", "DE39 of its answers. Any other is 200.", ACTION_CODES),
+        ("ACH processor, Sage-style", "RESPONSE_TYPE of its answers.", sage::RESPONSE_TYPES),
+        ("ACH processor, where it decides nothing", "What stands in the place of an answer. Any other is 400.", sage::FAILURES),
+        ("Terminals, Dejavoo-style", "RespMSG, as it begins. Any other is 200 with ResultCode 1, else 400.", dejavoo::TEXTS),
+    ];
+    for (heading, words, map) in maps {
+        let _ = write!(page, "\n## {heading}\n\n{words}\n\n| answer | code |\n| --- | --- |\n");
+        for (answer, code) in map {
+            let _ = writeln!(page, "| {answer} | {} {} |", code.0, code.text());
+        }
     }
     page
 }
