@@ -16,9 +16,10 @@ mod script;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target there is.
-pub const TARGETS: [Target; 14] = [
+pub const TARGETS: [Target; 16] = [
     ("card_host", processors::host::any_frames),
     ("configuration", operator::configuration),
+    ("dejavoo_exchange", processors::terminals::any_answers),
     ("host_faults", operator::host_faults),
     ("iso8583_frames", iso8583::frames),
     ("iso8583_parse", iso8583::parse),
@@ -30,5 +31,6 @@ pub const TARGETS: [Target; 14] = [
     ("rest_json", rest::json::any_document),
     ("rest_requests", rest::requests::any_body),
     ("rest_searches", rest::requests::any_search),
+    ("terminal_host", processors::terminals::any_requests),
     ("tsys_session", processors::session::any_answers),
 ];

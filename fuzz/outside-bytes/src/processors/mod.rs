@@ -2,6 +2,7 @@
 
 pub mod host;
 pub mod session;
+pub mod terminals;
 
 use protocol::iso8583::{EncodeError, Encoder, FRAME_HEADER_BYTES, Frames, Message, Mti, TSYS, append_frame};
 
