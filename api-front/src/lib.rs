@@ -10,6 +10,7 @@ pub mod cli;
 pub mod config;
 pub mod data_folder;
 pub mod intake;
+pub mod invoices;
 pub mod journal_tools;
 pub mod limits;
 pub mod links;

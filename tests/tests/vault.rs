@@ -276,6 +276,29 @@ fn a_browsers_token_pays_once_or_again_under_the_same_key() {
 }
 
 #[test]
+fn a_seal_key_is_changed_while_payments_go_on() {
+    let mut switch = Switch::sandboxed();
+    let client = switch.client();
+    let (made, sale) = (customer(&client), client.authorize(1_601, VISA));
+    let token = post(&client, "/api/token", &json!({"card": {"number": VISA, "expiration_date": "12/39"}}));
+    let rotated = switch.operator().call("POST", "/operator/keys/rotate", &[], b"").data();
+    assert_eq!((&rotated["key_id"], &rotated["resealed"]), (&json!(2), &json!(1)));
+    let pays = |client: &Client, amount: u64, method: Value| {
+        let paid = client.pay(&paid_with(amount, method)).data();
+        assert_eq!(paid["response_code"], 100, "{paid}");
+    };
+    pays(&client, 1_602, json!({"customer": {"id": id(&made)}}));
+    pays(&client, 1_603, json!({"token": token["token"]}));
+    assert_eq!(client.capture(id(&sale), 1_601).status, 200, "what was sealed under the old key still opens");
+    assert_eq!(client.call("POST", "/operator/keys/rotate", &[], b"").status, 401, "a merchant does not rotate");
+    switch.kill9();
+    switch.start_again();
+    pays(&switch.client(), 1_604, json!({"customer": {"id": id(&made)}}));
+    assert_eq!(switch.operator().call("GET", "/operator/keys", &[], b"").data()["key_ids"], json!([1, 2]));
+    switch.terminate();
+}
+
+#[test]
 fn another_merchants_customers_and_tokens_are_not_there() {
     let host = HostProcess::start();
     let mut switch = Switch::start(Options::with_host(host.addr));

@@ -53,6 +53,8 @@ pub struct Settings {
     pub retention: Option<RetentionSettings>,
     /// Key of the operator's calls, where there is no sandbox to draw one.
     pub operator_key: Option<String>,
+    /// Where whoever pays finds us; `None`: at the address of REST and pages.
+    pub public_url: Option<String>,
     /// How mails leave.
     pub mail: MailSettings,
     /// Proxies whose `X-Forwarded-For` is believed.
@@ -148,6 +150,7 @@ impl Settings {
         let tables = tables::check(typed.rule, typed.route, &merchant_names, &names)?;
         let trusted_proxies = typed.trusted_proxies.iter().map(|text| proxy(text)).collect::<Result<_, _>>()?;
         let mail = MailSettings::check(typed.mail)?;
+        let public_url = typed.public_url.map(public_url).transpose()?;
         Ok(Settings {
             data,
             http,
@@ -158,6 +161,7 @@ impl Settings {
             journal,
             retention,
             operator_key,
+            public_url,
             mail,
             trusted_proxies,
             sandbox,
@@ -166,6 +170,12 @@ impl Settings {
             tables,
         })
     }
+}
+
+/// Links in mails begin with it.
+fn public_url(url: String) -> Result<String, ConfigError> {
+    let is_one = url.parse::<axum::http::Uri>().is_ok_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")));
+    if is_one { Ok(url) } else { Err(ConfigError::value("public_url", url, "must begin with https:// or http://")) }
 }
 
 impl JournalSettings {

@@ -21,6 +21,8 @@ pub struct Typed {
     pub shards: Option<u16>,
     /// What the header `Authorization` of an operator's request must say. Default: none is accepted.
     pub operator_key: Option<String>,
+    /// Where whoever pays finds us: `https://pay.example.com`. Default: the address of REST and pages.
+    pub public_url: Option<String>,
     /// How mails leave.
     #[serde(default)]
     pub mail: TypedMail,

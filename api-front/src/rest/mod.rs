@@ -10,6 +10,7 @@ mod body;
 mod correlation;
 mod customers;
 mod envelope;
+mod invoices;
 pub mod json;
 pub mod limits;
 mod operator;
@@ -30,6 +31,7 @@ pub use auth::presented as presented_key;
 pub use problem::Problem;
 
 use crate::accounts::{AccountError, Accounts};
+use crate::invoices::Invoices;
 use crate::recurring::Recurring;
 use crate::switch::directory::Merchant;
 use crate::switch::handle::Switch;
@@ -53,6 +55,7 @@ struct Front {
     accounts: Accounts,
     vault: Vault,
     recurring: Recurring,
+    invoices: Invoices,
     trusted_proxies: Arc<[IpAddr]>,
 }
 
@@ -72,14 +75,16 @@ pub struct Behind {
     pub vault: Vault,
     /// Plans and subscriptions.
     pub recurring: Recurring,
+    /// Invoices.
+    pub invoices: Invoices,
 }
 
 /// Every route of the front. `X-Forwarded-For` is believed where one of `trusted_proxies` sends it.
 pub fn router(behind: Behind, trusted_proxies: Vec<IpAddr>) -> Router {
-    let Behind { switch, accounts, vault, recurring } = behind;
+    let Behind { switch, accounts, vault, recurring, invoices } = behind;
     let names = RequestNames::starting_at(switch.now().0);
     let keyring = Arc::new(Keyring::new());
-    let front = Front { switch, keyring, accounts, vault, recurring, trusted_proxies: trusted_proxies.into() };
+    let front = Front { switch, keyring, accounts, vault, recurring, invoices, trusted_proxies: trusted_proxies.into() };
     dressed(routes().with_state(front), names)
 }
 
@@ -107,6 +112,7 @@ fn routes() -> Router<Front> {
         .merge(users::routes())
         .merge(api_keys::routes())
         .merge(customers::routes())
+        .merge(invoices::routes())
         .merge(recurring::routes())
         .merge(operator::routes())
         .route("/healthz", get(service::healthz))

@@ -24,6 +24,7 @@ use crate::accounts::{merchant_id_of, merchant_terms, processor_terms};
 use crate::calendar::Calendar;
 use crate::config::{LimitSettings, SANDBOX_MERCHANT, Settings};
 use crate::data_folder::DataFolder;
+use crate::invoices::Invoices;
 use crate::limits::{CALLERS_MAX, DRAIN_WAIT, FIRST_SIGN_ON_WAIT, PROCESSORS_ADDED_MAX, SHARD_QUEUE_COMMANDS};
 use crate::links::{LinkStarter, Links, Prepared, Shared};
 use crate::listeners;
@@ -151,16 +152,18 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let switch = run.into_switch(participants, &recorders, stores, board, oversight);
     let (http, binary) = (sockets.http_addr, sockets.binary_addr);
     let outbox = settings.mail.outbox(&data.mail())?;
-    let behind = behind_the_front(&switch, outbox);
+    let public_url = settings.public_url.unwrap_or_else(|| format!("http://{http}"));
+    let behind = behind_the_front(&switch, outbox, &public_url);
     tokio::spawn(Scheduler::new(behind.recurring.clone(), behind.vault.clone()).run());
     let (stop_listeners, served) = sockets.serve(behind, settings.limits, settings.trusted_proxies)?;
     Ok(Running { http, binary, switch, served, stop_listeners, links, collectors, shards, recorders, database, sandbox })
 }
 
 /// The slow side's rooms around the switch.
-fn behind_the_front(switch: &Switch, outbox: Outbox) -> Behind {
+fn behind_the_front(switch: &Switch, outbox: Outbox, public_url: &str) -> Behind {
+    let invoices = Invoices::new(switch.clone(), outbox.clone(), public_url);
     let accounts = Accounts::new(switch.clone(), outbox);
-    Behind { switch: switch.clone(), accounts, vault: Vault::new(switch.clone()), recurring: Recurring::new(switch.clone()) }
+    Behind { switch: switch.clone(), accounts, vault: Vault::new(switch.clone()), recurring: Recurring::new(switch.clone()), invoices }
 }
 
 impl Running {

@@ -36,6 +36,12 @@ impl<'a> Fields<'a> {
         self.integer(column).map(Micros)
     }
 
+    /// A moment, or the absent one for NULL.
+    pub(crate) fn time_or_none(&self, column: &str) -> Result<Micros, PersistenceError> {
+        let micros: Option<i64> = self.row.try_get(column).map_err(self.fault("a column is not an integer"))?;
+        Ok(micros.map_or(Micros::NONE, Micros))
+    }
+
     pub(crate) fn text(&self, column: &str) -> Result<String, PersistenceError> {
         self.row.try_get(column).map_err(self.fault("a column is not text"))
     }

@@ -12,7 +12,7 @@ use crate::error::PersistenceError;
 const POSTGRES_LOCK: &str = "SELECT pg_advisory_xact_lock(721900411)";
 
 /// The steps; the version of a database is how many of them it has.
-const STEPS: &[&[&str]] = &[FIRST_TABLES, SEARCHES, CONFIGURATION, DIGEST, ACCOUNTS, VAULT, TERMINALS, RECURRING];
+const STEPS: &[&[&str]] = &[FIRST_TABLES, SEARCHES, CONFIGURATION, DIGEST, ACCOUNTS, VAULT, TERMINALS, RECURRING, INVOICES];
 
 const FIRST_TABLES: &[&str] = &[
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
@@ -142,6 +142,13 @@ const RECURRING: &[&str] = &[
     "CREATE TABLE subscription_bills (transaction_id {blob} PRIMARY KEY, subscription {blob} NOT NULL, number {int} NOT NULL, \
      attempt {int} NOT NULL, due_at {int} NOT NULL, amount {int} NOT NULL, begun_at {int} NOT NULL, response_code {int} NOT NULL, \
      UNIQUE (subscription, number, attempt))",
+];
+
+/// Invoices. Whoever pays one names it by its public id.
+const INVOICES: &[&str] = &[
+    "CREATE TABLE invoices (id {blob} PRIMARY KEY, merchant {blob} NOT NULL, public_id TEXT NOT NULL UNIQUE, \
+     amount_due {int} NOT NULL, date_due {int}, body TEXT NOT NULL, created_at {int} NOT NULL, updated_at {int} NOT NULL)",
+    "CREATE INDEX invoices_merchant ON invoices (merchant, created_at, id)",
 ];
 
 /// Brings the tables up to date, in one transaction: a crash in between leaves them as they were.

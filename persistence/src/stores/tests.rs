@@ -429,3 +429,66 @@ async fn terminals_are_added_changed_listed_and_copied() {
         assert!(!format!("{terminal:?}").contains("wcR1c9o1"));
     }
 }
+
+fn invoice(number: u8, amount_due: u64, due: i64) -> StoredInvoice {
+    StoredInvoice {
+        id: id(number),
+        merchant: id(1),
+        public_id: format!("d038ea94-{number}"),
+        amount_due,
+        date_due: Micros(due),
+        body: r#"{"company_name":"Ågot's"}"#.into(),
+        created_at: Micros(i64::from(number)),
+        updated_at: Micros(7),
+    }
+}
+
+#[tokio::test]
+async fn invoices_are_changed_by_whoever_has_read_their_last_change() {
+    for home in homes("invoices_are_changed").await {
+        let stores = Database::open(&home.url).await.unwrap().stores();
+        let first = invoice(3, 100, 0);
+        stores.add_invoice(&first).await.unwrap();
+        assert_eq!(stores.invoice(&id(1), &id(3)).await.unwrap().as_ref(), Some(&first));
+        assert_eq!(stores.invoice(&id(2), &id(3)).await.unwrap(), None);
+        let changed = StoredInvoice { amount_due: 60, date_due: Micros(50), updated_at: Micros(8), ..first.clone() };
+        assert!(stores.change_invoice(&changed, Micros(7)).await.unwrap());
+        assert!(!stores.change_invoice(&first, Micros(7)).await.unwrap(), "somebody was faster");
+        assert_eq!(stores.invoice(&id(1), &id(3)).await.unwrap(), Some(changed));
+        assert!(!stores.delete_invoice(&id(2), &id(3)).await.unwrap());
+        assert!(stores.delete_invoice(&id(1), &id(3)).await.unwrap() && !stores.delete_invoice(&id(1), &id(3)).await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn invoices_are_found_by_id_amount_and_day() {
+    for home in homes("invoices_are_found").await {
+        let stores = Database::open(&home.url).await.unwrap().stores();
+        for invoice in [
+            invoice(3, 100, 50),
+            invoice(4, 200, 60),
+            invoice(5, 300, 0),
+            StoredInvoice { merchant: id(2), ..invoice(6, 100, 50) },
+        ] {
+            stores.add_invoice(&invoice).await.unwrap();
+        }
+        let all =
+            InvoiceSearch { merchant: id(1), id: None, amount_due: None, due_from: None, due_to: None, limit: 10, offset: 0 };
+        let amount = |comparison, amount| InvoiceSearch { amount_due: Some((comparison, amount)), ..all.clone() };
+        let rows = [
+            (all.clone(), 3, vec![5, 4, 3]),
+            (InvoiceSearch { limit: 1, offset: 1, ..all.clone() }, 3, vec![4]),
+            (InvoiceSearch { id: Some(id(3)), due_to: Some(Micros(50)), ..amount(AmountIs::Equal, 100) }, 1, vec![3]),
+            (amount(AmountIs::Below, 200), 1, vec![3]),
+            (amount(AmountIs::Above, 100), 2, vec![5, 4]),
+            (amount(AmountIs::Other, 200), 2, vec![5, 3]),
+            (InvoiceSearch { due_from: Some(Micros(51)), due_to: Some(Micros(99)), ..all.clone() }, 1, vec![4]),
+            (InvoiceSearch { id: Some(id(6)), ..all }, 0, vec![]),
+        ];
+        for (search, total, expected) in rows {
+            let (found, page) = stores.search_invoices(&search).await.unwrap();
+            let ids: Vec<u8> = page.iter().map(|invoice| invoice.id.0[0]).collect();
+            assert_eq!((found, ids), (total, expected), "{search:?}");
+        }
+    }
+}

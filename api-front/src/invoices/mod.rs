@@ -1,0 +1,153 @@
+//! Invoices: made, changed, searched, removed, and sent by mail.
+//!
+//! Lives here: what an invoice is and what it sums up to. Must not live here: HTTP and JSON of requests (`rest/invoices`), SQL
+//! (`persistence::stores`), the page on which one is paid.
+
+mod terms;
+mod totals;
+
+#[cfg(test)]
+mod tests;
+
+pub use terms::{Discount, DiscountKind, Invoice, InvoiceTerms, Item, ItemTerms, ItemWords, Party, SendVia};
+pub use totals::{Percent, SumError};
+
+use crate::accounts::mail::{Mail, Outbox};
+use crate::sandbox_home::random_bytes;
+use crate::switch::handle::Switch;
+use persistence::PersistenceError;
+use persistence::stores::{InvoiceSearch, StoredInvoice};
+use protocol::calendar::Micros;
+use protocol::id::Xid;
+use std::sync::Arc;
+
+/// Why something about an invoice is not done.
+#[derive(Debug, thiserror::Error)]
+pub enum InvoiceError {
+    /// Not there, or another merchant's.
+    #[error("look an invoice up: not there")]
+    NotFound,
+    /// Somebody else has changed it since it was read.
+    #[error("change an invoice: it was changed meanwhile")]
+    Changed,
+    /// Its parts do not sum up.
+    #[error(transparent)]
+    Sum(#[from] SumError),
+    /// What is stored is not what was stored.
+    #[error("read an invoice: its row can't be read")]
+    Unreadable,
+    /// The store, or the system's randomness, failed.
+    #[error(transparent)]
+    Failed(#[from] PersistenceError),
+}
+
+/// The room. Cheap to clone.
+#[derive(Clone)]
+pub struct Invoices(Arc<Inner>);
+
+struct Inner {
+    switch: Switch,
+    outbox: Outbox,
+    /// Where whoever pays finds us, without a slash at the end.
+    public_url: String,
+}
+
+impl Invoices {
+    /// The room over a switch's stores. `public_url` is where whoever pays finds us.
+    pub fn new(switch: Switch, outbox: Outbox, public_url: &str) -> Invoices {
+        let public_url = public_url.trim_end_matches('/').to_owned();
+        Invoices(Arc::new(Inner { switch, outbox, public_url }))
+    }
+
+    /// Makes an invoice, and mails it where that is asked for.
+    pub async fn create(&self, merchant: Xid, terms: InvoiceTerms) -> Result<Invoice, InvoiceError> {
+        let switch = &self.0.switch;
+        let (id, now, public_id) = (switch.draw_id(), switch.now(), uuid()?);
+        let mut invoice = Invoice { id, merchant, public_id, created_at: now, updated_at: now, ..Invoice::blank() };
+        invoice.take(terms, || switch.draw_id())?;
+        self.send(&mut invoice);
+        switch.stores().add_invoice(&stored(&invoice)?).await?;
+        Ok(invoice)
+    }
+
+    /// A merchant's invoice.
+    pub async fn invoice(&self, merchant: &Xid, id: &Xid) -> Result<Invoice, InvoiceError> {
+        read(self.0.switch.stores().invoice(merchant, id).await?.ok_or(InvoiceError::NotFound)?)
+    }
+
+    /// Changes what is sent anew, and mails it where that is asked for.
+    pub async fn change(&self, merchant: &Xid, id: &Xid, terms: InvoiceTerms) -> Result<Invoice, InvoiceError> {
+        let switch = &self.0.switch;
+        let mut invoice = self.invoice(merchant, id).await?;
+        let read_at = invoice.updated_at;
+        let is_to_be_sent = terms.send_via.is_some();
+        invoice.take(terms, || switch.draw_id())?;
+        // Two changes within a microsecond must not look like one.
+        invoice.updated_at = Micros(switch.now().0.max(read_at.0 + 1));
+        if is_to_be_sent {
+            self.send(&mut invoice);
+        }
+        let changed = switch.stores().change_invoice(&stored(&invoice)?, read_at).await?;
+        if changed { Ok(invoice) } else { Err(InvoiceError::Changed) }
+    }
+
+    /// Removes an invoice.
+    pub async fn delete(&self, merchant: &Xid, id: &Xid) -> Result<(), InvoiceError> {
+        let deleted = self.0.switch.stores().delete_invoice(merchant, id).await?;
+        if deleted { Ok(()) } else { Err(InvoiceError::NotFound) }
+    }
+
+    /// How many invoices match, and a page of them.
+    pub async fn search(&self, search: &InvoiceSearch) -> Result<(u64, Vec<Invoice>), InvoiceError> {
+        let (total, page) = self.0.switch.stores().search_invoices(search).await?;
+        Ok((total, page.into_iter().map(read).collect::<Result<_, _>>()?))
+    }
+
+    /// Where an invoice can be seen and paid.
+    pub fn hosted_url(&self, invoice: &Invoice) -> String {
+        format!("{}/invoice/{}", self.0.public_url, invoice.public_id)
+    }
+
+    fn send(&self, invoice: &mut Invoice) {
+        let to = invoice.bill_to.email();
+        let by_mail = matches!(invoice.send_via, SendVia::Email | SendVia::Both);
+        if !by_mail || to.is_empty() {
+            return;
+        }
+        let subject = format!("Invoice from {}", if invoice.company_name.is_empty() { "a merchant" } else { &invoice.company_name });
+        let text = format!("{}\n\nSee and pay it here:\n{}\n", invoice.message, self.hosted_url(invoice));
+        self.0.outbox.post(Mail { to: to.to_owned(), subject, text });
+        invoice.last_sent_us = self.0.switch.now().0;
+    }
+}
+
+fn stored(invoice: &Invoice) -> Result<StoredInvoice, InvoiceError> {
+    Ok(StoredInvoice {
+        id: invoice.id,
+        merchant: invoice.merchant,
+        public_id: invoice.public_id.clone(),
+        amount_due: invoice.amount_due,
+        date_due: invoice.date_due,
+        body: serde_json::to_string(invoice).map_err(|_| InvoiceError::Unreadable)?,
+        created_at: invoice.created_at,
+        updated_at: invoice.updated_at,
+    })
+}
+
+fn read(stored: StoredInvoice) -> Result<Invoice, InvoiceError> {
+    let mut invoice: Invoice = serde_json::from_str(&stored.body).map_err(|_| InvoiceError::Unreadable)?;
+    (invoice.id, invoice.merchant, invoice.public_id) = (stored.id, stored.merchant, stored.public_id);
+    (invoice.amount_due, invoice.date_due) = (stored.amount_due, stored.date_due);
+    (invoice.created_at, invoice.updated_at) = (stored.created_at, stored.updated_at);
+    Ok(invoice)
+}
+
+/// A random UUID, RFC 9562 version 4: nobody finds an invoice by counting.
+fn uuid() -> Result<String, InvoiceError> {
+    let random = random_bytes(16).map_err(|_| PersistenceError::Cryptography { operation: "draw a public id" })?;
+    let mut bytes: [u8; 16] = std::array::from_fn(|place| random[place]);
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok([&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-"))
+}
