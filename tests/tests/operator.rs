@@ -187,6 +187,15 @@ fn a_rule_denies_from_the_next_payment_on_names_itself_and_holds_after_a_kill() 
     let story =
         switch.operator().call("GET", &format!("/operator/transactions/{}/story", id(&client.sale(499, VISA))), &[], b"").data();
     assert_eq!(text(&story["decided_by"], "rule"), "no small change");
+    assert_eq!(story["decided_by"]["pre_rule_entry"]["if"][0]["value"], 500, "{story}");
+    assert_eq!(text(&story["decline"], "by"), "rule");
+    let told =
+        |sale: &Value| switch.operator().call("GET", &format!("/operator/transactions/{}/story", id(sale)), &[], b"").data();
+    let again = told(&client.sale(1_003, card));
+    assert_eq!(again["decided_by"]["pre_rule_entry"]["if"][0]["per"], "card", "the velocity is told: {again}");
+    let declined = told(&client.sale(5_000, tests::payment::DECLINED));
+    assert_eq!(text(&declined["decline"], "by"), "processor");
+    assert_eq!(told(&client.sale(5_001, VISA))["decline"], json!(null));
 }
 
 #[test]
@@ -225,6 +234,11 @@ fn routes_split_by_weight_pass_a_dead_host_over_and_are_guarded_against_two_oper
     .data();
     let over = client.sale(31_000, VISA);
     assert_eq!((text(&over, "processor_name"), over["response_code"].as_u64()), ("card_2", Some(100)), "{over}");
+    let story = operator.call("GET", &format!("/operator/transactions/{}/story", id(&over)), &[], b"").data();
+    let decided_by = &story["decided_by"];
+    assert_eq!((text(decided_by, "basis"), text(&decided_by["route_entry"], "name")), ("fail_over", "first"), "{decided_by}");
+    assert_eq!(text(&decided_by["passed_over"][0], "processor"), "card", "{decided_by}");
+    assert!(!text(&decided_by["passed_over"][0], "because").is_empty());
     let changes = changes(&operator);
     let last = changes.last().expect("a change");
     operator.call("POST", &format!("/operator/changes/{}/undo", id(last)), &[], b"").data();

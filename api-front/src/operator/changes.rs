@@ -12,6 +12,7 @@ use protocol::change::{Area, CHANGE_LAYOUT, CHANGE_PART_MAX_BYTES, CHANGE_PARTS_
 use protocol::id::Xid;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{Mutex, oneshot};
 
 /// Text that takes a thing back to what the configuration file says.
@@ -69,6 +70,9 @@ pub enum NotMade {
         /// Its length.
         bytes: usize,
     },
+    /// As many wait for the shard as may: nothing of it was journaled.
+    #[error("the switch is at its limit")]
+    Busy,
     /// The journal can't be written: whether it holds will be seen after the next start.
     #[error("the switch can't write its journal")]
     JournalFull,
@@ -95,6 +99,8 @@ pub struct Changes {
     door: Door,
     ids: Arc<Ids>,
     clock: Clock,
+    /// False once the journal refuses.
+    journal_writable: Arc<AtomicBool>,
 }
 
 /// All changes so far, in their order.
@@ -115,10 +121,16 @@ pub type PutInForce = Box<dyn FnOnce() + Send>;
 
 impl Changes {
     /// Behind all changes so far, in their order. `door` is that of the shard that journals them.
-    pub fn new(stored: impl IntoIterator<Item = StoredChange>, door: Door, ids: Arc<Ids>, clock: Clock) -> Changes {
+    pub fn new(
+        stored: impl IntoIterator<Item = StoredChange>,
+        door: Door,
+        ids: Arc<Ids>,
+        clock: Clock,
+        journal_writable: Arc<AtomicBool>,
+    ) -> Changes {
         let mut newest = Newest::default();
         stored.into_iter().for_each(|change| newest.take(change));
-        Changes { newest: Arc::new(Mutex::new(newest)), door, ids, clock }
+        Changes { newest: Arc::new(Mutex::new(newest)), door, ids, clock, journal_writable }
     }
 
     /// What is in force of a thing.
@@ -157,9 +169,12 @@ impl Changes {
         if !self.door.give(Return::Configure { parts: parts(thing, made, undoes, &text), reply }) {
             return Err(NotMade::JournalFull);
         }
+        let writable = Arc::clone(&self.journal_writable);
         // A caller that goes away from here on leaves a change behind that is made all the same.
         let finish = async move {
-            durable.await.map_err(|_| NotMade::JournalFull)?;
+            // A shard drops what it has no room for, and everything once its journal refuses.
+            let dropped = |_| if writable.load(Ordering::Acquire) { NotMade::Busy } else { NotMade::JournalFull };
+            durable.await.map_err(dropped)?;
             put_in_force();
             newest.version = made.version;
             newest.things.insert(thing, InForce { version: made.version, text: text.into() });
@@ -209,18 +224,18 @@ mod tests {
     use super::*;
     use crate::switch::door::Inside;
     use protocol::calendar::Micros;
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::atomic::AtomicU32;
     use std::thread::JoinHandle;
 
     type Parts = Vec<(Change, Vec<u8>)>;
 
     const RULES: Thing = Thing::table(Area::Rules);
 
-    fn changes() -> (Changes, Inside) {
+    fn changes(writable: bool) -> (Changes, Inside) {
         let clock = Clock::start_after(Micros::NONE);
         let (door, inside) = Door::new(1);
         let ids = Arc::new(Ids::new([1; 5], clock.now()));
-        (Changes::new([], door, ids, clock), inside)
+        (Changes::new([], door, ids, clock, Arc::new(AtomicBool::new(writable))), inside)
     }
 
     /// A shard that journals whatever it is given.
@@ -237,7 +252,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_change_is_in_force_once_it_is_durable_and_a_late_one_is_told_so() {
-        let (changes, inside) = changes();
+        let (changes, inside) = changes(true);
         let shard = journal(inside);
         let in_force = Arc::new(AtomicU32::new(0));
         let put = |in_force: &Arc<AtomicU32>| {
@@ -265,7 +280,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_caller_that_goes_away_leaves_a_change_that_is_made() {
-        let (changes, inside) = changes();
+        let (changes, inside) = changes(true);
         let put = |_| Ok(Box::new(|| ()) as PutInForce);
         {
             let made = std::pin::pin!(changes.make(RULES, "[1]".into(), None, 0, put));
@@ -291,12 +306,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_change_that_the_journal_does_not_take_is_not_in_force() {
-        let (changes, inside) = changes();
-        let shard = std::thread::spawn(move || drop(inside.returns.recv()));
-        let made = changes.make(RULES, "[]".into(), None, 0, |_| Ok(Box::new(|| panic!("it is not durable")))).await;
-        assert_eq!(made, Err(NotMade::JournalFull));
-        assert_eq!(changes.in_force(RULES).await.version, 0);
-        shard.join().unwrap();
+    async fn a_change_that_is_not_taken_is_not_in_force_and_a_full_shard_is_no_full_journal() {
+        for (writable, why) in [(false, NotMade::JournalFull), (true, NotMade::Busy)] {
+            let (changes, inside) = changes(writable);
+            let shard = std::thread::spawn(move || drop(inside.returns.recv()));
+            let made = changes.make(RULES, "[]".into(), None, 0, |_| Ok(Box::new(|| panic!("it is not durable")))).await;
+            assert_eq!(made, Err(why));
+            assert_eq!(changes.in_force(RULES).await.version, 0);
+            shard.join().unwrap();
+        }
     }
 }

@@ -63,6 +63,17 @@ impl Operator {
         tables.compile(kind, version, text, |id| terms_of(id).map(|terms| terms.index))
     }
 
+    /// An entry of a table by its place, from 1, as a text has it; without a text as configured.
+    pub fn entry(&self, kind: TableKind, text: Option<&str>, place: u16) -> Option<serde_json::Value> {
+        let place = usize::from(place).checked_sub(1)?;
+        let (text, tables) = (text.unwrap_or(AS_CONFIGURED), &self.steered.tables);
+        let entry = match kind {
+            TableKind::Rules => serde_json::to_value(tables.rules(text).ok()?.rules.get(place)?),
+            TableKind::Routes => serde_json::to_value(tables.routes(text).ok()?.routes.get(place)?),
+        };
+        entry.ok()
+    }
+
     /// Puts a table in the place of the one in force, if that is the one that the caller has seen.
     pub async fn put_table(&self, kind: TableKind, text: &str, expected: Option<u32>) -> Result<Made, NotMade> {
         let (_, kept) = self.compile(kind, 1, text).map_err(NotMade::Invalid)?;

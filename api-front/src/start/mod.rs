@@ -110,7 +110,8 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     }
     phases.over(Phase::Enrolment);
     let is_alone = storage.fold.is_some();
-    let changes = Changes::new(stored_changes, run.doors[0].clone(), Arc::clone(&run.ids), run.clock);
+    let changes =
+        Changes::new(stored_changes, run.doors[0].clone(), Arc::clone(&run.ids), run.clock, Arc::clone(&run.journal_writable));
     participants.roster.restore(&changes).await;
     let index_of = |id: &_| participants.processors.by_id(id).map(|processor| processor.index);
     let sandbox_rules = sandbox.as_ref().map(|_| SandboxRules::of(&merchant_id_of(SANDBOX_MERCHANT))).unwrap_or_default();

@@ -214,8 +214,9 @@ impl Desk {
         if self.failed {
             return;
         }
-        if let Ok(token) = self.waiting.enter(Caller::Command { reply: reply.into(), sensitive: None }) {
-            self.accept(now, Input::TakeOver { token, transaction });
+        match self.waiting.enter(Caller::Command { reply: reply.into(), sensitive: None }) {
+            Ok(token) => self.accept(now, Input::TakeOver { token, transaction }),
+            Err(caller) => self.answer(caller, Told::Refused(Refusal::Busy)),
         }
     }
 

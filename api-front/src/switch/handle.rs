@@ -337,13 +337,14 @@ impl Switch {
     }
 
     /// Ends a queued reversal that an operator has seen to. `None` when there is none.
-    pub async fn take_over_reversal(&self, merchant: Xid, transaction: Xid) -> Result<Option<Version>, Unavailable> {
+    pub async fn take_over_reversal(&self, merchant: Xid, transaction: Xid) -> Result<Option<Version>, TurnedAway> {
         let (reply, answer) = oneshot::channel();
         self.door(merchant).give(Return::TakeOver { transaction, reply });
         match answer.await {
             Ok(Told::Version { version, .. }) => Ok(Some(version)),
+            Ok(Told::Refused(Refusal::Busy)) => Err(TurnedAway::Busy),
             Ok(Told::Absent(_) | Told::Refused(_) | Told::Stored { .. }) => Ok(None),
-            Err(_) => Err(Unavailable::JournalFull),
+            Err(_) => Err(self.dropped()),
         }
     }
 
@@ -374,8 +375,8 @@ impl Switch {
     }
 
     /// Closes the open batches of a processor and waits, not for ever, until each is answered and its members are settled.
-    pub async fn settle(&self, processor: u16) -> Result<Settlement, Unavailable> {
-        self.admit().map_err(|_| Unavailable::Draining)?;
+    pub async fn settle(&self, processor: u16) -> Result<Settlement, TurnedAway> {
+        self.admit()?;
         let mut asked = Vec::with_capacity(self.0.doors.len());
         for door in &self.0.doors {
             let (reply, closed) = oneshot::channel();
@@ -384,12 +385,20 @@ impl Switch {
         }
         let mut closed = Vec::with_capacity(asked.len());
         for answer in asked {
-            closed.push(answer.await.map_err(|_| Unavailable::JournalFull)?);
+            closed.push(answer.await.map_err(|_| self.dropped())?);
         }
         let count = closed.iter().map(|closed| closed.count).sum();
         let is_ours = |batch: &Batch| batch.processor.get() == processor && self.is_closed_by(batch, &closed);
         let batches = self.0.board.wait_decided(count as usize, SETTLE_WAIT, is_ours).await;
         Ok(Settlement { closed: count, batches })
+    }
+
+    /// What it means when a shard drops a call unanswered: it had no room for it, unless its journal refuses.
+    fn dropped(&self) -> TurnedAway {
+        match self.0.vitals.journal_writable.load(Ordering::Acquire) {
+            true => TurnedAway::Busy,
+            false => TurnedAway::Unavailable(Unavailable::JournalFull),
+        }
     }
 
     /// A batch carries the moment at which it was closed, and a shard closes all of a call's batches at one.

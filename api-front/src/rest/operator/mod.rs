@@ -4,6 +4,7 @@ mod changes;
 mod dry_run;
 mod merchants;
 mod processors;
+mod reasons;
 mod reversals;
 mod seal_keys;
 mod story;
@@ -14,7 +15,7 @@ use super::answer::ok;
 use super::auth::presented;
 use super::problem::Problem;
 use crate::operator::changes::NotMade;
-use crate::switch::handle::Unavailable;
+use crate::switch::handle::{TurnedAway, Unavailable};
 use axum::Router;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Query};
@@ -23,6 +24,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use protocol::calendar::Micros;
 use protocol::id::Xid;
+use protocol::refusal::Refusal;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -120,6 +122,15 @@ fn id_or_null(id: &Xid) -> Value {
     if id.is_none() { Value::Null } else { id.to_string().into() }
 }
 
+impl From<TurnedAway> for Problem {
+    fn from(turned_away: TurnedAway) -> Problem {
+        match turned_away {
+            TurnedAway::Busy => Problem::Refused(Refusal::Busy),
+            TurnedAway::Unavailable(why) => Problem::Unavailable(why),
+        }
+    }
+}
+
 impl From<NotMade> for Problem {
     fn from(not_made: NotMade) -> Problem {
         match not_made {
@@ -127,6 +138,7 @@ impl From<NotMade> for Problem {
             NotMade::Invalid(reason) => Problem::invalid("body", reason),
             NotMade::TooLong { .. } => Problem::TooLarge,
             NotMade::NoSuchChange => Problem::NotFound,
+            NotMade::Busy => Problem::Refused(Refusal::Busy),
             NotMade::JournalFull => Problem::Unavailable(Unavailable::JournalFull),
         }
     }

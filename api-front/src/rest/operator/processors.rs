@@ -51,7 +51,7 @@ pub(super) async fn read(State(front): State<Front>, id: PathId, headers: Header
 /// `POST /operator/processors/{id}/settle`: closes the processor's open batches and waits for its answer to each.
 pub(super) async fn settle(State(front): State<Front>, id: PathId, headers: HeaderMap) -> Result<Response, Problem> {
     let index = front.operated(&headers, id)?.index;
-    let settlement = front.switch.settle(index).await.map_err(Problem::Unavailable)?;
+    let settlement = front.switch.settle(index).await?;
     Ok(ok(batches(&settlement.batches, front.switch.processors())))
 }
 

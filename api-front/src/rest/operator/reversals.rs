@@ -30,7 +30,7 @@ pub(super) async fn take_over(State(front): State<Front>, path: PathId, headers:
     front.permit_operator(&headers)?;
     let wanted = id(path)?;
     let merchant = front.switch.past().merchant_of(wanted).await.map_err(Problem::Unavailable)?.ok_or(Problem::NotFound)?;
-    let taken = front.switch.take_over_reversal(merchant, wanted).await.map_err(Problem::Unavailable)?;
+    let taken = front.switch.take_over_reversal(merchant, wanted).await?;
     Ok(data(front.show_reversal(taken.ok_or(Problem::NotFound)?.transaction())))
 }
 

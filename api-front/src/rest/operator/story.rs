@@ -1,6 +1,7 @@
 //! The story of one payment: its versions, its latest requests to the processor, and why it went there. What was only about to be sent is in
 //! the journal (`journal dump --id`).
 
+use super::reasons::decline;
 use super::{PathId, data, id, id_or_null, moment};
 use crate::rest::Front;
 use crate::rest::problem::Problem;
@@ -10,7 +11,6 @@ use axum::response::Response;
 use persistence::projection::Chapter;
 use protocol::calendar::Micros;
 use protocol::exchange::Exchange;
-use protocol::tail::{Tail, tag};
 use protocol::transaction::Transaction;
 use serde_json::{Value, json};
 
@@ -36,31 +36,9 @@ pub(super) async fn read(State(front): State<Front>, path: PathId, headers: Head
         "versions": chapters.iter().map(show_version).collect::<Vec<_>>(),
         "requests": requests.map(|(leg, exchange)| show_request(leg, exchange)).collect::<Vec<_>>(),
         "reversal": show_reversal(newest),
-        "decided_by": front.decided_by(newest, newest_tail),
+        "decided_by": front.decided_by(newest, newest_tail).await?,
+        "decline": decline(newest, newest_tail),
     })))
-}
-
-impl Front {
-    /// Why it went to its processor, and which rule spoke of it.
-    fn decided_by(&self, transaction: &Transaction, tail: Tail<'_>) -> Value {
-        let choice = &transaction.choice;
-        let name = |index: u16| self.switch.processors().by_index(index).map(|processor| processor.name.clone());
-        let skips = choice
-            .skips()
-            .map(|skip| json!({"processor": name(skip.processor), "reason": skip.reason.map(|reason| reason.word())}));
-        let place = |place: u16| (place != 0).then_some(place);
-        json!({
-            "basis": choice.basis().word(),
-            "routes_version": choice.routes_version.get(),
-            "route": place(choice.route.get()),
-            "passed_over": skips.collect::<Vec<_>>(),
-            "rules_version": choice.rules_version.get(),
-            "pre_rule": place(choice.pre_rule.get()),
-            "post_rules_version": transaction.post_rules_version.get(),
-            "post_rule": place(choice.post_rule.get()),
-            "rule": tail.text(tag::RULE_NAME),
-        })
-    }
 }
 
 fn show_version(Chapter { kind, stored }: &Chapter) -> Value {
