@@ -114,7 +114,8 @@ impl Invoices {
         if !by_mail || to.is_empty() {
             return;
         }
-        let subject = format!("Invoice from {}", if invoice.company_name.is_empty() { "a merchant" } else { &invoice.company_name });
+        let subject =
+            format!("Invoice from {}", if invoice.company_name.is_empty() { "a merchant" } else { &invoice.company_name });
         let text = format!("{}\n\nSee and pay it here:\n{}\n", invoice.message, self.hosted_url(invoice));
         self.0.outbox.post(Mail { to: to.to_owned(), subject, text });
         invoice.last_sent_us = self.0.switch.now().0;

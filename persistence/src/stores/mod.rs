@@ -28,8 +28,8 @@ pub use log_ins::Attempts;
 pub use merchants::Merchant;
 pub use payment_methods::{PaymentMethod, ShownAccount, ShownCard, ShownMethod};
 pub use processors::Processor;
-pub use terminals::Terminal;
 pub use recurring::{AdjustmentKind, Bill, BillingTerms, KeptAdjustment, Plan, Standing, Subscription};
+pub use terminals::Terminal;
 pub use users::{Role, User};
 
 use crate::error::PersistenceError;

@@ -3,12 +3,12 @@
 mod read;
 mod view;
 
+use super::Front;
 use super::auth::Right;
 use super::body;
 use super::envelope::{data, done, page};
 use super::problem::Problem;
 use super::users::{PathId, path_id};
-use super::Front;
 use crate::invoices::InvoiceError;
 use axum::Router;
 use axum::extract::{Request, State};

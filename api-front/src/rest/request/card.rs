@@ -51,7 +51,8 @@ fn tracks(card: Scope<'_, '_>, entry: EntryType) -> Result<(Option<Track1>, Opti
     Ok((track_1.transpose()?, track_2.transpose()?))
 }
 
-const TRACK_1_WORDS: &str = "must be ISO/IEC 7813 track 1: B, number, ^, name, ^, expiry as YYMM, service code, discretionary data";
+const TRACK_1_WORDS: &str =
+    "must be ISO/IEC 7813 track 1: B, number, ^, name, ^, expiry as YYMM, service code, discretionary data";
 const TRACK_2_WORDS: &str = "must be ISO/IEC 7813 track 2: number, =, expiry as YYMM, service code, discretionary data";
 
 /// Number and expiry in track 2: `number=YYMM…`.

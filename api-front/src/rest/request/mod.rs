@@ -23,8 +23,8 @@ pub use step::Step;
 
 pub use travelling::{WrongField, check_sent_tail};
 
-pub(crate) use travelling::ADDRESSES;
 pub(in crate::rest) use search::dates;
+pub(crate) use travelling::ADDRESSES;
 pub(in crate::rest) use travelling::address_fields;
 
 #[cfg(test)]
