@@ -7,8 +7,11 @@ use protocol::choice::Choice;
 use protocol::command::Command;
 use protocol::exchange::{Exchange, Reversal};
 use protocol::outcome::Outcome;
-use protocol::record::RecordHeader;
+use protocol::record::{Kind, RecordHeader};
 use protocol::transaction::{OperationKey, Transaction};
+use protocol::words::{
+    Basis, Brand, EntryType, ExchangeState, PaymentMethod, ReversalReason, ReversalState, SkipReason, Source, Status, Verb,
+};
 
 /// Size of a field, from its offset alone: `field` names it without reading it.
 fn size_of_field<S, F>(_: fn(&S) -> &F) -> usize {
@@ -102,4 +105,27 @@ fn every_tag_of_a_tail_stands_in_the_page() {
     for (name, number) in tags {
         assert!(page.contains(&format!("| {number} | `{name}` | ")), "{name} is {number}");
     }
+}
+
+/// The numbers and words under a name of "Numbers of words".
+fn page_words(name: &str) -> Vec<(u8, String)> {
+    let page = include_str!("../FORMATS.md");
+    let start = format!("- **{name}**");
+    let line = page.lines().find(|line| line.starts_with(&start)).unwrap_or_else(|| panic!("no line {start}"));
+    let (_, words) = line.split_once(": ").expect("a name, then its words");
+    let pair = |pair: &str| pair.split_once(' ').map(|(number, word)| (number.parse().expect("a number"), word.to_owned()));
+    words.split(", ").map(|text| pair(text).unwrap_or_else(|| panic!("{text} in {line}"))).collect()
+}
+
+#[test]
+fn every_word_stands_in_the_page_with_its_number() {
+    macro_rules! assert_words {
+        ($($vocabulary:ident)+) => {
+            $(let code: Vec<_> = $vocabulary::ALL.iter().map(|word| (word.number(), word.word().to_owned())).collect();
+            assert_eq!(page_words(stringify!($vocabulary)), code);)+
+        };
+    }
+    assert_words!(Verb Status PaymentMethod EntryType Source Brand ExchangeState ReversalState ReversalReason Basis SkipReason);
+    let kinds: Vec<_> = Kind::ALL.iter().map(|kind| (*kind as u8, kind.word().to_owned())).collect();
+    assert_eq!(page_words("Kind"), kinds);
 }

@@ -30,8 +30,7 @@ impl Shard {
             Leg::Reversal => self.reversal_answered(at, answer),
             Leg::Original | Leg::Step if self.awaits(at, leg, stan) => {
                 self.note_health(at, leg, health_of(&answer.verdict));
-                self.lay_facts(at, facts);
-                self.note_card(at, facts);
+                self.take_facts(at, facts);
                 match leg {
                     Leg::Step => self.step_answered(at, answer),
                     Leg::Original | Leg::Reversal | Leg::Totals => self.original_answered(at, answer),
@@ -49,14 +48,19 @@ impl Shard {
     /// Money never waits for facts: where there is no room for them they are left out, and that is counted.
     pub(super) fn lay_facts(&mut self, at: SlotAt, facts: Tail<'_>) {
         let length = self.merged_length(at, facts);
-        if facts.bytes().is_empty() {
-            return;
-        }
         if length > TAIL_MAX_BYTES || !self.tails.has_room(length) {
             self.stats.facts_left_out += 1;
             return;
         }
         self.merge_tail(at, facts);
+    }
+
+    /// What an answer says beside the money. Cards' say nothing.
+    fn take_facts(&mut self, at: SlotAt, facts: Tail<'_>) {
+        if !facts.bytes().is_empty() {
+            self.lay_facts(at, facts);
+            self.note_card(at, facts);
+        }
     }
 
     /// A terminal says which card it has read.
