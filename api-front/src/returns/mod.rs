@@ -159,7 +159,8 @@ impl Collector {
         let waits = |why| Interrupted::Waits { sequence: notice.sequence, why };
         match told.await {
             Ok(Told::Version { version, .. }) => {
-                tracing::info!(%id, code = %code(notice), status = version.transaction().status().word(), "an entry came back");
+                let status = version.transaction().status().word();
+                tracing::info!(%id, code = %code(notice), status, "a bank has sent word of an entry");
                 Ok(())
             }
             Ok(Told::Stored { .. }) => Ok(()),

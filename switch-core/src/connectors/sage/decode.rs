@@ -87,7 +87,7 @@ fn authorization(message: Node<'_>, sent: Sent) -> Option<(Answer, Vec<u8>)> {
     facts.list(tag::RESULT_CODES, result.iter().map(String::as_str)).list(tag::TYPE_CODES, kind.iter().map(String::as_str));
     let mut answer = Answer { text, ..bare(sent, verdict, response_type) };
     if let Some(number) = number {
-        answer.auth_code = digits(number);
+        answer.auth_code = characters(number);
         facts.text(tag::AUTH_CODE_TEXT, number);
     }
     Some((answer, facts.finish()))
@@ -120,18 +120,11 @@ fn facts_of_text(facts: &mut Facts, text: &str) -> [u8; TEXT_CHARACTERS] {
     characters(text)
 }
 
-/// Text in a fixed width, space-filled; what is too long is cut, what is no visible ASCII is a question mark.
+/// Text in a fixed width, zeros behind it; what is too long is cut, what is no visible ASCII is a question mark.
 fn characters<const N: usize>(text: &str) -> [u8; N] {
-    let mut bytes = [b' '; N];
+    let mut bytes = [0; N];
     for (place, letter) in bytes.iter_mut().zip(text.chars()) {
         *place = if letter.is_ascii_graphic() || letter == ' ' { letter as u8 } else { b'?' };
     }
-    bytes
-}
-
-/// The digits of an authorization number, without its dash.
-fn digits(number: &str) -> [u8; 6] {
-    let mut bytes = [b' '; 6];
-    bytes.iter_mut().zip(number.bytes().filter(u8::is_ascii_digit)).for_each(|(place, digit)| *place = digit);
     bytes
 }

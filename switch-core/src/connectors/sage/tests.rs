@@ -230,7 +230,7 @@ fn the_documents_decline_is_read_word_by_word() {
 #[test]
 fn an_approval_has_its_number_and_its_message() {
     let (answer, facts) = answered(came(Leg::Original, 200, &response("A", 0, 4096, "AUTH NUM 272-172", "APPROVAL")));
-    assert_eq!((answer.verdict, &answer.auth_code, &answer.text), (Verdict::Approved, b"272172", b"APPROVAL        "));
+    assert_eq!((answer.verdict, &answer.auth_code, &answer.text), (Verdict::Approved, b"272-17", b"APPROVAL\0\0\0\0\0\0\0\0"));
     let tail = Tail::parse(&facts).unwrap();
     assert_eq!((tail.text(tag::AUTH_CODE_TEXT), tail.get(tag::PROCESSOR_TEXT)), ("272-172", None));
     assert_eq!(
@@ -368,7 +368,7 @@ fn totals_are_accepted_used_before_or_rejected() {
         let body = settlement(response_type, code);
         let (answer, facts) = answered(begin_totals().0.came(Came::Answer { status: 200, body: &body }));
         assert_eq!((answer.verdict, facts.len()), (verdict, 0));
-        assert_eq!(core::str::from_utf8(&answer.text).unwrap().trim_end(), code);
+        assert_eq!(core::str::from_utf8(&answer.text).unwrap().trim_end_matches('\0'), code);
     }
     for (response_type, code) in [("D", "GB000004"), ("A", ""), ("A", "\u{e9}"), ("W", "RB")] {
         let body = settlement(response_type, code);
