@@ -78,7 +78,7 @@ struct Line<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Shown<'a> {
-    Transaction(ShownTransaction<'a>),
+    Transaction(Box<ShownTransaction<'a>>),
     Batch(ShownBatch),
     Change(ShownChange),
 }
@@ -140,7 +140,7 @@ struct ShownChange {
 impl<'a> Line<'a> {
     fn of(lsn: u64, record: &Record<'a>) -> Line<'a> {
         let body = match record.body {
-            Body::Transaction(transaction, tail) => Shown::Transaction(ShownTransaction::of(transaction, tail)),
+            Body::Transaction(transaction, tail) => Shown::Transaction(Box::new(ShownTransaction::of(transaction, tail))),
             Body::Batch(batch) => Shown::Batch(ShownBatch::of(batch)),
             Body::Change(change, _) => Shown::Change(ShownChange::of(change)),
         };
