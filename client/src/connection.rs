@@ -109,6 +109,11 @@ impl Client {
         self.talk.unanswered()
     }
 
+    /// Socket and conversation, for who waits in another way. Answers that were received and not taken are lost.
+    pub fn into_parts(self) -> (TcpStream, Talk) {
+        (self.stream, self.talk)
+    }
+
     fn read_once(&mut self) -> Result<(), ClientError> {
         let count = loop {
             match self.stream.read(&mut self.buffer) {

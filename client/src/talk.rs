@@ -114,6 +114,11 @@ impl Talk {
 
     /// Adds a request to the frame that is sent next.
     pub fn ask(&mut self, ask: &Ask) -> Result<RequestId, ClientError> {
+        self.ask_with(|request_id, frame| ask.push(request_id, frame))
+    }
+
+    /// The same for who writes the request itself: exactly one, under the number that is given, of 32 KiB at most.
+    pub fn ask_with(&mut self, push: impl FnOnce(u64, &mut FrameWriter<'_>)) -> Result<RequestId, ClientError> {
         if self.unanswered >= self.credits {
             return Err(ClientError::NoCredit { credits: self.credits });
         }
@@ -126,7 +131,7 @@ impl Talk {
             return Err(ClientError::FrameFull);
         }
         let request_id = self.next_request_id;
-        ask.push(request_id, &mut frame);
+        push(request_id, &mut frame);
         self.requests = Some(frame.pause());
         (self.next_request_id, self.unanswered) = (request_id + 1, self.unanswered + 1);
         Ok(RequestId(request_id))
@@ -134,13 +139,13 @@ impl Talk {
 
     /// Asks whether the switch is there, which also keeps an idle connection.
     pub fn ping(&mut self) {
-        self.finish();
+        self.close_frame();
         push_frame(FrameKind::Ping, &[0; 8], &mut self.out);
     }
 
     /// Bytes that are to be sent, frames finished. Give them back with [`Talk::sent`].
     pub fn output(&mut self) -> &[u8] {
-        self.finish();
+        self.close_frame();
         &self.out
     }
 
@@ -154,7 +159,8 @@ impl Talk {
         }
     }
 
-    fn finish(&mut self) {
+    /// What is asked next goes into a frame of its own.
+    pub fn close_frame(&mut self) {
         if let Some(open) = self.requests.take() {
             open.resume(&mut self.out).finish();
         }

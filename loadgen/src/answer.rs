@@ -74,7 +74,7 @@ pub(crate) fn judge<'a>(result: Result<Answer<'a>, Fault>, check: Check) -> Judg
     }
 }
 
-fn meaning(response_code: u16) -> Outcome {
+pub(crate) fn meaning(response_code: u16) -> Outcome {
     match response_code {
         100..200 => Outcome::Approved,
         200..400 => Outcome::Declined,

@@ -13,6 +13,7 @@
 #![allow(clippy::float_arithmetic)]
 
 mod answer;
+pub mod binary;
 mod error;
 mod feed;
 mod http;

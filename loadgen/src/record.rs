@@ -137,7 +137,7 @@ impl Recorder {
         self.sent_all += 1;
         let latency_ns = nanos(exchange.done.saturating_duration_since(exchange.slot.scheduled));
         if let Some(live) = &mut self.live {
-            live.answered += u64::from(judged.http_status.is_some());
+            live.answered += u64::from(!matches!(judged.outcome, Outcome::Failed(_)));
             live.latency.saturating_record(latency_ns);
         }
         let answered = matches!(judged.outcome, Outcome::Approved | Outcome::Declined | Outcome::Undecided);

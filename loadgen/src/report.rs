@@ -106,8 +106,12 @@ pub struct Shape {
     pub arrivals: Option<String>,
     /// Requested; none in a closed loop.
     pub rate_per_s: Option<u32>,
-    /// Keep-alive connections, one request in flight on each.
+    /// Keep-alive connections.
     pub connections: usize,
+    /// Requests in flight on each at most.
+    pub in_flight_each: u32,
+    /// Requests of one frame; 1 over REST.
+    pub batch: u16,
     /// Measured window, ms.
     pub duration_ms: u64,
     /// Excluded before it, ms.
@@ -237,9 +241,12 @@ impl Report {
         }
         writeln!(
             out,
-            ", {} connections, {} ms measured after {} ms of warm-up",
-            shape.connections, shape.duration_ms, shape.warmup_ms
+            ", {} connections with {} in flight, {} ms measured after {} ms of warm-up",
+            shape.connections, shape.in_flight_each, shape.duration_ms, shape.warmup_ms
         )?;
+        if shape.batch > 1 {
+            writeln!(out, "frames     of {} requests", shape.batch)?;
+        }
         writeln!(out, "target     {}", shape.target)?;
         writeln!(
             out,
@@ -343,6 +350,8 @@ impl Shape {
             arrivals: arrivals.map(str::to_owned),
             rate_per_s,
             connections: plan.connections,
+            in_flight_each: 1,
+            batch: 1,
             duration_ms: whole_ms(plan.duration),
             warmup_ms: whole_ms(plan.warmup),
             timeout_ms: whole_ms(plan.timeout),

@@ -281,6 +281,9 @@ pub fn loopback(given: &str) -> Result<SocketAddr, LoadError> {
 pub struct SandboxFile {
     /// Bound REST address, with or without `http://`.
     pub http: String,
+    /// Bound address of the binary protocol.
+    #[serde(default)]
+    pub binary: String,
     /// Key of the sandbox merchant.
     pub api_key: String,
 }

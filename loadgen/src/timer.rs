@@ -1,7 +1,7 @@
 //! The two clocks that a generator needs and the standard library lacks: a wake-up finer than the
 //! runtime's millisecond, and the CPU time of the calling thread. Linux.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
 use rustix::time::{
@@ -41,6 +41,38 @@ impl FineTimer {
                 return result.map(|_| ());
             }
         }
+    }
+}
+
+/// The same for who waits in the kernel: made readable when its time comes.
+pub(crate) struct KernelTimer(OwnedFd);
+
+impl KernelTimer {
+    pub(crate) fn new() -> std::io::Result<Self> {
+        Ok(KernelTimer(timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?))
+    }
+
+    /// Comes so much later; at once for nothing.
+    pub(crate) fn set(&self, wait: Duration) -> std::io::Result<()> {
+        // Zero would switch it off.
+        let wait = wait.max(Duration::from_nanos(1));
+        let once = Itimerspec { it_interval: timespec(Duration::ZERO), it_value: timespec(wait) };
+        timerfd_settime(&self.0, TimerfdTimerFlags::empty(), &once)?;
+        Ok(())
+    }
+
+    /// Takes note that it came, or did not after all.
+    pub(crate) fn take(&self) -> std::io::Result<()> {
+        match rustix::io::read(&self.0, &mut [0_u8; 8]) {
+            Ok(_) | Err(rustix::io::Errno::AGAIN) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl AsRawFd for KernelTimer {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
     }
 }
 
