@@ -88,6 +88,7 @@ pub struct Switch {
     options: Options,
     folder: Folder,
     http: SocketAddr,
+    binary: SocketAddr,
 }
 
 impl Switch {
@@ -98,7 +99,8 @@ impl Switch {
 
     /// One that was not started yet.
     pub fn stopped(options: Options) -> Switch {
-        Switch { running: None, options, folder: Folder::new(), http: SocketAddr::from(([127, 0, 0, 1], 0)) }
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        Switch { running: None, options, folder: Folder::new(), http: nowhere, binary: nowhere }
     }
 
     /// Starts one on empty data and waits until it serves.
@@ -123,9 +125,11 @@ impl Switch {
     pub fn try_start_again(&mut self) -> Result<(), Ended> {
         let mut leash = self.spawn();
         let words = leash.ready()?;
-        let http = words.iter().find(|(key, _)| key == "http").unwrap_or_else(|| panic!("http in {words:?}"));
-        self.http = http.1.parse().unwrap_or_else(|_| panic!("http={} is an address", http.1));
-        assert!(words.iter().any(|(key, _)| key == "binary"), "binary in {words:?}");
+        let address = |name: &str| {
+            let word = words.iter().find(|(key, _)| key == name).unwrap_or_else(|| panic!("{name} in {words:?}"));
+            word.1.parse().unwrap_or_else(|_| panic!("{name}={} is an address", word.1))
+        };
+        (self.http, self.binary) = (address("http"), address("binary"));
         self.running = Some(leash);
         Ok(())
     }
@@ -194,6 +198,11 @@ impl Switch {
     /// Where REST is.
     pub fn http(&self) -> SocketAddr {
         self.http
+    }
+
+    /// Where the binary protocol is.
+    pub fn binary(&self) -> SocketAddr {
+        self.binary
     }
 
     /// The merchant.

@@ -113,10 +113,11 @@ impl Session {
 
     fn ask<'a>(&mut self, frame: Frame<'a>) -> Result<Said<'a>, Ending> {
         let requests = Requests::check(frame.body, frame.count)?;
-        self.unanswered += u32::from(frame.count);
-        if self.unanswered > self.credits {
+        let unanswered = self.unanswered + u32::from(frame.count);
+        if unanswered > self.credits {
             return Err(Ending::new(GoAwayCode::NoCredit, format!("at most {} requests may be unanswered", self.credits)));
         }
+        self.unanswered = unanswered;
         Ok(Said::Requests(requests))
     }
 
@@ -211,6 +212,7 @@ mod tests {
         session.answered(1);
         assert!(session.hear(&queries(2)).is_ok());
         assert_eq!(ending(&mut session, &queries(1)), GoAwayCode::NoCredit);
+        assert_eq!(session.unanswered(), 3, "what was refused is not waited for");
     }
 
     #[test]
