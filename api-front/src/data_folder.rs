@@ -45,6 +45,11 @@ impl DataFolder {
         self.0.join("standby")
     }
 
+    /// Files for the bank.
+    pub fn nacha(&self) -> PathBuf {
+        self.0.join("nacha")
+    }
+
     /// How far the sandbox's test clock was moved.
     pub fn clock_json(&self) -> PathBuf {
         self.0.join("clock.json")

@@ -427,3 +427,80 @@ fn the_test_clock_goes_forward_only_and_only_in_a_sandbox() {
     assert_eq!(real.client().call("GET", path, &[], b"").status, 404);
     assert_eq!(real.client().call("POST", path, &[], b"{\"advance_seconds\":1}").status, 404);
 }
+
+#[test]
+fn totals_that_the_host_has_otherwise_are_followed_by_the_members_and_accepted() {
+    let switch = Switch::sandboxed();
+    let client = switch.client();
+    let held = client.authorize(6_200, VISA);
+    client.capture(id(&held), 6_100).data();
+    // More than a page of members, so that the upload goes on in turns; one has dropped out.
+    let sales: Vec<Value> = (0..300).map(|cents| client.sale(1_000 + cents, VISA)).collect();
+    client.void(id(&sales[7])).data();
+    client.pay(&payment("credit", 500, VISA)).data();
+    switch.control().faults(&json!({"drift_totals": 3}));
+    let batches = switch.operator().settle();
+    assert_eq!((batches.len(), text(&batches[0], "state"), number(&batches[0], "response_code")), (1, "complete", 100));
+    assert!(text(&batches[0], "response_message").starts_with("GB"), "{}", batches[0]);
+    assert_eq!(number(&batches[0], "num_transactions"), 301);
+    assert_eq!(text(&client.get(id(&sales[299])), "status"), "settled");
+    switch.control().heal();
+    reconcile(&switch.journal(), switch.control(), DRAINED);
+}
+
+#[test]
+fn a_member_that_the_host_has_lost_is_named_and_nothing_is_settled() {
+    let switch = Switch::sandboxed();
+    let client = switch.client();
+    let sales: Vec<Value> = (1..=5).map(|cents| client.sale(1_000 + cents, VISA)).collect();
+    switch.control().faults(&json!({"drift_totals": 1, "lost_record": 3}));
+    let rejected = switch.operator().settle();
+    assert_eq!((text(&rejected[0], "state"), text(&rejected[0], "response_message")), ("rejected", "RB 000003 ABSENT"));
+    assert!(switch.log().contains(id(&sales[2])), "the log names the third member: {}", switch.log());
+    assert_eq!(text(&client.get(id(&sales[2])), "status"), "pending_settlement");
+    switch.control().heal();
+    let again = switch.operator().settle();
+    assert_eq!((text(&again[0], "state"), number(&again[0], "num_transactions")), ("complete", 5));
+    assert_ne!(number(&again[0], "batch_number"), number(&rejected[0], "batch_number"), "under a new number");
+    reconcile(&switch.journal(), switch.control(), DRAINED);
+}
+
+/// A sale from a bank account.
+fn account_sale(amount: u64) -> Value {
+    let ach =
+        json!({"routing_number": "021000021", "account_number": "123456789012", "sec_code": "web", "account_type": "checking"});
+    let billing = json!({"first_name": "John", "last_name": "Smith", "address_line_1": "1 Main St", "city": "Wheaton", "state": "IL",
+        "postal_code": "60187", "country": "US", "phone": "5555555555", "email": "john@example.com"});
+    json!({"type": "sale", "amount": amount, "currency": "USD", "payment_method": {"ach": ach}, "billing_address": billing})
+}
+
+#[test]
+fn an_accepted_batch_of_bank_accounts_is_a_file_for_the_bank() {
+    use std::os::unix::fs::PermissionsExt;
+    let switch = Switch::sandboxed();
+    let client = switch.client();
+    for amount in [7_501, 7_502] {
+        let sale = client.pay(&account_sale(amount)).data();
+        assert_eq!(text(&sale, "status"), "pending_settlement", "{sale}");
+    }
+    let settled = switch.operator().call("POST", "/operator/processors/ach/settle", &[], b"").data();
+    assert_eq!((text(&settled[0], "state"), number(&settled[0], "num_transactions")), ("complete", 2), "{settled}");
+    let folder = switch.data().join("nacha");
+    let files: Vec<_> =
+        std::fs::read_dir(&folder).expect("the folder is there").map(|file| file.expect("a file").path()).collect();
+    assert_eq!(files.len(), 1, "{files:?}");
+    let name = files[0].file_name().and_then(|name| name.to_str()).expect("its name");
+    assert_eq!(name, format!("ach-{}-{:06}.ach", text(&settled[0], "merchant_id"), number(&settled[0], "batch_number")));
+    assert_eq!(std::fs::metadata(&files[0]).expect("its mode").permissions().mode() & 0o777, 0o600);
+    let written = std::fs::read_to_string(&files[0]).expect("it is text");
+    let records: Vec<&str> = written.lines().collect();
+    assert!(records.len().is_multiple_of(10) && records.iter().all(|record| record.len() == 94), "{written}");
+    let entries: Vec<&&str> = records.iter().filter(|record| record.starts_with('6')).collect();
+    let facts: Vec<_> =
+        entries.iter().map(|entry| (&entry[1..3], &entry[3..12], entry[12..29].trim_end(), &entry[29..39])).collect();
+    let expected = |cents| ("27", "021000021", "123456789012", cents);
+    assert_eq!(facts, [expected("0000007501"), expected("0000007502")]);
+    let control = records.iter().find(|record| record.starts_with('9')).expect("the file's control");
+    assert_eq!((&control[13..21], &control[31..43], &control[43..55]), ("00000002", "000000015003", "000000000000"));
+    assert!(!switch.log().contains("123456789012"), "the log has no account number");
+}

@@ -5,6 +5,7 @@ use super::error::ConfigError;
 use super::limits::LimitSettings;
 use super::mail::MailSettings;
 use super::merchant;
+use super::nacha::NachaSettings;
 use super::processor::{Named, ProcessorNames, ProcessorSettings, SANDBOX_HOSTS, check_processors};
 use super::retention::RetentionSettings;
 use super::tables;
@@ -67,6 +68,8 @@ pub struct Settings {
     pub merchants: Vec<MerchantSettings>,
     /// Rules and routes.
     pub tables: ConfiguredTables,
+    /// The bank that takes settlement's files.
+    pub nacha: NachaSettings,
 }
 
 /// The journal's segments.
@@ -168,6 +171,7 @@ impl Settings {
             processors,
             merchants,
             tables,
+            nacha: NachaSettings::check(typed.nacha)?,
         })
     }
 }

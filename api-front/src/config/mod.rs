@@ -8,6 +8,7 @@ pub mod error;
 pub mod limits;
 pub mod mail;
 pub mod merchant;
+pub mod nacha;
 pub mod processor;
 pub mod retention;
 mod tables;
@@ -23,6 +24,7 @@ pub use checked::{
 pub use error::ConfigError;
 pub use limits::LimitSettings;
 pub use mail::MailSettings;
+pub use nacha::NachaSettings;
 pub use processor::{Password, ProcessorNames, ProcessorSettings, SANDBOX_HOSTS};
 pub use retention::RetentionSettings;
 

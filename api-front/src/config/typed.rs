@@ -1,6 +1,7 @@
 //! The configuration as typed: every key optional, unknown keys refused, nothing checked yet.
 
 use super::limits::TypedLimits;
+use super::nacha::TypedNacha;
 use crate::operator::typed::{Route, Rule};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -44,6 +45,9 @@ pub struct Typed {
     /// Merchants beside the sandbox's.
     #[serde(default)]
     pub merchant: Vec<TypedMerchant>,
+    /// The bank that takes settlement's files.
+    #[serde(default)]
+    pub nacha: TypedNacha,
     /// Rules, as `PUT /operator/rules` takes them; merchants may be named by their names.
     #[serde(default)]
     pub rule: Vec<Rule>,

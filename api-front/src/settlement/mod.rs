@@ -6,6 +6,7 @@
 
 pub mod board;
 pub mod cut_over;
+pub mod nacha;
 pub mod schedule;
 
 use crate::limits::{SETTLE_CHUNK_MEMBERS, SETTLE_RETRY};
@@ -15,7 +16,9 @@ use crate::switch::handle::Unavailable;
 use crate::switch::history::History;
 use crate::switch::version::Version;
 use board::Board;
+use nacha::{BankFiles, Draft, NoFile};
 use persistence::PersistenceError;
+use persistence::projection::StoredTransaction;
 use protocol::batch::{Batch, BatchState};
 use protocol::id::Xid;
 use protocol::words::Status;
@@ -34,6 +37,8 @@ pub struct Settler {
     pub clock: Clock,
     /// Where batches that moved are shown.
     pub board: Arc<Board>,
+    /// What the bank gets of them.
+    pub files: BankFiles,
 }
 
 /// Why a pass over a batch's members was not finished; it is begun again.
@@ -43,6 +48,8 @@ enum Interrupted {
     History(#[from] Unavailable),
     #[error(transparent)]
     Sql(#[from] PersistenceError),
+    #[error(transparent)]
+    File(NoFile),
     #[error("the shard has stopped")]
     Stopped,
 }
@@ -83,19 +90,47 @@ impl Settler {
     async fn settle_members(&self, batch: &Batch) -> Result<(), Interrupted> {
         let door = &self.doors[usize::from(shard_of(batch.merchant, self.doors.len() as u16))];
         self.history.catch_up().await?;
-        let mut after = Xid::NONE;
+        let (mut after, mut draft) = (Xid::NONE, self.files.draft(batch));
         loop {
             let read_at = self.clock.now();
             let page = self.history.queries().batch_members(&batch.id, &after, SETTLE_CHUNK_MEMBERS).await?;
             let Some(last) = page.last() else { break };
             after = last.transaction().id;
+            self.draw(&mut draft, batch, &page);
             let unsettled = page.iter().filter(|stored| stored.transaction().status() == Status::PendingSettlement);
             let members = unsettled.map(|stored| Version::copy_of(stored.parts().0, stored.parts().1)).collect();
             let (reply, taken) = oneshot::channel();
             door.give(Return::SettleMembers { members, read_at, reply });
             taken.await.map_err(|_| Interrupted::Stopped)?;
         }
+        // Before the batch is complete: a crash in between drives it again, and the same file is written.
+        self.write_file(batch, draft).await?;
         door.give(Return::CompleteBatch { batch: batch.id });
         Ok(())
+    }
+
+    /// Draws members into the bank's file. One that fits into none leaves the batch without a file, loudly: its money is settled all the
+    /// same, for the processor has accepted it.
+    fn draw(&self, draft: &mut Option<Draft>, batch: &Batch, page: &[StoredTransaction]) {
+        for member in page {
+            let Some(open) = draft else { return };
+            let (transaction, tail) = member.parts();
+            if let Err(error) = self.files.add(open, transaction, tail) {
+                tracing::error!(id = %batch.id, %error, "no file is written for the bank");
+                *draft = None;
+            }
+        }
+    }
+
+    async fn write_file(&self, batch: &Batch, draft: Option<Draft>) -> Result<(), Interrupted> {
+        let Some(draft) = draft else { return Ok(()) };
+        match self.files.write(batch, draft).await {
+            Ok(()) => Ok(()),
+            Err(error @ NoFile::Disk { .. }) => Err(Interrupted::File(error)),
+            Err(error) => {
+                tracing::error!(id = %batch.id, %error, "no file is written for the bank");
+                Ok(())
+            }
+        }
     }
 }

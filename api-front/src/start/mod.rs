@@ -22,7 +22,7 @@ use crate::accounts::Accounts;
 use crate::accounts::mail::Outbox;
 use crate::accounts::{merchant_id_of, merchant_terms, processor_terms};
 use crate::calendar::Calendar;
-use crate::config::{LimitSettings, SANDBOX_MERCHANT, Settings};
+use crate::config::{LimitSettings, NachaSettings, SANDBOX_MERCHANT, Settings};
 use crate::data_folder::DataFolder;
 use crate::invoices::Invoices;
 use crate::limits::{CALLERS_MAX, DRAIN_WAIT, FIRST_SIGN_ON_WAIT, PROCESSORS_ADDED_MAX, SHARD_QUEUE_COMMANDS};
@@ -37,6 +37,7 @@ use crate::returns::Collector;
 use crate::sandbox_home::random_bytes;
 use crate::settlement::Settler;
 use crate::settlement::board::Board;
+use crate::settlement::nacha::BankFiles;
 use crate::settlement::schedule::{CutOvers, Schedule};
 use crate::switch::clock::Clock;
 use crate::switch::desk::Around;
@@ -129,7 +130,8 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     // Whoever waits for batches is told that there will be no more when the last shard has gone.
     drop(moved);
     let (history, board) = (recorders.history.clone(), Arc::new(Board::default()));
-    let settler = Settler { history, doors: run.doors.clone(), clock: run.clock, board: Arc::clone(&board) };
+    let files = bank_files(&participants, &run, &settings.nacha, &data);
+    let settler = Settler { history, doors: run.doors.clone(), clock: run.clock, board: Arc::clone(&board), files };
     tokio::spawn(settler.run(moves));
     let (cut_overs, watched) = watch::channel(participants.cut_overs());
     tokio::spawn(Schedule { calendar: calendar.clone(), doors: run.doors.clone(), cut_overs: watched }.run());
@@ -294,6 +296,17 @@ impl Run {
             vitals: oversight.vitals,
             operator: oversight.operator,
         })
+    }
+}
+
+/// What writes the bank's files.
+fn bank_files(participants: &Participants, run: &Run, settings: &NachaSettings, data: &DataFolder) -> BankFiles {
+    BankFiles {
+        folder: data.nacha(),
+        settings: settings.clone(),
+        sealer: Arc::clone(&run.sealer),
+        processors: participants.processors.clone(),
+        merchants: participants.merchants.clone(),
     }
 }
 
