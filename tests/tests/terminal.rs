@@ -6,11 +6,13 @@ use sandbox::spin::triggers::{TABLE, Then, When};
 use sandbox::triggers::Mishap;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tests::Switch;
 use tests::books::reconcile;
 use tests::client::{Client, id, text};
 use tests::host::Control;
+use tests::http::exchange;
+use tests::patience::eventually;
 use tests::payment::with;
 
 const DRAINED: Duration = Duration::from_secs(20);
@@ -148,36 +150,43 @@ fn a_payment_is_captured_voided_and_refunded_at_its_terminal() {
     reconcile(&switch.journal(), control(&switch), DRAINED);
 }
 
+/// What became of a payment at the host: kinds of its entries, in order.
+fn kinds(switch: &Switch, payment: &Value) -> Vec<String> {
+    let rrn = text(&payment["response_body"]["terminal"]["processor_specific"], "rrn");
+    control(switch).entries_of(rrn).into_iter().map(|entry| entry.kind).collect()
+}
+
+/// Waits until so many requests have come to the terminal host.
+#[track_caller]
+fn wait_for_requests(switch: &Switch, count: u64) {
+    eventually(Duration::from_secs(4), || {
+        let stats = exchange(control(switch).0, "GET", "/stats", &[], b"").expect("the control address answers").json();
+        if stats["requests"].as_u64() >= Some(count) { Ok(()) } else { Err(format!("{stats}")) }
+    });
+}
+
 #[test]
-fn a_terminal_takes_one_payment_at_a_time_and_a_lost_one_is_taken_back() {
+fn a_terminal_takes_one_payment_at_a_time_and_what_times_out_is_taken_back() {
     let switch = Switch::sandboxed();
     let client = switch.client();
     let terminals = terminals(&client);
-    let slow = payment("sale", 900_402, &terminals[0]);
-    std::thread::scope(|scope| {
-        let slow = scope.spawn(|| client.pay(&slow).data());
-        let begun = Instant::now();
-        // Whichever of these comes while the person is at the terminal is turned away, and the person is not disturbed.
-        let turned_away = loop {
-            let second = client.pay(&payment("sale", 100, &terminals[0])).data();
-            if second["response_code"] == 421 {
-                break second;
-            }
-            assert!(begun.elapsed() < Duration::from_millis(1_400), "a second payment at once was taken: {second}");
-        };
-        assert_eq!(text(&turned_away, "status"), "declined");
-        assert_eq!(outcome(&slow.join().expect("it is answered")), ("pending_settlement", 100, 900_402));
+    // Nobody comes to the first terminal; the answer of the fourth is lost.
+    let (unattended, unheard) = std::thread::scope(|scope| {
+        let unattended = scope.spawn(|| client.pay(&payment("sale", 900_403, &terminals[0])).data());
+        let unheard = scope.spawn(|| switch.client().pay(&payment("sale", 900_202, &terminals[3])).data());
+        wait_for_requests(&switch, 2);
+        let turned_away = client.pay(&payment("sale", 100, &terminals[0])).data();
+        assert_eq!(outcome(&turned_away), ("declined", 421, 0), "somebody is awaited there");
+        assert_eq!(kinds(&switch, &turned_away), [""; 0], "and is not disturbed");
+        let elsewhere = client.pay(&payment("sale", 100, &terminals[1])).data();
+        assert_eq!(outcome(&elsewhere), ("declined", 200, 0), "the other terminals go on");
+        (unattended.join().expect("it is answered"), unheard.join().expect("it is answered"))
     });
-    // The answer is lost: unknown at the time-out, then the terminal is asked, and what stands is voided.
-    let lost = client.pay(&payment("sale", 900_202, &terminals[0])).data();
-    assert_eq!(outcome(&lost), ("unknown", 421, 0));
-    let books = reconcile(&switch.journal(), control(&switch), DRAINED);
-    assert!(books.records > 0);
-    assert_eq!(text(&client.get(id(&lost)), "status"), "reversed");
-    let kinds: Vec<String> = control(&switch)
-        .entries_of(text(&lost["response_body"]["terminal"]["processor_specific"], "rrn"))
-        .into_iter()
-        .map(|entry| entry.kind)
-        .collect();
-    assert_eq!(kinds, ["sale", "reversal"]);
+    assert_eq!([outcome(&unattended), outcome(&unheard)], [("unknown", 421, 0); 2]);
+    reconcile(&switch.journal(), control(&switch), DRAINED);
+    for payment in [&unattended, &unheard] {
+        assert_eq!(text(&client.get(id(payment)), "status"), "reversed");
+    }
+    assert_eq!(kinds(&switch, &unheard), ["sale", "reversal"], "asked for by its reference, found standing, voided");
+    assert_eq!(kinds(&switch, &unattended), ["sale"], "called off while it waited: declined");
 }
