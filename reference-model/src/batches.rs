@@ -1,7 +1,8 @@
 //! Batches: what enters, what stays, what their totals are, and when they are done.
 
-use crate::model::{Collected, Model};
+use crate::model::{Collected, Model, Payment};
 use protocol::batch::BatchState;
+use protocol::calendar::Micros;
 use protocol::id::Xid;
 use protocol::words::Status;
 use std::collections::BTreeSet;
@@ -18,13 +19,15 @@ pub(crate) struct Totals {
 
 impl Model {
     /// Closes what is open at a processor and has something in it, and what was rejected. Says how many.
-    pub fn close_batches(&mut self, processor: u16) -> u32 {
+    /// Those that were opened, or last closed, at `before` or later are not meant.
+    pub fn close_batches(&mut self, processor: u16, before: Micros) -> u32 {
         let is_closable = |batch: &Collected| match batch.state {
             BatchState::Open => !batch.members.is_empty() || !batch.undecided.is_empty(),
             BatchState::Rejected => true,
             BatchState::Closing | BatchState::Accepted | BatchState::Complete => false,
         };
-        let closable = self.batches.iter().filter(|(_, batch)| batch.processor == processor && is_closable(batch));
+        let is_meant = |batch: &Collected| batch.processor == processor && batch.moved_at < before && is_closable(batch);
+        let closable = self.batches.iter().filter(|(_, batch)| is_meant(batch));
         let closable: Vec<Xid> = closable.map(|(id, _)| *id).collect();
         for id in &closable {
             self.close(*id);
@@ -37,8 +40,9 @@ impl Model {
         if state == BatchState::Rejected {
             self.batch(id).number = self.next_number(merchant, processor);
         }
+        let now = self.now;
         let batch = self.batch(id);
-        (batch.state, batch.sent, batch.stan) = (BatchState::Closing, false, 0);
+        (batch.state, batch.sent, batch.stan, batch.moved_at) = (BatchState::Closing, false, 0, now);
         self.send_totals_if_ready(id);
     }
 
@@ -95,23 +99,29 @@ impl Model {
         }
     }
 
-    /// Puts money that is undecided into its account's open batch, or opens one that is named after the command.
-    pub(crate) fn enter_batch(&mut self, id: Xid, command: Xid) {
-        let payment = self.of(id);
+    /// Puts money that is undecided into its account's open batch, or opens one with this id.
+    pub(crate) fn enter_batch(&mut self, id: Xid, new_batch: Xid) {
+        let payment = &self.payments[&id];
+        let account = (payment.merchant, payment.processor, payment.currency);
+        let at = self.open_batch_of(payment).unwrap_or_else(|| self.open_batch(account, new_batch));
+        self.batch(at).undecided.insert(id);
+        self.of(id).batch = Some(at);
+    }
+
+    /// The open batch of a payment's account.
+    pub(crate) fn open_batch_of(&self, payment: &Payment) -> Option<Xid> {
         let account = (payment.merchant, payment.processor, payment.currency);
         let is_it =
             |batch: &Collected| batch.state == BatchState::Open && (batch.merchant, batch.processor, batch.currency) == account;
-        let open = self.batches.iter().find(|(_, batch)| is_it(batch)).map(|(id, _)| *id);
-        let at = open.unwrap_or_else(|| self.open_batch(account, command.sibling(Xid::BATCH)));
-        self.batch(at).undecided.insert(id);
-        self.of(id).batch = Some(at);
+        self.batches.iter().find(|(_, batch)| is_it(batch)).map(|(id, _)| *id)
     }
 
     fn open_batch(&mut self, (merchant, processor, currency): (Xid, u16, u16), id: Xid) -> Xid {
         let number = self.next_number(merchant, processor);
         let (members, undecided) = (BTreeSet::new(), BTreeSet::new());
-        let (state, sent, stan, members_number) = (BatchState::Open, false, 0, number);
-        let batch = Collected { merchant, processor, currency, number, members_number, state, sent, stan, members, undecided };
+        let (state, sent, stan, members_number, moved_at) = (BatchState::Open, false, 0, number, self.now);
+        let batch =
+            Collected { merchant, processor, currency, number, members_number, state, sent, stan, moved_at, members, undecided };
         assert!(self.batches.insert(id, batch).is_none(), "a batch's id is its own");
         id
     }

@@ -3,12 +3,19 @@
 use crate::batches::Totals;
 use crate::invariant::Invariant;
 use crate::model::{Model, Payment};
+use crate::tables::Choice;
 use core::fmt;
 use protocol::batch::{Batch, BatchState};
+use protocol::choice::SKIPS_NAMED_MAX;
+use protocol::command::flag;
 use protocol::id::Xid;
+use protocol::tail::{Tail, tag};
 use protocol::transaction::Transaction;
 use protocol::words::ReversalState;
 use std::collections::BTreeMap;
+
+/// A version of a transaction, and its tail.
+pub type Version = (Transaction, Vec<u8>);
 
 /// A field in which a shard and the model differ.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,10 +72,11 @@ impl Model {
     }
 
     /// Where a transaction's newest version is not what the model has.
-    pub fn differences(&self, written: &Transaction) -> Vec<Difference> {
+    pub fn differences(&self, written: &Transaction, tail: Tail<'_>) -> Vec<Difference> {
         let mut comparison = Comparison { id: written.id, found: Vec::new() };
         match self.payments.get(&written.id) {
             Some(payment) => {
+                compare_choice(&mut comparison, written, tail, payment);
                 compare_standing(&mut comparison, written, payment);
                 compare_money(&mut comparison, written, payment);
                 compare_requests(&mut comparison, written, payment);
@@ -96,8 +104,9 @@ impl Model {
     }
 
     /// Where the newest versions of all transactions and batches are not what the model has.
-    pub fn all_differences(&self, latest: &BTreeMap<Xid, Transaction>, batches: &BTreeMap<Xid, Batch>) -> Vec<Difference> {
-        let mut found: Vec<Difference> = latest.values().flat_map(|written| self.differences(written)).collect();
+    pub fn all_differences(&self, latest: &BTreeMap<Xid, Version>, batches: &BTreeMap<Xid, Batch>) -> Vec<Difference> {
+        let of = |(written, tail): &Version| self.differences(written, Tail::trusted(tail));
+        let mut found: Vec<Difference> = latest.values().flat_map(of).collect();
         found.extend(batches.values().flat_map(|written| self.batch_differences(written)));
         found.extend(self.payments.keys().filter(|id| !latest.contains_key(id)).map(|id| missing(*id)));
         found.extend(self.batches.keys().filter(|id| !batches.contains_key(id)).map(|id| missing(*id)));
@@ -108,6 +117,17 @@ impl Model {
 fn missing(id: Xid) -> Difference {
     let (written, expected) = ("false".to_owned(), "true".to_owned());
     Difference { invariant: Invariant::OutcomeFirst, id, field: "existence", written, expected }
+}
+
+/// What the tables say of a payment follows from them and from what lasts: a change that was made is not lost, nor is a count.
+fn compare_choice(comparison: &mut Comparison, written: &Transaction, tail: Tail<'_>, payment: &Payment) {
+    let lasts = Invariant::OutcomeFirst;
+    let (choice, mut expected) = (Choice::of(written), payment.choice.clone());
+    expected.skips.truncate(SKIPS_NAMED_MAX);
+    comparison.field(lasts, "choice", choice, expected);
+    let is_flagged = payment.flags & flag::FLAGGED != 0;
+    comparison.field(lasts, "flag of a rule", written.has(flag::FLAGGED), is_flagged);
+    comparison.field(lasts, "name of a rule", tail.text(tag::RULE_NAME), payment.rule_name.as_deref().unwrap_or(""));
 }
 
 fn compare_standing(comparison: &mut Comparison, written: &Transaction, payment: &Payment) {

@@ -1,11 +1,14 @@
 //! What a command should come to: refused, answered like before, or begun.
 
+use crate::facts::Facts;
 use crate::model::{Flight, KeyUse, Likeness, Model, Operation, Payment, Recent, Reversing};
+use crate::tables::{Choice, Judgement};
 use protocol::batch::BatchState;
 use protocol::command::{Command, flag};
 use protocol::id::Xid;
 use protocol::refusal::Refusal;
 use protocol::response_code::ResponseCode;
+use protocol::tail::Tail;
 use protocol::words::{ExchangeState, Status, Verb};
 use switch_core::input::ProcessorState;
 
@@ -35,7 +38,7 @@ pub enum Begun {
 
 impl Model {
     /// A merchant asks for something. Nothing changes yet: whether a limit is reached is not the model's to know.
-    pub fn expect(&self, command: &Command) -> Expect {
+    pub fn expect(&self, command: &Command, tail: Tail<'_>) -> Expect {
         let verb = command.verb().expect("a front asks in verbs");
         if !self.terms.merchants.get(&command.merchant).is_some_and(|terms| terms.active) {
             return Expect::Refused(Refusal::MerchantNotActive);
@@ -47,26 +50,42 @@ impl Model {
             return if same { Expect::Replays(used.operation) } else { Expect::Refused(Refusal::KeyReused) };
         }
         let begun = match verb {
-            Verb::Sale | Verb::Authorize | Verb::Credit | Verb::Verification => self.expect_payment(command, verb),
-            Verb::Refund => self.expect_refund(command),
-            Verb::Capture => self.expect_capture(command),
-            Verb::Void => self.expect_void(command),
+            Verb::Sale | Verb::Authorize | Verb::Credit | Verb::Verification => self.expect_payment(command, tail, verb),
+            Verb::Refund => self.expect_refund(command).and_then(|begun| self.if_taken(command, begun)),
+            Verb::Capture => self.expect_capture(command).and_then(|begun| self.if_taken(command, begun)),
+            Verb::Void => self.expect_void(command).and_then(|begun| self.if_taken(command, begun)),
         };
         begun.map_or_else(Expect::Refused, Expect::Begins)
     }
 
-    fn expect_payment(&self, command: &Command, verb: Verb) -> Result<Begun, Refusal> {
-        let takes_traffic =
-            self.terms.processors.get(&self.route(command)).is_some_and(|terms| terms.state == ProcessorState::Enabled);
-        if !takes_traffic {
-            return Err(Refusal::ProcessorNotAvailable);
-        }
+    fn expect_payment(&self, command: &Command, tail: Tail<'_>, verb: Verb) -> Result<Begun, Refusal> {
+        let facts = Facts::asked(command, tail, self.now);
+        self.choose(command, &facts)?;
+        let at_gateway = self.declined_at_gateway(command, verb);
+        Ok(Begun::Payment(at_gateway.or_else(|| self.judged_before(command, &facts)?.denial())))
+    }
+
+    /// What is declined for its own sake; rules are not asked about it.
+    fn declined_at_gateway(&self, command: &Command, verb: Verb) -> Option<ResponseCode> {
         let repeats = self.window_s(command) > 0 && self.recent.contains_key(&likeness_of(command, verb));
-        Ok(Begun::Payment(match () {
+        match () {
             () if command.has(flag::EXPIRED_CARD) => Some(ResponseCode::EXPIRED_CARD),
             () if repeats => Some(ResponseCode::DUPLICATE_TRANSACTION),
             () => None,
-        }))
+        }
+    }
+
+    fn judged_before(&self, command: &Command, facts: &Facts) -> Option<Judgement<'_>> {
+        self.judge("pre", facts, command.flags.get(), false)
+    }
+
+    /// A disabled processor takes no steps of old payments either.
+    fn if_taken(&self, command: &Command, begun: Begun) -> Result<Begun, Refusal> {
+        let terms = self.terms.processors.get(&self.target(command)?.processor);
+        match terms.filter(|terms| terms.state != ProcessorState::Disabled) {
+            Some(_) => Ok(begun),
+            None => Err(Refusal::ProcessorNotAvailable),
+        }
     }
 
     fn expect_refund(&self, command: &Command) -> Result<Begun, Refusal> {
@@ -115,13 +134,13 @@ impl Model {
     }
 
     /// It was begun: changes what that changes.
-    pub fn begin(&mut self, command: &Command, begun: Begun) -> Operation {
+    pub fn begin(&mut self, command: &Command, tail: Tail<'_>, begun: Begun) -> Operation {
         let verb = command.verb().expect("a front asks in verbs");
         let operation = match begun {
-            Begun::Payment(code) => self.begin_payment(command, verb, code),
+            Begun::Payment(code) => self.begin_payment(command, tail, verb, code),
             Begun::Refund(amount) => self.begin_refund(command, amount),
             Begun::Capture(amount) => {
-                self.enter_batch(command.target, command.id);
+                self.enter_batch(command.target, command.id.sibling(Xid::BATCH));
                 self.fly(command.target, Some(Verb::Capture), amount)
             }
             Begun::Void => self.begin_void(command.target),
@@ -133,8 +152,18 @@ impl Model {
         operation
     }
 
-    fn begin_payment(&mut self, command: &Command, verb: Verb, code: Option<ResponseCode>) -> Operation {
-        let payment = Payment { processor: self.route(command), ..payment(command, verb, command.amount.get()) };
+    fn begin_payment(&mut self, command: &Command, tail: Tail<'_>, verb: Verb, code: Option<ResponseCode>) -> Operation {
+        let facts = Facts::asked(command, tail, self.now);
+        let (processor, choice) = self.choose(command, &facts).expect("one can take it");
+        let mut payment = payment(command, verb, command.amount.get(), facts.clone());
+        (payment.processor, payment.choice) = (processor, choice);
+        if self.declined_at_gateway(command, verb).is_none()
+            && let Some(judgement) = self.judged_before(command, &facts)
+        {
+            judgement.note(&mut payment, false);
+        }
+        let batch = payment.choice.batch_of(command.id);
+        self.count(&facts);
         self.payments.insert(command.id, payment);
         if let Some(code) = code {
             let payment = self.touch(command.id);
@@ -145,10 +174,36 @@ impl Model {
         }
         let until = self.now.plus_s(self.window_s(command));
         self.remember_recent(likeness_of(command, verb), Recent { id: command.id, until });
-        if verb == Verb::Sale || verb == Verb::Credit {
-            self.enter_batch(command.id, command.id);
+        self.offer(command.id, batch)
+    }
+
+    /// Sends the request that makes a transaction to its processor.
+    fn offer(&mut self, id: Xid, new_batch: Xid) -> Operation {
+        let Payment { verb, amount, processor, .. } = self.payments[&id];
+        if matches!(verb, Verb::Sale | Verb::Credit | Verb::Refund) {
+            self.enter_batch(id, new_batch);
         }
-        self.fly(command.id, None, command.amount.get())
+        self.health.entry(processor).or_default().begin(id, self.now);
+        self.fly(id, None, amount)
+    }
+
+    /// The processor provably got nothing of a payment: the next one of its route gets it, if there is one. What was begun goes on. False
+    /// where it ends here; `has_room` says whether one more batch could be opened.
+    pub(crate) fn fails_over(&mut self, id: Xid, has_room: bool) -> bool {
+        let Some(next) = self.next_processor(id) else { return false };
+        let new_batch = self.payments[&id].choice.batch_of(id);
+        let may_open = has_room && !self.batches.contains_key(&new_batch);
+        if !may_open && self.open_batch_of(&Payment { processor: next, ..self.payments[&id].clone() }).is_none() {
+            return false;
+        }
+        let flight = self.of(id).flight.take().expect("what was not sent was in flight");
+        self.flying.remove(&(flight.deadline, id));
+        self.leave_batch(id);
+        self.of(id).processor = next;
+        self.offer(id, new_batch);
+        let flying = self.of(id).flight.as_mut().expect("it was offered again");
+        flying.operation = flight.operation;
+        true
     }
 
     fn begin_refund(&mut self, command: &Command, amount: u64) -> Operation {
@@ -156,11 +211,11 @@ impl Model {
         sale.refund_pending += amount;
         sale.version += 1;
         let (processor, currency, fingerprint) = (sale.processor, sale.currency, sale.fingerprint);
-        let refund = payment(command, Verb::Refund, amount);
+        let facts = sale.facts.clone();
+        let refund = payment(command, Verb::Refund, amount, facts);
         let refund = Payment { processor, currency, fingerprint, parent: command.target, stands_for: amount, ..refund };
         self.payments.insert(command.id, refund);
-        self.enter_batch(command.id, command.id);
-        self.fly(command.id, None, amount)
+        self.offer(command.id, command.id.sibling(Xid::BATCH))
     }
 
     fn begin_void(&mut self, id: Xid) -> Operation {
@@ -206,15 +261,10 @@ impl Model {
         payment.ok_or(Refusal::NotFound)
     }
 
-    /// The processor that is named, else the merchant's own.
-    fn route(&self, command: &Command) -> u16 {
-        let own = self.terms.merchants.get(&command.merchant).map_or(0, |terms| terms.processors.card);
-        if command.processor.get() == 0 { own } else { command.processor.get() }
-    }
-
+    /// Where no card or account is known, nothing is alike.
     fn window_s(&self, command: &Command) -> u32 {
         let own = self.terms.merchants.get(&command.merchant).map_or(0, |terms| terms.duplicate_window_s);
-        if command.has(flag::ALLOW_DUPLICATE) { 0 } else { own }
+        if command.has(flag::ALLOW_DUPLICATE) || command.fingerprint == [0; 16] { 0 } else { own }
     }
 }
 
@@ -222,7 +272,7 @@ fn likeness_of(command: &Command, verb: Verb) -> Likeness {
     (command.merchant, command.fingerprint, command.amount.get(), command.currency.get(), verb)
 }
 
-fn payment(command: &Command, verb: Verb, amount: u64) -> Payment {
+fn payment(command: &Command, verb: Verb, amount: u64, facts: Facts) -> Payment {
     Payment {
         verb,
         merchant: command.merchant,
@@ -243,8 +293,11 @@ fn payment(command: &Command, verb: Verb, amount: u64) -> Payment {
         step: None,
         reversal: Reversing::NONE,
         response_code: 0,
+        choice: Choice::NONE,
+        rule_name: None,
         stands_for: 0,
-        flags: command.flags.get(),
+        flags: command.flags.get() & !flag::FLAGGED,
         fingerprint: command.fingerprint,
+        facts,
     }
 }

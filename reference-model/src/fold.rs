@@ -3,6 +3,7 @@
 use crate::model::Operation;
 use protocol::batch::Batch;
 use protocol::calendar::Micros;
+use protocol::change::{Area, Change};
 use protocol::id::Xid;
 use protocol::record::{Body, Kind, Record, operation_verb};
 use protocol::tail::Tail;
@@ -23,11 +24,24 @@ pub struct KeyUsed {
     pub expires_at: Micros,
 }
 
+/// A thing that was changed at run time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changed {
+    /// What was changed.
+    pub area: Area,
+    /// Which processor or merchant; none for a table.
+    pub subject: Xid,
+    /// The new text, whole.
+    pub text: Vec<u8>,
+}
+
 /// What the records of a journal say together.
 #[derive(Debug, Clone, Default)]
 pub struct Fold {
     transactions: BTreeMap<Xid, (Transaction, Vec<u8>)>,
     batches: BTreeMap<Xid, Batch>,
+    /// By number.
+    changes: BTreeMap<u32, Changed>,
     keys: BTreeMap<[u8; 16], KeyUsed>,
     answers: BTreeMap<Operation, u32>,
     /// The version that began each transaction's latest operation.
@@ -45,9 +59,15 @@ impl Fold {
         match record.body {
             Body::Transaction(transaction, tail) => self.take_transaction(record.kind, transaction, tail),
             Body::Batch(batch) => drop(self.batches.insert(batch.id, *batch)),
-            // What is in force comes to a model as terms; a change moves no payment.
-            Body::Change(..) => {}
+            Body::Change(change, text) => self.take_change(change, text),
         }
+    }
+
+    /// The parts of a change come one after the other.
+    fn take_change(&mut self, change: &Change, text: &[u8]) {
+        let changed = Changed { area: change.area(), subject: change.subject, text: Vec::new() };
+        let whole = self.changes.entry(change.version.get()).or_insert(changed);
+        whole.text.extend_from_slice(text);
     }
 
     fn take_transaction(&mut self, kind: Kind, transaction: &Transaction, tail: Tail<'_>) {
@@ -56,8 +76,9 @@ impl Fold {
         let last = before.map_or(0, |(before, _)| before.version.get());
         assert_eq!(version, last + 1, "I2 outcome first: {id} goes from version {last} to {version}");
         let Some(verb) = operation_verb(kind, transaction) else { return };
-        // What is declined without asking a processor begins and ends with one record.
-        if matches!(kind, Kind::Intent | Kind::StepIntent) || version == 1 {
+        // What is declined without asking a processor begins and ends with one record. A later intent that makes a transaction offers it
+        // to another processor: what was begun goes on.
+        if version == 1 || kind == Kind::StepIntent {
             self.began.insert(id, version);
         }
         let operation = Operation { transaction: id, began: self.began[&id] };
@@ -80,9 +101,30 @@ impl Fold {
         self.transactions.values().map(|(transaction, _)| transaction)
     }
 
+    /// The newest version of every transaction and its tail, oldest transaction first.
+    pub fn versions(&self) -> impl Iterator<Item = (&Transaction, &[u8])> {
+        self.transactions.values().map(|(transaction, tail)| (transaction, &tail[..]))
+    }
+
     /// The newest version of a transaction, and its tail.
     pub fn newest(&self, id: Xid) -> Option<(&Transaction, &[u8])> {
         self.transactions.get(&id).map(|(transaction, tail)| (transaction, &tail[..]))
+    }
+
+    /// All changes, by their numbers.
+    pub fn changes(&self) -> impl Iterator<Item = (u32, &Changed)> {
+        self.changes.iter().map(|(version, change)| (*version, change))
+    }
+
+    /// A change by its number.
+    pub fn change(&self, version: u32) -> Option<&Changed> {
+        self.changes.get(&version)
+    }
+
+    /// The newest change of a table, or of one processor or merchant, and its number.
+    pub fn newest_change(&self, area: Area, subject: Xid) -> Option<(u32, &Changed)> {
+        let of_it = |change: &Changed| (change.area, change.subject) == (area, subject);
+        self.changes.iter().rev().find(|(_, change)| of_it(change)).map(|(version, change)| (*version, change))
     }
 
     /// The newest version of every batch.

@@ -11,17 +11,23 @@
 
 mod batches;
 mod compare;
+mod counting;
 mod decide;
+mod facts;
 mod fold;
+mod health;
 mod invariant;
 mod model;
 mod outcome;
 mod restart;
+mod tables;
 #[cfg(test)]
 mod tests;
 
-pub use compare::Difference;
+pub use compare::{Difference, Version};
 pub use decide::{Begun, Expect};
-pub use fold::{Fold, KeyUsed};
+pub use fold::{Changed, Fold, KeyUsed};
 pub use invariant::Invariant;
 pub use model::{Collected, Flight, Model, Operation, Payment, Reversing, Terms};
+pub use restart::Lasting;
+pub use tables::{Choice, RouteTable, RuleTable};

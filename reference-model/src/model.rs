@@ -1,11 +1,16 @@
 //! The model's state: payments, keys, recent payments and batches of one shard, and what time does to them.
 
+use crate::counting::Counts;
+use crate::facts::Facts;
+use crate::health::Health;
+use crate::tables::{Choice, RouteTable, RuleTable};
 use protocol::batch::BatchState;
 use protocol::calendar::Micros;
 use protocol::id::Xid;
 use protocol::words::{ExchangeState, ReversalReason, ReversalState, Status, Verb};
 use std::collections::{BTreeMap, BTreeSet};
 use switch_core::input::{MerchantTerms, ProcessorTerms};
+use switch_core::routing::Outcome;
 
 /// Microseconds of a tick: nothing expires between two of them.
 const TICK_MICROS: i64 = 1_000;
@@ -96,10 +101,15 @@ pub struct Payment {
     pub reversal: Reversing,
     /// The gateway's code.
     pub response_code: u16,
+    /// How it came to its processor, and which rules spoke of it.
+    pub choice: Choice,
+    /// The rule that denied or flagged it.
+    pub rule_name: Option<String>,
     /// What of the sale's pending refunds this refund stands for, while it is not decided.
     pub(crate) stands_for: u64,
     pub(crate) flags: u32,
     pub(crate) fingerprint: [u8; 16],
+    pub(crate) facts: Facts,
 }
 
 /// What makes two payments alike.
@@ -107,7 +117,7 @@ pub(crate) type Likeness = (Xid, [u8; 16], u64, u16, Verb);
 
 impl Payment {
     pub(crate) fn likeness(&self) -> Likeness {
-        (self.merchant, self.fingerprint, self.amount, self.currency, self.verb)
+        (self.merchant, self.fingerprint, self.facts.amount(), self.currency, self.verb)
     }
 
     /// True while the processor has not acknowledged its reversal.
@@ -135,6 +145,8 @@ pub struct Collected {
     pub sent: bool,
     /// Trace number of its totals; 0 until the record that carries it was seen.
     pub stan: u32,
+    /// When it was opened or, after that, last closed.
+    pub moved_at: Micros,
     /// Payments whose money counts in it.
     pub members: BTreeSet<Xid>,
     /// Payments that carried its number and are not decided.
@@ -188,11 +200,17 @@ pub struct Model {
     pub answers: BTreeMap<Operation, u32>,
     /// What holds for merchants and processors.
     pub terms: Terms,
+    /// The rules in force.
+    pub rules: RuleTable,
+    /// The routes in force.
+    pub routes: RouteTable,
     pub(crate) keys: BTreeMap<[u8; 16], KeyUse>,
     /// When they are looked at, soonest first.
     pub(crate) key_ends: BTreeSet<(Micros, [u8; 16])>,
     pub(crate) recent: BTreeMap<Likeness, Recent>,
     pub(crate) numbers: BTreeMap<(Xid, u16), u32>,
+    pub(crate) counts: Counts,
+    pub(crate) health: BTreeMap<u16, Health>,
     pub(crate) now: Micros,
     pub(crate) touched: BTreeSet<Xid>,
     /// Those in flight, by deadline.
@@ -234,9 +252,30 @@ impl Model {
         while let Some(next) = self.next_due() {
             match next {
                 Due::Key(hash) => self.key_window_is_over(hash),
-                Due::Deadline(id) => self.unknown(id, ReversalReason::Timeout),
+                Due::Deadline(id) => {
+                    self.note_health(id, Outcome::TimedOut);
+                    self.unknown(id, ReversalReason::Timeout);
+                }
             }
         }
+    }
+
+    /// A processor's link is signed on.
+    pub fn link_up(&mut self, processor: u16) {
+        self.health.entry(processor).or_default().link_up();
+    }
+
+    /// A processor's link is gone.
+    pub fn link_down(&mut self, processor: u16) {
+        if self.terms.processors.contains_key(&processor) {
+            self.health.entry(processor).or_default().link_down(self.now, &self.routes.breaker);
+        }
+    }
+
+    /// What became of a payment's request says how its processor fares.
+    pub(crate) fn note_health(&mut self, id: Xid, outcome: Outcome) {
+        let processor = self.payments[&id].processor;
+        self.health.entry(processor).or_default().note(id, outcome, self.now, &self.routes.breaker);
     }
 
     /// What ends first. A key is remembered before its request is sent, and so goes first where both end together.

@@ -6,13 +6,19 @@ use protocol::id::Xid;
 use protocol::limits::AMOUNT_MAX_MINOR;
 use protocol::response_code::ResponseCode;
 use protocol::words::{ExchangeState, ReversalReason, ReversalState, Status, Verb};
-use switch_core::input::{Leg, Sent, Verdict};
+use switch_core::input::{Answer, Leg, Sent, Verdict};
+use switch_core::routing::Outcome;
 
 impl Model {
     /// A processor has answered.
-    pub fn heard(&mut self, sent: Sent, verdict: Verdict) {
+    pub fn heard(&mut self, answer: &Answer) {
+        let Answer { sent, verdict, .. } = *answer;
         match sent.leg {
-            Leg::Original | Leg::Step if self.awaits(sent) => self.decided(sent.id, verdict),
+            Leg::Original | Leg::Step if self.awaits(sent) => {
+                self.note_health(sent.id, health_of(verdict));
+                let letters = (answer.avs, answer.cvv);
+                self.decided(sent.id, verdict, letters);
+            }
             // Too late, or nobody's: it changes nothing.
             Leg::Original | Leg::Step => {}
             Leg::Reversal if verdict != Verdict::TryLater && self.awaits_receipt(sent) => {
@@ -23,13 +29,16 @@ impl Model {
         }
     }
 
-    /// A request was provably never written.
-    pub fn not_sent(&mut self, sent: Sent) {
+    /// A request was provably never written: the processor can't be reached, or it was not taken for a reason of our own. Whether one more
+    /// batch could be opened is not the model's to know.
+    pub fn not_sent(&mut self, sent: Sent, why: Outcome, has_room: bool) {
         if !self.awaits(sent) {
             return;
         }
+        self.note_health(sent.id, why);
         let code = ResponseCode::COMMUNICATION_ERROR;
         match sent.leg {
+            Leg::Original if self.fails_over(sent.id, has_room) => {}
             Leg::Step => self.fail_step(sent.id, ExchangeState::NotSent),
             Leg::Original | Leg::Reversal | Leg::Totals => self.decline(sent.id, code, ExchangeState::NotSent),
         }
@@ -38,6 +47,7 @@ impl Model {
     /// No answer can come any more.
     pub fn lost(&mut self, sent: Sent) {
         if self.awaits(sent) {
+            self.note_health(sent.id, Outcome::TimedOut);
             self.unknown(sent.id, ReversalReason::Lost);
         }
     }
@@ -57,23 +67,31 @@ impl Model {
         payment.is_some_and(|payment| payment.is_reversing() && payment.reversal.stan == sent.stan)
     }
 
-    fn decided(&mut self, id: Xid, verdict: Verdict) {
+    fn decided(&mut self, id: Xid, verdict: Verdict, letters: (u8, u8)) {
         let Flight { step, amount, .. } = self.of(id).flight.clone().expect("it is in flight");
         let Payment { amount: asked, flags, .. } = *self.of(id);
         let allows_part = flags & flag::ALLOW_PARTIAL != 0;
         match (step, verdict) {
-            (None, Verdict::AwaitsCustomer) => self.approve(id, asked, ResponseCode::APPROVED_PENDING_CUSTOMER),
-            (None, Verdict::Approved) => self.approve(id, asked, ResponseCode::APPROVED),
-            (None, Verdict::Partial { approved }) if approved == asked => self.approve(id, asked, ResponseCode::APPROVED),
-            (None, Verdict::Partial { approved }) if allows_part && 0 < approved && approved < asked => {
-                self.approve(id, approved, ResponseCode::PARTIAL_APPROVAL);
+            (None, Verdict::Approved) => self.approved(id, asked, ResponseCode::APPROVED, letters),
+            (None, Verdict::AwaitsCustomer) => self.approved(id, asked, ResponseCode::APPROVED_PENDING_CUSTOMER, letters),
+            (None, Verdict::Partial { approved }) if approved == asked => {
+                self.approved(id, asked, ResponseCode::APPROVED, letters)
             }
-            (None, Verdict::Partial { .. }) => self.refuse_part(id),
-            (None, Verdict::Declined(code)) => self.decline(id, code, ExchangeState::Declined),
+            (None, Verdict::Partial { approved }) if allows_part && 0 < approved && approved < asked => {
+                self.approved(id, approved, ResponseCode::PARTIAL_APPROVAL, letters);
+            }
+            (None, Verdict::Partial { .. }) => {
+                self.refuse_approval(id, ResponseCode::INSUFFICIENT_FUNDS, ReversalReason::PartialNotAllowed);
+            }
+            (None, Verdict::Declined(code)) => {
+                // There is nothing left to deny, but rules may speak of it.
+                self.judge_after(id, code, letters);
+                self.decline(id, code, ExchangeState::Declined);
+            }
             (Some(Verb::Capture), Verdict::Approved) => self.capture(id, amount),
             (Some(_), Verdict::Approved) => self.void(id),
             (Some(_), Verdict::Declined(_)) => self.fail_step(id, ExchangeState::Declined),
-            (None, Verdict::WithTip { tip }) => self.tipped(id, tip),
+            (None, Verdict::WithTip { tip }) => self.tipped(id, tip, letters),
             (_, Verdict::Receipt | Verdict::TryLater)
             | (Some(_), Verdict::Partial { .. } | Verdict::AwaitsCustomer | Verdict::WithTip { .. }) => {
                 self.unknown(id, ReversalReason::Lost);
@@ -82,14 +100,36 @@ impl Model {
     }
 
     /// The tip is part of the payment from here on.
-    fn tipped(&mut self, id: Xid, tip: u64) {
+    fn tipped(&mut self, id: Xid, tip: u64, letters: (u8, u8)) {
         let payment = self.of(id);
         let total = payment.amount.saturating_add(tip);
         if !matches!(payment.verb, Verb::Sale | Verb::Authorize) || total > AMOUNT_MAX_MINOR {
             return self.unknown(id, ReversalReason::Lost);
         }
         payment.amount = total;
-        self.approve(id, total, ResponseCode::APPROVED);
+        self.approved(id, total, ResponseCode::APPROVED, letters);
+    }
+
+    /// A rule may deny what the processor has approved; then what was approved is taken back.
+    fn approved(&mut self, id: Xid, amount: u64, code: ResponseCode, letters: (u8, u8)) {
+        match self.judge_after(id, code, letters) {
+            Some(denial) => self.refuse_approval(id, denial, ReversalReason::DeniedByRule),
+            None => self.approve(id, amount, code),
+        }
+    }
+
+    /// What the rules say of an answer. A refund gives back what was let through: no rule is asked about it.
+    fn judge_after(&mut self, id: Xid, code: ResponseCode, (avs, cvv): (u8, u8)) -> Option<ResponseCode> {
+        self.of(id).facts.answer = (avs, cvv, code.0);
+        let mut payment = self.payments[&id].clone();
+        if payment.verb == Verb::Refund {
+            return None;
+        }
+        let judgement = self.judge("post", &self.payments[&id].facts, payment.flags, true)?;
+        judgement.note(&mut payment, true);
+        let denial = judgement.denial();
+        self.payments.insert(id, payment);
+        denial
     }
 
     fn approve(&mut self, id: Xid, amount: u64, code: ResponseCode) {
@@ -114,12 +154,12 @@ impl Model {
         self.refund_decided(id, 0);
     }
 
-    /// Approved in part where that was not asked for: declined, and what was approved is taken back.
-    fn refuse_part(&mut self, id: Xid) {
+    /// Approved in part where that was not asked for, or denied by a rule: declined, and what was approved is taken back.
+    fn refuse_approval(&mut self, id: Xid, code: ResponseCode, reason: ReversalReason) {
         let payment = self.of(id);
-        (payment.status, payment.response_code) = (Status::Declined, ResponseCode::INSUFFICIENT_FUNDS.0);
+        (payment.status, payment.response_code) = (Status::Declined, code.0);
         self.forget_recent(id);
-        self.queue_reversal(id, ReversalReason::PartialNotAllowed);
+        self.queue_reversal(id, reason);
         self.conclude(id, ExchangeState::Declined);
     }
 
@@ -236,5 +276,18 @@ impl Model {
         if self.recent.get(&likeness).is_some_and(|recent| recent.id == id) {
             self.recent.remove(&likeness);
         }
+    }
+}
+
+/// What an answer says of how its processor fares: a decline is as good an answer as an approval.
+fn health_of(verdict: Verdict) -> Outcome {
+    match verdict {
+        Verdict::Declined(ResponseCode::PROCESSOR_ERROR | ResponseCode::COMMUNICATION_ERROR) => Outcome::Failed,
+        Verdict::Approved
+        | Verdict::AwaitsCustomer
+        | Verdict::WithTip { .. }
+        | Verdict::Partial { .. }
+        | Verdict::Declined(_) => Outcome::Answered,
+        Verdict::Receipt | Verdict::TryLater => Outcome::Failed,
     }
 }

@@ -1,29 +1,48 @@
 //! After a crash: a model made of what lasted, and of nothing else.
 
+use crate::facts::Facts;
 use crate::fold::Fold;
 use crate::model::{Collected, Flight, KeyUse, Model, Operation, Payment, Recent, Reversing, Terms};
+use crate::tables::{Choice, RouteTable, RuleTable};
 use protocol::batch::{Batch, BatchState};
 use protocol::calendar::Micros;
 use protocol::command::flag;
 use protocol::exchange::Exchange;
 use protocol::id::Xid;
+use protocol::tail::{Tail, tag};
 use protocol::transaction::Transaction;
 use protocol::words::{ExchangeState, ReversalReason, ReversalState, Status, Verb};
 use std::collections::BTreeSet;
 
+/// What holds after a crash, besides what the journal says of payments.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lasting {
+    /// Merchants and processors.
+    pub terms: Terms,
+    /// The rules in force.
+    pub rules: RuleTable,
+    /// The routes in force.
+    pub routes: RouteTable,
+    /// Payments that were made before are counted no more.
+    pub counted_since: Micros,
+}
+
 impl Model {
     /// The model of a shard that begins again with what its journal says. What was in flight still is, until
     /// [`Model::recovery_done`].
-    pub fn restarted(fold: &Fold, is_ours: impl Fn(Xid) -> bool, terms: Terms, now: Micros) -> Model {
-        let mut model = Model { now, answers: fold.answers().clone(), ..Model::new(terms) };
+    pub fn restarted(fold: &Fold, is_ours: impl Fn(Xid) -> bool, lasting: Lasting, now: Micros) -> Model {
+        let Lasting { terms, rules, routes, counted_since } = lasting;
+        let mut model = Model { now, answers: fold.answers().clone(), rules, routes, ..Model::new(terms) };
         for transaction in fold.transactions().filter(|transaction| is_ours(transaction.merchant)) {
-            model.take_back(transaction, fold.began(transaction.id));
+            let tail = fold.newest(transaction.id).map_or(&[][..], |(_, tail)| tail);
+            model.take_back(transaction, Tail::trusted(tail), fold.began(transaction.id));
         }
         for batch in fold.batches().filter(|batch| is_ours(batch.merchant)) {
             model.take_back_batch(batch);
         }
         model.take_back_keys(fold);
         model.take_back_recent(fold);
+        model.count_again(counted_since);
         model
     }
 
@@ -41,9 +60,16 @@ impl Model {
         self.flying = flying;
     }
 
-    fn take_back(&mut self, transaction: &Transaction, began: u32) {
+    /// Whatever became of a payment, it counts.
+    fn count_again(&mut self, since: Micros) {
+        let counted = self.payments.values().filter(|payment| payment.verb != Verb::Refund && payment.facts.made_at >= since);
+        let counted: Vec<Facts> = counted.map(|payment| payment.facts.clone()).collect();
+        counted.iter().for_each(|facts| self.count(facts));
+    }
+
+    fn take_back(&mut self, transaction: &Transaction, tail: Tail<'_>, began: u32) {
         let operation = Operation { transaction: transaction.id, began };
-        let payment = payment(transaction, operation);
+        let payment = payment(transaction, tail, operation);
         if let Some(flight) = &payment.flight {
             self.flying.insert((flight.deadline, transaction.id));
         }
@@ -72,6 +98,7 @@ impl Model {
             state: batch.state(),
             sent: batch.state() == BatchState::Closing && stan != 0,
             stan,
+            moved_at: batch.opened_or_closed_at(),
             members: members.into_iter().map(|(id, _)| id).collect(),
             undecided: undecided.into_iter().map(|(id, _)| id).collect(),
         };
@@ -105,10 +132,11 @@ impl Model {
 fn is_in_the_way(transaction: &Transaction) -> bool {
     let came_to_nothing =
         matches!(transaction.status(), Status::Declined | Status::Voided | Status::Reversed | Status::Unknown | Status::Returned);
-    !came_to_nothing && !transaction.has(flag::ALLOW_DUPLICATE) && transaction.verb() != Verb::Refund
+    let is_known = transaction.fingerprint != [0; 16];
+    !came_to_nothing && is_known && !transaction.has(flag::ALLOW_DUPLICATE) && transaction.verb() != Verb::Refund
 }
 
-fn payment(transaction: &Transaction, operation: Operation) -> Payment {
+fn payment(transaction: &Transaction, tail: Tail<'_>, operation: Operation) -> Payment {
     let flight = flight(transaction, operation);
     let reversal = &transaction.reversal;
     let reversing = Reversing {
@@ -139,6 +167,8 @@ fn payment(transaction: &Transaction, operation: Operation) -> Payment {
         step: transaction.step.verb().map(|verb| (verb, transaction.step.state())),
         reversal: reversing,
         response_code: transaction.response_code.get(),
+        choice: Choice::of(transaction),
+        rule_name: Some(tail.text(tag::RULE_NAME).to_owned()).filter(|name| !name.is_empty()),
         stands_for: match transaction.verb() {
             Verb::Refund if undecided && captured == 0 => transaction.amount.get(),
             Verb::Refund if undecided => captured,
@@ -146,6 +176,7 @@ fn payment(transaction: &Transaction, operation: Operation) -> Payment {
         },
         flags: transaction.flags.get(),
         fingerprint: transaction.fingerprint,
+        facts: Facts::made(transaction, tail),
     }
 }
 

@@ -14,20 +14,38 @@ use protocol::command::{Command, flag};
 use protocol::id::Xid;
 use protocol::record::Body;
 use protocol::refusal::Refusal;
-use protocol::tail::Tail;
-use protocol::transaction::Transaction;
+use protocol::tail::{self, Tail};
 use protocol::words::{Status, Verb};
-use reference_model::{Expect, Fold, Model, Operation, Terms};
+use reference_model::{Expect, Fold, Lasting, Model, Operation, RouteTable, RuleTable, Terms, Version};
 use std::collections::BTreeMap;
-use support::driver::{Driver, Order, ROOMY, Said, TINY, Told, answer};
+use std::sync::Arc;
+use support::driver::{Beginning, Driver, Order, ROOMY, Said, TINY, Told, answer};
 use support::host::{Host, Mood};
 use support::journal::split;
-use support::{Ask, PROCESSOR, merchant, merchants, processor};
-use switch_core::input::{Input, Sent, Token, Verdict};
+use support::tables::{route_tables, rule_tables};
+use support::{Ask, PROCESSOR, SECOND, THIRD, merchant, merchants, processor};
+use switch_core::input::{Input, ProcessorState, ProcessorTerms, Sent, Token, Verdict};
 use switch_core::limits::Limits;
+use switch_core::routing::{Breaker, Outcome};
+use switch_core::{routing, rules};
 
 /// Virtual time in which everything has drained once faults have stopped, seconds: a few times the longest wait of all.
 const DRAINED_WITHIN_S: u32 = 60;
+/// The processors that payments are routed to.
+const PROCESSORS: [u16; 3] = [PROCESSOR, SECOND, THIRD];
+/// When a circuit opens and closes: soon.
+const BREAKER: Breaker = Breaker {
+    window_s: 30,
+    results_min: 4,
+    timeouts_percent: 30,
+    failures_percent: 50,
+    in_a_row_max: 2,
+    open_ms: 3_000,
+    open_max_ms: 20_000,
+    probes: 2,
+};
+/// E-mail addresses of those who pay, to be counted.
+const EMAILS: [&str; 3] = ["", "ann@example.com", "Bob@example.com"];
 /// How often a command whose transaction is not in memory is tried again.
 const TRIES_MAX: u32 = 4;
 
@@ -41,6 +59,7 @@ enum Fate {
     /// It never arrives, and nobody is told.
     Dropped,
     NotSent,
+    NotTaken,
     LostBeforeTheHost,
     LostAfterTheHost,
     /// An answer with another trace number comes first; then nothing.
@@ -49,12 +68,16 @@ enum Fate {
 
 #[derive(Debug, Clone, Copy)]
 enum Op {
-    Ask { verb: Verb, merchant: u8, amount: Option<u64>, which: u8, key: Option<u8>, flags: u32, card: u8 },
+    Ask { verb: Verb, merchant: u8, amount: Option<u64>, which: u8, key: Option<u8>, flags: u32, card: u8, processor: u16 },
     Deliver { which: u8, fate: Fate },
     AnswerHeld { which: u8 },
     Advance { ms: u32 },
     Sync,
-    LinkUp,
+    LinkUp { processor: u16 },
+    LinkDown { processor: u16 },
+    State { processor: u16, state: ProcessorState },
+    Rules { which: u8 },
+    Routes { which: u8 },
     Close,
     Settle,
     Crash { kept: u8 },
@@ -71,27 +94,33 @@ enum Awaited {
 
 struct World {
     driver: Driver,
-    host: Host,
+    hosts: BTreeMap<u16, Host>,
+    /// Counts the tables.
+    versions: u32,
     model: Model,
     expected: BTreeMap<Token, (Awaited, Command, u32)>,
     closing: BTreeMap<Token, u32>,
     wire: Vec<Order>,
     held: Vec<(Sent, Verdict)>,
-    latest: BTreeMap<Xid, Transaction>,
+    latest: BTreeMap<Xid, Version>,
     latest_batches: BTreeMap<Xid, Batch>,
     ids: Vec<Xid>,
     is_tiny: bool,
+    batches_max: usize,
     has_crashed: bool,
 }
 
 impl World {
     fn new(limits: Limits) -> World {
-        let driver = Driver::new(limits);
-        let mut model = Model::new(terms());
+        let processors = PROCESSORS.map(|index| ProcessorTerms { index, ..processor() }).to_vec();
+        let terms = Terms::of(&merchants(), &processors);
+        let driver = Driver::beginning_with(limits, Beginning { processors, ..Beginning::default() });
+        let mut model = Model::new(terms);
         model.tick(driver.now);
         World {
             driver,
-            host: Host::default(),
+            hosts: BTreeMap::new(),
+            versions: 0,
             model,
             expected: BTreeMap::new(),
             closing: BTreeMap::new(),
@@ -101,13 +130,14 @@ impl World {
             latest_batches: BTreeMap::new(),
             ids: Vec::new(),
             is_tiny: limits == TINY,
+            batches_max: limits.batches_max as usize,
             has_crashed: false,
         }
     }
 
     fn step(&mut self, op: Op) {
         match op {
-            Op::Ask { verb, merchant: owner, amount, which, key, flags, card } => {
+            Op::Ask { verb, merchant: owner, amount, which, key, flags, card, processor } => {
                 let target = if makes_payment(verb) { Xid::NONE } else { self.pick(which) };
                 let amount = match verb {
                     Verb::Verification => Some(0),
@@ -116,7 +146,8 @@ impl World {
                     _ => amount,
                 };
                 let base = Ask::pay(verb, merchant(owner), 0);
-                let ask = Ask { amount, target, key, flags, card, ..base };
+                let processor = if makes_payment(verb) { processor } else { 0 };
+                let ask = Ask { amount, target, key, flags, card, processor, ..base };
                 let command = ask.command(self.driver.draw_id());
                 self.give(&command, 1);
             }
@@ -134,7 +165,19 @@ impl World {
             }
             Op::Advance { ms } => self.advance_ms(ms),
             Op::Sync => self.sync(),
-            Op::LinkUp => self.accept_unchanged(Input::LinkUp { processor: PROCESSOR }),
+            Op::LinkUp { processor } => {
+                self.tick();
+                self.model.link_up(processor);
+                self.accept_unchanged(Input::LinkUp { processor });
+            }
+            Op::LinkDown { processor } => {
+                self.tick();
+                self.model.link_down(processor);
+                self.accept_unchanged(Input::LinkDown { processor });
+            }
+            Op::State { processor, state } => self.set_state(processor, state),
+            Op::Rules { which } => self.set_rules(which),
+            Op::Routes { which } => self.set_routes(which),
             Op::Close => self.close(),
             Op::Settle => self.settle(),
             Op::Crash { kept } => self.crash(usize::from(kept)),
@@ -145,15 +188,51 @@ impl World {
         if self.ids.is_empty() { Xid::NONE } else { self.ids[usize::from(which) % self.ids.len()] }
     }
 
-    fn give(&mut self, command: &Command, tries: u32) {
+    /// What time has brought comes before what follows.
+    fn tick(&mut self) {
         self.accept_unchanged(Input::Tick);
+    }
+
+    fn set_state(&mut self, processor: u16, state: ProcessorState) {
+        let terms = self.model.terms.processors.get_mut(&processor).expect("the tests' processors are known");
+        terms.state = state;
+        let terms = *terms;
+        self.driver.beginning.processors = self.model.terms.processors.values().copied().collect();
+        self.accept_unchanged(Input::Processor(terms));
+    }
+
+    fn set_rules(&mut self, which: u8) {
+        self.versions += 1;
+        let mut tables = rule_tables();
+        let rules = tables.swap_remove(usize::from(which) % tables.len());
+        let compiled = Arc::new(rules::Table::compile(self.versions, &rules).expect("a sound table"));
+        self.model.rules = RuleTable { version: self.versions, rules };
+        self.driver.beginning.rules = Arc::clone(&compiled);
+        self.accept_unchanged(Input::Rules(compiled));
+    }
+
+    fn set_routes(&mut self, which: u8) {
+        self.versions += 1;
+        let mut tables = route_tables();
+        let routes = tables.swap_remove(usize::from(which) % tables.len());
+        let compiled = routing::Table::compile(self.versions, &routes, BREAKER, |id| id.parse().ok());
+        let compiled = Arc::new(compiled.expect("a sound table"));
+        let indexes = PROCESSORS.map(|index| (index.to_string(), index)).into();
+        self.model.routes = RouteTable { version: self.versions, routes, breaker: BREAKER, indexes };
+        self.driver.beginning.routes = Arc::clone(&compiled);
+        self.accept_unchanged(Input::Routes(compiled));
+    }
+
+    fn give(&mut self, command: &Command, tries: u32) {
+        self.tick();
         let turns = self.driver.unsynced();
-        let (token, records) = self.driver.give(command, &[]);
-        let expect = self.model.expect(command);
+        let tail = tail_of(command);
+        let (token, records) = self.driver.give(command, &tail);
+        let expect = self.model.expect(command, Tail::trusted(&tail));
         let awaited = match expect {
             Expect::Begins(begun) if records > 0 => {
                 self.ids.push(command.id);
-                Awaited::Answer(self.model.begin(command, begun), false)
+                Awaited::Answer(self.model.begin(command, Tail::trusted(&tail), begun), false)
             }
             Expect::Replays(operation) => Awaited::Answer(operation, true),
             Expect::Begins(_) | Expect::Refused(_) => Awaited::Nothing(expect),
@@ -190,7 +269,7 @@ impl World {
         for records in self.driver.unsynced_records().skip(turns_before) {
             note_records(records, &mut self.latest, &mut self.latest_batches);
         }
-        self.latest.values().for_each(|transaction| self.model.observe(transaction));
+        self.latest.values().for_each(|(transaction, _)| self.model.observe(transaction));
         self.latest_batches.values().for_each(|batch| self.model.observe_batch(batch));
         let differences = self.model.all_differences(&self.latest, &self.latest_batches);
         assert!(differences.is_empty(), "{}", differences[0]);
@@ -266,45 +345,66 @@ impl World {
         let sent = order.sent;
         match fate {
             Fate::Answered(mood) => {
-                let verdict = self.host.receive(&order, mood);
+                let verdict = self.receive(&order, mood);
                 self.answer(sent, verdict);
             }
             Fate::AnsweredTwice => {
                 for _ in 0..2 {
-                    let verdict = self.host.receive(&order, Mood::Approve);
+                    let verdict = self.receive(&order, Mood::Approve);
                     self.answer(sent, verdict);
                 }
             }
             Fate::Held => {
-                let verdict = self.host.receive(&order, Mood::Approve);
+                let verdict = self.receive(&order, Mood::Approve);
                 self.held.push((sent, verdict));
             }
             Fate::Dropped => {}
-            Fate::NotSent => self.bounce(Input::NotSent(sent), sent, Model::not_sent),
-            Fate::LostBeforeTheHost => self.bounce(Input::Lost(sent), sent, Model::lost),
+            Fate::NotSent => {
+                let has_room = self.model.batches.len() < self.batches_max;
+                self.model.not_sent(sent, Outcome::NotSent, has_room);
+                self.accept(Input::NotSent(sent));
+            }
+            Fate::NotTaken => {
+                let has_room = self.model.batches.len() < self.batches_max;
+                self.model.not_sent(sent, Outcome::NotTaken, has_room);
+                self.accept(Input::NotTaken(sent));
+            }
+            Fate::LostBeforeTheHost => self.lose(sent),
             Fate::LostAfterTheHost => {
-                self.host.receive(&order, Mood::Approve);
-                self.bounce(Input::Lost(sent), sent, Model::lost);
+                self.receive(&order, Mood::Approve);
+                self.lose(sent);
             }
             Fate::Unmatched => self.answer(Sent { stan: sent.stan + 1_000_000, ..sent }, Verdict::Approved),
         }
     }
 
-    fn bounce(&mut self, input: Input<'_>, sent: Sent, then: fn(&mut Model, Sent)) {
-        then(&mut self.model, sent);
-        self.accept(input);
+    fn lose(&mut self, sent: Sent) {
+        self.model.lost(sent);
+        self.accept(Input::Lost(sent));
+    }
+
+    fn receive(&mut self, order: &Order, mood: Mood) -> Verdict {
+        let processor = match &order.subject {
+            Told::Transaction(version) => version.0.processor.get(),
+            Told::Batch(batch) => batch.processor.get(),
+        };
+        self.hosts.entry(processor).or_default().receive(order, mood)
     }
 
     fn answer(&mut self, sent: Sent, verdict: Verdict) {
-        self.model.heard(sent, verdict);
-        self.accept(Input::Answer { answer: answer(sent, verdict), facts: Tail::trusted(&[]) });
+        let answer = answer(sent, verdict);
+        self.model.heard(&answer);
+        self.accept(Input::Answer { answer, facts: Tail::trusted(&[]) });
     }
 
     fn close(&mut self) {
-        let token = self.driver.draw_token();
-        let count = self.model.close_batches(PROCESSOR);
-        self.closing.insert(token, count);
-        self.accept(Input::CloseBatches { token, processor: PROCESSOR, before: Micros::NEVER });
+        self.tick();
+        for processor in PROCESSORS {
+            let token = self.driver.draw_token();
+            let count = self.model.close_batches(processor, Micros::NEVER);
+            self.closing.insert(token, count);
+            self.accept(Input::CloseBatches { token, processor, before: Micros::NEVER });
+        }
     }
 
     fn settle(&mut self) {
@@ -343,9 +443,11 @@ impl World {
         self.driver.crash(kept);
         let mut fold = Fold::default();
         split(self.driver.journal.bytes()).iter().for_each(|record| fold.take(record));
-        self.model = Model::restarted(&fold, |_| true, terms(), self.driver.now);
+        let (terms, rules, routes) = (self.model.terms.clone(), self.model.rules.clone(), self.model.routes.clone());
+        let lasting = Lasting { terms, rules, routes, ..Lasting::default() };
+        self.model = Model::restarted(&fold, |_| true, lasting, self.driver.now);
         self.model.recovery_done(self.driver.now);
-        self.latest = fold.transactions().map(|transaction| (transaction.id, *transaction)).collect();
+        self.latest = fold.versions().map(|(transaction, tail)| (transaction.id, (*transaction, tail.to_vec()))).collect();
         self.latest_batches = fold.batches().map(|batch| (batch.id, *batch)).collect();
         self.ids.retain(|id| self.model.payments.contains_key(id));
         self.note_turns(0);
@@ -354,7 +456,9 @@ impl World {
     /// Faults stop: the link is up, the host takes and answers everything.
     fn drain(&mut self) {
         self.sync();
-        self.accept_unchanged(Input::LinkUp { processor: PROCESSOR });
+        for processor in PROCESSORS {
+            self.step(Op::LinkUp { processor });
+        }
         for _ in 0..DRAINED_WITHIN_S {
             self.answer_everything();
             let quiet = self.driver.shard.in_flight() == 0 && self.driver.shard.reversals_queued() == 0;
@@ -403,13 +507,16 @@ impl World {
     /// I3, I4, I5: the host has what we have, to the cent, and each key had one effect.
     fn compare_ledgers(&self) {
         let mut effects: BTreeMap<[u8; 16], u32> = BTreeMap::new();
-        for key in self.host.entries.values().flat_map(|entry| &entry.effects).filter(|key| **key != [0; 16]) {
+        let entries = self.hosts.values().flat_map(|host| host.entries.values());
+        for key in entries.flat_map(|entry| &entry.effects).filter(|key| **key != [0; 16]) {
             *effects.entry(*key).or_default() += 1;
         }
         assert!(effects.values().all(|count| *count == 1), "I4: {effects:?}");
         for ours in self.driver.journal.all_newest() {
-            let theirs = self.host.entries.get(&ours.rrn).filter(|entry| !entry.taken_back);
-            let held = theirs.map(|entry| (entry.held, entry.captured));
+            let standing = self.hosts.iter().filter_map(|(processor, host)| Some((*processor, host.entries.get(&ours.rrn)?)));
+            let standing: Vec<_> = standing.filter(|(_, entry)| !entry.taken_back).collect();
+            assert!(standing.iter().all(|(processor, _)| *processor == ours.processor.get()), "I4: {} stands elsewhere", ours.id);
+            let held = standing.first().map(|(_, entry)| (entry.held, entry.captured));
             match ours.status() {
                 Status::Declined | Status::Voided | Status::Reversed => assert_eq!(held, None, "I3: {} stands", ours.id),
                 Status::Authorized => assert_eq!(held, Some((ours.amount_authorized.get(), 0)), "I5: {}", ours.id),
@@ -422,18 +529,24 @@ impl World {
     }
 }
 
-fn terms() -> Terms {
-    Terms::of(&merchants(), &[processor()])
+/// Who pays says so in a tail.
+fn tail_of(command: &Command) -> Vec<u8> {
+    let mut tail = Vec::new();
+    let email = EMAILS[command.id.counter() as usize / Xid::STRIDE as usize % EMAILS.len()];
+    if makes_payment(command.verb().expect("a verb of ours")) && !email.is_empty() {
+        tail::push(&mut tail, tail::tag::EMAIL_ADDRESS, email.as_bytes());
+    }
+    tail
 }
 
 fn makes_payment(verb: Verb) -> bool {
     verb.creates() && verb != Verb::Refund
 }
 
-fn note_records(records: &[u8], latest: &mut BTreeMap<Xid, Transaction>, batches: &mut BTreeMap<Xid, Batch>) {
+fn note_records(records: &[u8], latest: &mut BTreeMap<Xid, Version>, batches: &mut BTreeMap<Xid, Batch>) {
     for record in split(records) {
         match record.body {
-            Body::Transaction(transaction, _) => drop(latest.insert(transaction.id, *transaction)),
+            Body::Transaction(transaction, tail) => drop(latest.insert(transaction.id, (*transaction, tail.bytes().to_vec()))),
             Body::Batch(batch) => drop(batches.insert(batch.id, *batch)),
             Body::Change(..) => {}
         }
@@ -464,20 +577,29 @@ fn ask() -> impl Strategy<Value = Op> {
         8 => Just(0),
         2 => Just(flag::ALLOW_PARTIAL),
         2 => Just(flag::ALLOW_DUPLICATE),
-        1 => Just(flag::EXPIRED_CARD)
+        1 => Just(flag::EXPIRED_CARD),
+        1 => Just(flag::BYPASS_RULES)
     ];
     let key = prop_oneof![2 => Just(None), 1 => (0u8..6).prop_map(Some)];
     // Mostly one merchant, so that steps find a transaction of their own; the other is a stranger to them.
     let owner = prop_oneof![3 => Just(0u8), 2 => Just(1)];
-    (verb, owner, amount, any::<u8>(), key, flags, 1u8..3).prop_map(|(verb, merchant, amount, which, key, flags, card)| Op::Ask {
-        verb,
-        merchant,
-        amount,
-        which,
-        key,
-        flags,
-        card,
-    })
+    let named = prop_oneof![8 => Just(0), 1 => processor_index(), 1 => Just(9)];
+    (verb, owner, amount, any::<u8>(), key, flags, 1u8..3, named).prop_map(
+        |(verb, merchant, amount, which, key, flags, card, processor)| Op::Ask {
+            verb,
+            merchant,
+            amount,
+            which,
+            key,
+            flags,
+            card,
+            processor,
+        },
+    )
+}
+
+fn processor_index() -> impl Strategy<Value = u16> {
+    prop::sample::select(PROCESSORS.to_vec())
 }
 
 fn fate() -> impl Strategy<Value = Fate> {
@@ -488,11 +610,17 @@ fn fate() -> impl Strategy<Value = Fate> {
         1 => Just(Fate::AnsweredTwice),
         1 => Just(Fate::Held),
         1 => Just(Fate::Dropped),
-        1 => Just(Fate::NotSent),
+        2 => Just(Fate::NotSent),
+        1 => Just(Fate::NotTaken),
         1 => Just(Fate::LostBeforeTheHost),
         1 => Just(Fate::LostAfterTheHost),
         1 => Just(Fate::Unmatched),
     ]
+}
+
+fn state() -> impl Strategy<Value = ProcessorState> {
+    use ProcessorState::{Disabled, Draining, Enabled};
+    prop::sample::select(vec![Enabled, Enabled, Enabled, Draining, Disabled])
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -502,7 +630,11 @@ fn op() -> impl Strategy<Value = Op> {
         2 => any::<u8>().prop_map(|which| Op::AnswerHeld { which }),
         3 => prop_oneof![Just(1u32), Just(500), Just(2_000), Just(13_000), Just(70_000)].prop_map(|ms| Op::Advance { ms }),
         10 => Just(Op::Sync),
-        1 => Just(Op::LinkUp),
+        1 => processor_index().prop_map(|processor| Op::LinkUp { processor }),
+        1 => processor_index().prop_map(|processor| Op::LinkDown { processor }),
+        1 => (processor_index(), state()).prop_map(|(processor, state)| Op::State { processor, state }),
+        1 => any::<u8>().prop_map(|which| Op::Rules { which }),
+        2 => any::<u8>().prop_map(|which| Op::Routes { which }),
         2 => Just(Op::Close),
         2 => Just(Op::Settle),
         1 => (0u8..4).prop_map(|kept| Op::Crash { kept }),

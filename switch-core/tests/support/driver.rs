@@ -10,10 +10,11 @@ use protocol::refusal::Refusal;
 use protocol::tail::Tail;
 use protocol::words::Verb;
 use std::collections::VecDeque;
-use switch_core::input::{Answer, Input, Sent, Token, Verdict};
+use std::sync::Arc;
+use switch_core::input::{Answer, Input, ProcessorTerms, Sent, Token, Verdict};
 use switch_core::limits::Limits;
 use switch_core::output::{Effects, Output, Reply, Subject};
-use switch_core::{Shard, ShardOptions};
+use switch_core::{Shard, ShardOptions, routing, rules};
 
 /// What a shard has said, owned.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,11 +57,21 @@ pub const ROOMY: Limits = Limits {
     batches_max: 1 << 8,
 };
 
+/// Processors and tables that outlast a shard.
+#[derive(Debug, Clone, Default)]
+pub struct Beginning {
+    pub processors: Vec<ProcessorTerms>,
+    pub rules: Arc<rules::Table>,
+    pub routes: Arc<routing::Table>,
+}
+
 /// A shard under test.
 pub struct Driver {
     pub shard: Shard,
     pub journal: Journal,
     pub now: Micros,
+    /// What every new shard is told besides the tests' merchants and processor.
+    pub beginning: Beginning,
     limits: Limits,
     unsynced: VecDeque<Effects>,
     tokens: u64,
@@ -70,8 +81,14 @@ pub struct Driver {
 impl Driver {
     /// An empty shard that knows the tests' merchants and processor.
     pub fn new(limits: Limits) -> Driver {
+        Driver::beginning_with(limits, Beginning::default())
+    }
+
+    /// One that knows more than those.
+    pub fn beginning_with(limits: Limits, beginning: Beginning) -> Driver {
         let (journal, unsynced) = (Journal::default(), VecDeque::new());
-        Driver { shard: fresh_shard(limits, BEGIN), journal, now: BEGIN, limits, unsynced, tokens: 0, ids: 0 }
+        let shard = fresh_shard(limits, BEGIN, &beginning);
+        Driver { shard, journal, now: BEGIN, beginning, limits, unsynced, tokens: 0, ids: 0 }
     }
 
     /// Draws an id as the front does.
@@ -159,18 +176,22 @@ impl Driver {
             self.journal.append(&effects);
         }
         self.now = Micros((self.now.0 / 1_000_000 + 1) * 1_000_000);
-        self.shard = fresh_shard(self.limits, self.now);
+        self.shard = fresh_shard(self.limits, self.now, &self.beginning);
         self.journal.recover(&mut self.shard, self.now);
         self.accept(Input::RecoveryDone);
     }
 }
 
-fn fresh_shard(limits: Limits, now: Micros) -> Shard {
+fn fresh_shard(limits: Limits, now: Micros, beginning: &Beginning) -> Shard {
     let mut shard = Shard::new(ShardOptions { index: 3, count: 64, limits });
-    shard.accept(now, Input::Processor(processor()));
+    for terms in [&[processor()], &beginning.processors[..]].concat() {
+        shard.accept(now, Input::Processor(terms));
+    }
     for terms in merchants() {
         shard.accept(now, Input::Merchant(terms));
     }
+    shard.accept(now, Input::Rules(Arc::clone(&beginning.rules)));
+    shard.accept(now, Input::Routes(Arc::clone(&beginning.routes)));
     shard
 }
 

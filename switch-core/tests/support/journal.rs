@@ -116,8 +116,9 @@ impl Journal {
         for key in self.keys().into_values().filter(|key| key.expires_at >= now) {
             shard.accept(now, Input::Recover(Recovered::Key(key)));
         }
-        for transaction in self.all_newest() {
+        for (transaction, tail) in self.versions.values().filter_map(|versions| versions.last().map(|(_, version)| version)) {
             shard.accept(now, Input::Recover(Recovered::Recent(transaction)));
+            shard.accept(now, Input::Recover(Recovered::Counted(transaction, Tail::trusted(tail))));
         }
         for batch in self.all_batches() {
             let (merchant, processor, number) = (batch.merchant, batch.processor.get(), batch.number.get());

@@ -8,6 +8,7 @@
 pub mod driver;
 pub mod host;
 pub mod journal;
+pub mod tables;
 
 use protocol::calendar::Micros;
 use protocol::command::{Command, flag};
@@ -17,6 +18,10 @@ use switch_core::input::{MerchantTerms, OwnProcessors, ProcessorState, Processor
 
 /// The processor of every test.
 pub const PROCESSOR: u16 = 1;
+/// Processors of the tests that need more of them.
+pub const SECOND: u16 = 2;
+/// The last of those.
+pub const THIRD: u16 = 3;
 /// How long an answer may take, milliseconds.
 pub const TIMEOUT_MS: u32 = 2_000;
 /// Bound of the wait between repeats of a reversal, milliseconds.
@@ -68,13 +73,16 @@ pub struct Ask {
     pub card: u8,
     pub currency: u16,
     pub key_window_s: u32,
+    /// The processor that it names; 0 none.
+    pub processor: u16,
 }
 
 impl Ask {
     /// A payment in dollars.
     pub fn pay(verb: Verb, merchant: Xid, amount: u64) -> Ask {
         let (target, key, flags) = (Xid::NONE, None, 0);
-        Ask { verb, merchant, amount: Some(amount), target, key, flags, card: 1, currency: 840, key_window_s: KEY_WINDOW_S }
+        let (card, currency, key_window_s, processor) = (1, 840, KEY_WINDOW_S, 0);
+        Ask { verb, merchant, amount: Some(amount), target, key, flags, card, currency, key_window_s, processor }
     }
 
     /// A capture, void or refund.
@@ -102,6 +110,7 @@ impl Ask {
         command.flags = (self.flags | given).into();
         command.amount = self.amount.unwrap_or(0).into();
         command.currency = self.currency.into();
+        command.processor = self.processor.into();
         command.pan_digits = 16;
         command.first_six = 401_200.into();
         command.last_four = 5439.into();
@@ -131,6 +140,7 @@ fn request_hash(ask: &Ask) -> [u8; 16] {
         *place ^= byte;
     }
     hash[14] = ask.verb.number() ^ (ask.flags as u8) << 3;
+    hash[13] = ask.processor as u8;
     hash[15] = ask.card;
     hash
 }

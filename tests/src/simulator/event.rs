@@ -57,6 +57,8 @@ pub enum Turn {
     Workload,
     /// The operator starts the switch.
     Start,
+    /// The operator changes something.
+    Steer,
     /// A host that was away, or dead, is back.
     HostBack(usize),
     /// The operator makes room on the disk.

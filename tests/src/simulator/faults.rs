@@ -60,13 +60,17 @@ pub enum Fault {
     Hiccup,
     /// A client never hears the answer.
     ClientDeaf,
-    /// A merchant's or processor's terms change.
+    /// A merchant's terms change.
     TermsChanged,
+    /// The operator changes rules or routes, or what a processor takes.
+    Steered,
+    /// The operator takes a reversal over.
+    TakenOver,
 }
 
 impl Fault {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Fault; 26] = [
+    pub const ALL: [Fault; 28] = [
         Fault::RequestLost,
         Fault::RequestLate,
         Fault::RequestTwice,
@@ -93,6 +97,8 @@ impl Fault {
         Fault::Hiccup,
         Fault::ClientDeaf,
         Fault::TermsChanged,
+        Fault::Steered,
+        Fault::TakenOver,
     ];
 
     /// How often it strikes when it is on, in a million chances: weak, middling, strong. What chances are is the caller's:
@@ -115,6 +121,8 @@ impl Fault {
             Fault::Hiccup => [500, 3_000, 20_000],
             Fault::ClientDeaf => [10_000, 80_000, 300_000],
             Fault::TermsChanged => [2_000, 10_000, 40_000],
+            Fault::Steered => [10_000, 50_000, 250_000],
+            Fault::TakenOver => [5_000, 30_000, 150_000],
         }
     }
 
@@ -146,6 +154,8 @@ impl Fault {
             Fault::Hiccup => "hiccups",
             Fault::ClientDeaf => "clients that heard nothing",
             Fault::TermsChanged => "terms changed",
+            Fault::Steered => "changes by the operator",
+            Fault::TakenOver => "reversals taken over",
         }
     }
 }

@@ -12,9 +12,14 @@ use protocol::iso8583::{Frames, Message, TSYS};
 use sandbox::ledger::{ROW_BYTES, Row};
 use sandbox::tsys::{ConnectionId, Host, Replies};
 use std::collections::BTreeMap;
+use switch_core::connectors::tsys::{Session, SessionOptions};
 
 /// How late an answer is that a trigger makes late, milliseconds: beyond every processor's time-out.
 const LATE_MS: u32 = 7_000;
+/// What is told to a host by hand comes as if on this connection.
+const BY_HAND: ConnectionId = ConnectionId(u64::MAX);
+/// Of the length that goes before a message.
+const LENGTH_BYTES: usize = 2;
 /// Bytes that are no frame of the dialect: a length and no message.
 const GARBAGE: [u8; 10] = *b"\x00\x08\xff\xfejunk!!";
 
@@ -31,13 +36,15 @@ pub struct HostMachine {
     /// Whether it answers at all.
     pub is_up: bool,
     inbound: BTreeMap<u64, Vec<u8>>,
+    /// The last reversal that came to its door of each transaction, lost or not.
+    reversals: BTreeMap<[u8; 12], Vec<u8>>,
 }
 
 impl HostMachine {
     /// The host of a processor, with an empty ledger.
     pub fn new(at: usize, processor: u16) -> HostMachine {
-        let (ledger, inbound) = (Vec::new(), BTreeMap::new());
-        HostMachine { at, processor, host: Host::new(LATE_MS), ledger, life: 1, is_up: true, inbound }
+        let (ledger, inbound, reversals) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
+        HostMachine { at, processor, host: Host::new(LATE_MS), ledger, life: 1, is_up: true, inbound, reversals }
     }
 
     /// What it believes.
@@ -111,8 +118,33 @@ impl HostMachine {
         self.inbound.insert(connection, inbound);
         for frame in whole {
             checks.host_takes(self.processor, stage.now(), &frame);
+            self.note_reversal(&frame);
             self.meet_fate(stage, wires, connection, frame);
         }
+    }
+
+    fn note_reversal(&mut self, frame: &[u8]) {
+        let seen = seen(self.processor, frame);
+        if let (420 | 421, Ok(rrn)) = (seen.mti, seen.rrn.as_bytes().try_into()) {
+            self.reversals.insert(rrn, frame.to_vec());
+        }
+    }
+
+    /// An operator has its people take a transaction back: they read its reversal off the paper. False where they have none, or are away.
+    pub fn takes_back(&mut self, stage: &mut Stage, checks: &mut Checks, rrn: [u8; 12]) -> bool {
+        let Some(reversal) = self.reversals.get(&rrn).filter(|_| self.is_up) else { return false };
+        let mut replies = Replies::default();
+        let mut session = Session::new(SessionOptions::default());
+        session.connected(stage.now());
+        let mut sign_on = Vec::new();
+        session.take_output(&mut sign_on);
+        for frame in [&sign_on[LENGTH_BYTES..], reversal] {
+            self.host.accept(stage.now(), BY_HAND, frame, &mut replies);
+        }
+        self.host.closed(BY_HAND);
+        stage.tell(format_args!("host {} is asked to take rrn {} back", self.processor, String::from_utf8_lossy(&rrn)));
+        self.write_rows(stage, checks);
+        true
     }
 
     fn meet_fate(&mut self, stage: &mut Stage, wires: &mut Wires, connection: u64, frame: Vec<u8>) {

@@ -16,6 +16,8 @@ pub mod setup;
 pub mod stage;
 pub mod story;
 pub mod switch;
+pub mod tables;
+pub mod texts;
 pub mod wires;
 pub mod workload;
 pub mod world;

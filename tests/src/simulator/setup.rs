@@ -49,7 +49,7 @@ pub struct Setup {
     pub limits: Limits,
     /// Merchants, as they stand now.
     pub merchants: Vec<MerchantTerms>,
-    /// Processors, as they stand now.
+    /// Processors, as the configuration has them.
     pub processors: Vec<ProcessorTerms>,
     /// Size of a segment of the journal.
     pub segment_bytes: u64,
@@ -113,6 +113,16 @@ impl Setup {
             sync_us: *dice.one_of(&[[50, 300], [500, 5_000], [2_000, 60_000]]),
             follow_us: *dice.one_of(&[[200, 2_000], [5_000, 200_000], [500_000, 8_000_000]]),
         }
+    }
+
+    /// The id by which an operator knows a processor.
+    pub fn processor_id(&self, index: u16) -> Xid {
+        Xid::from_parts(1_700_000_000, [8; 5], u32::from(index) * Xid::STRIDE)
+    }
+
+    /// The other way round; nothing for one that the configuration does not name.
+    pub fn processor_index(&self, id: &Xid) -> Option<u16> {
+        self.processors.iter().map(|terms| terms.index).find(|index| self.processor_id(*index) == *id)
     }
 
     /// Terminals by merchant.

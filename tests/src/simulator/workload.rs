@@ -21,6 +21,14 @@ const TRIGGERS: [u64; 9] = [900_005, 900_051, 900_091, 900_010, 900_201, 900_202
 const AMOUNTS: [u64; 6] = [1, 500, 1_112, 2_500, 9_999, 120_000];
 /// Requests under keys that are remembered to be used again.
 const REMEMBERED_MAX: usize = 24;
+/// US dollars, by their number.
+const USD: u16 = 840;
+/// Currencies, by their numbers: mostly one, at times another.
+const CURRENCIES: [u16; 5] = [USD, USD, USD, USD, 978];
+/// Who pays, and nobody.
+const PAYERS: u64 = 4;
+/// Of the country in an address.
+const COUNTRY_PLACE: u16 = 8;
 /// What a card expires by, `YYMM`.
 const EXPIRY: u16 = 3112;
 
@@ -56,12 +64,16 @@ pub struct Ask {
     pub flags: u32,
     /// Number of the idempotency key, and how long it holds, seconds.
     pub key: Option<(u64, u32)>,
+    /// Number of who pays; 0 does not say who it is.
+    pub payer: u64,
+    /// ISO 4217 number.
+    pub currency: u16,
 }
 
 impl Ask {
     /// A payment of an amount.
     pub fn pay(verb: Verb, merchant: Xid, amount: u64) -> Ask {
-        Ask { verb, merchant, target: Xid::NONE, amount: Some(amount), card: 0, flags: 0, key: None }
+        Ask { verb, merchant, target: Xid::NONE, amount: Some(amount), card: 0, flags: 0, key: None, payer: 0, currency: USD }
     }
 
     /// A capture, void or refund.
@@ -134,12 +146,12 @@ impl Workload {
         let amount = if verb == Verb::Verification { 0 } else { amount };
         let flags = [flag::ALLOW_DUPLICATE, flag::ALLOW_PARTIAL, flag::HAS_SENSITIVE_DATA];
         let mut drawn = flags.into_iter().filter(|_| dice.hits(350_000)).fold(0, |all, flag| all | flag);
-        if dice.hits(15_000) {
-            drawn |= flag::EXPIRED_CARD;
-        }
+        let seldom = [flag::EXPIRED_CARD, flag::BYPASS_RULES];
+        drawn |= seldom.into_iter().filter(|_| dice.hits(15_000)).fold(0, |all, flag| all | flag);
         let card = dice.between(0, CARDS as u64 - 1).min(dice.between(0, CARDS as u64 - 1)) as usize;
         let key = self.draw_key(dice);
-        Ask { card, flags: drawn, key, ..Ask::pay(verb, merchant, amount) }
+        let (payer, currency) = (dice.between(0, PAYERS - 1), *dice.one_of(&CURRENCIES));
+        Ask { card, flags: drawn, key, payer, currency, ..Ask::pay(verb, merchant, amount) }
     }
 
     fn draw_key(&mut self, dice: &mut Dice) -> Option<(u64, u32)> {
@@ -258,12 +270,13 @@ impl Workload {
         let mut tail = Vec::new();
         if makes_payment(ask.verb) {
             let card = self.sealed.entry((ask.merchant, ask.card)).or_insert_with(|| cards::seal(ask.card, ask.merchant));
-            command.currency = 840.into();
+            command.currency = ask.currency.into();
             command.expiry = EXPIRY.into();
             (command.first_six, command.last_four) = (card.first_six.into(), card.last_four.into());
             (command.pan_digits, command.fingerprint) = (card.digits, card.fingerprint);
             push(&mut tail, tag::SEALED_CARD, &card.sealed);
             push(&mut tail, tag::ORDER_ID, b"simulated");
+            push_payer(&mut tail, ask.payer);
         }
         if let Some((number, window_s)) = ask.key {
             command.key_hash = cards::sealer().key_hash(&ask.merchant, &number.to_string());
@@ -272,6 +285,17 @@ impl Workload {
         }
         Keyed { command, tail: tail.into() }
     }
+}
+
+/// Who pays, as far as tables may ask.
+fn push_payer(tail: &mut Vec<u8>, payer: u64) {
+    if payer == 0 {
+        return;
+    }
+    let country = if payer == 1 { "US" } else { "CA" };
+    push(tail, tag::IP_ADDRESS, format!("192.0.2.{payer}").as_bytes());
+    push(tail, tag::EMAIL_ADDRESS, format!("payer{payer}@example.com").as_bytes());
+    push(tail, tag::BILLING + COUNTRY_PLACE, country.as_bytes());
 }
 
 /// True for what makes a transaction of its own from a card; a refund takes its sale's.

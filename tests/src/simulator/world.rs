@@ -17,10 +17,13 @@ use crate::simulator::schedule::Schedule;
 use crate::simulator::setup::{BEGIN, REVERSAL_RETRY_MAX_MS, Setup};
 use crate::simulator::stage::{Counts, Stage};
 use crate::simulator::story::Story;
-use crate::simulator::switch::{Asked, Death, Heard, Home, NotStarted, Scene, Switch, rotten_start};
+use crate::simulator::switch::{Asked, Death, Heard, Home, NotStarted, Scene, Steer, Switch, rotten_start};
+use crate::simulator::tables;
 use crate::simulator::wires::Wires;
 use crate::simulator::workload::Workload;
 use protocol::calendar::Micros;
+use protocol::transaction::Transaction;
+use protocol::words::ReversalState;
 use switch_core::input::ProcessorState;
 
 /// Time in which everything is decided once trouble has stopped, microseconds: a dead connection is noticed after an echo's silence
@@ -31,6 +34,10 @@ const DRAINED_WITHIN_US: u64 = 180_000_000;
 const CLOSINGS: u32 = 3;
 /// An answer is asked for again when it holds for at least this much longer, microseconds.
 const HOLDS_FOR_US: u64 = 60_000_000;
+/// Worlds in a million whose operator begins with tables.
+const STEERED_FROM_THE_START: u32 = 600_000;
+/// Changes that such a world begins with.
+const FIRST_CHANGES: u64 = 4;
 /// Answers that are asked for again at most.
 const ASKED_AGAIN_MAX: usize = 300;
 
@@ -68,6 +75,8 @@ pub struct World {
     switch: Option<Switch>,
     lives: u64,
     setup: Setup,
+    /// So many of the set-up's processors are configured yet.
+    enrolled: usize,
     clients: Clients,
     workload: Workload,
     acts_left: u64,
@@ -79,9 +88,13 @@ pub fn run(seed: u64, length: Length, replay: String, aloud: bool) -> Outcome {
     let setup = Setup::drawn(&mut dice);
     let fates = Fates::Drawn(swarm(&mut dice));
     let mut world = World::new(setup, fates, dice, replay, aloud);
+    world.enrolled = world.stage.dice.between(1, world.enrolled as u64) as usize;
     world.acts_left = length.acts;
     world.stage.after(1_000, Turn::Workload);
     world.stage.after(1_000_000, Turn::Second);
+    if world.stage.dice.hits(STEERED_FROM_THE_START) {
+        (0..FIRST_CHANGES).for_each(|change| world.stage.after(2_000 + change, Turn::Steer));
+    }
     world.run_while(|world| world.acts_left > 0);
     world.calm_down();
     world.close_books();
@@ -104,6 +117,11 @@ impl World {
             limits: setup.limits,
             merchants: setup.merchants.clone(),
             processors: setup.processors.clone(),
+            processor_ids: setup
+                .processors
+                .iter()
+                .map(|terms| (setup.processor_id(terms.index).to_string(), terms.index))
+                .collect(),
             pans: cards::numbers(),
             window_s_max: setup.window_s_max(),
         });
@@ -116,6 +134,7 @@ impl World {
             hosts,
             switch: None,
             lives: 0,
+            enrolled: setup.processors.len(),
             setup,
             clients: Clients::default(),
             workload: Workload::default(),
@@ -209,7 +228,10 @@ impl World {
         if self.switch.is_some() {
             return;
         }
-        let setup = self.setup_in_force();
+        if self.enrolled < self.setup.processors.len() && self.stage.dice.hits(400_000) {
+            self.enrolled += 1;
+        }
+        let setup = self.configured();
         if self.stage.strikes(Fault::BitRot) {
             rotten_start(&self.home, &setup, &mut self.stage.dice);
         }
@@ -236,11 +258,11 @@ impl World {
         }
     }
 
-    /// The terms that were in force when the switch died.
-    fn setup_in_force(&self) -> Setup {
+    /// What a start finds configured: merchants as they were last told, and the processors that are there yet.
+    fn configured(&self) -> Setup {
         let terms = self.checks.terms();
         let merchants = self.setup.merchants.iter().map(|known| terms.merchants[&known.id]).collect();
-        let processors = self.setup.processors.iter().map(|known| terms.processors[&known.index]).collect();
+        let processors = self.setup.processors[..self.enrolled].to_vec();
         Setup { merchants, processors, ..self.setup.clone() }
     }
 
@@ -267,6 +289,7 @@ impl World {
             Turn::Second => self.second(),
             Turn::Workload => self.work(),
             Turn::Start => self.start(),
+            Turn::Steer => self.steer(),
             Turn::HostBack(at) => self.hosts[at].is_up = true,
             Turn::Room => self.make_room(),
             Turn::CloseBatches(processor) => self.with_switch(|switch, scene| {
@@ -311,6 +334,12 @@ impl World {
         if self.stage.strikes(Fault::TermsChanged) {
             self.change_terms();
         }
+        if self.stage.strikes(Fault::Steered) {
+            self.steer();
+        }
+        if self.stage.fates.strikes(Fault::TakenOver, &mut self.stage.dice) {
+            self.take_over();
+        }
         self.stage.after(1_000_000, Turn::Second);
     }
 
@@ -343,21 +372,46 @@ impl World {
     fn change_terms(&mut self) {
         let dice = &mut self.stage.dice;
         let terms = self.checks.terms();
-        if dice.hits(500_000) {
-            let merchant = dice.one_of(&self.setup.merchants).id;
-            let mut changed = terms.merchants[&merchant];
-            changed.active = !dice.hits(250_000);
-            changed.duplicate_window_s = *dice.one_of(&[0, 3, 20]);
+        let merchant = dice.one_of(&self.setup.merchants).id;
+        let mut changed = terms.merchants[&merchant];
+        changed.active = !dice.hits(250_000);
+        changed.duplicate_window_s = *dice.one_of(&[0, 3, 20]);
+        self.with_switch(|switch, scene| {
+            switch.merchant_changed(scene.stage, changed);
+            Ok(())
+        });
+    }
+
+    /// The operator changes something, while payments are under way.
+    fn steer(&mut self) {
+        let setup = self.configured();
+        let dice = &mut self.stage.dice;
+        let steer = match dice.between(0, 9) {
+            0..=3 => Steer::Rules(tables::draw_rules(dice, &setup)),
+            4..=7 => Steer::Routes(tables::draw_routes(dice, &setup)),
+            _ => {
+                let states =
+                    [ProcessorState::Enabled, ProcessorState::Enabled, ProcessorState::Draining, ProcessorState::Disabled];
+                Steer::Processor(dice.one_of(&setup.processors).index, *dice.one_of(&states))
+            }
+        };
+        self.with_switch(|switch, scene| {
+            switch.steer(scene, steer);
+            Ok(())
+        });
+    }
+
+    /// The operator sees to it that a host holds nothing of a transaction, and tells the switch.
+    fn take_over(&mut self) {
+        let is_queued = |transaction: &&Transaction| transaction.reversal.state() == ReversalState::Queued;
+        let queued: Vec<Transaction> = self.checks.fold().transactions().filter(is_queued).copied().collect();
+        let Some(last) = queued.len().checked_sub(1) else { return };
+        let Transaction { id, merchant, rrn, processor, .. } = queued[self.stage.dice.between(0, last as u64) as usize];
+        let host = &mut self.hosts[usize::from(processor.get()) - 1];
+        if host.takes_back(&mut self.stage, &mut self.checks, rrn) {
+            self.stage.struck(Fault::TakenOver);
             self.with_switch(|switch, scene| {
-                switch.merchant_changed(scene.stage, changed);
-                Ok(())
-            });
-        } else {
-            let processor = dice.one_of(&self.setup.processors).index;
-            let mut changed = terms.processors[&processor];
-            changed.state = *dice.one_of(&[ProcessorState::Enabled, ProcessorState::Enabled, ProcessorState::Draining]);
-            self.with_switch(|switch, scene| {
-                switch.processor_changed(scene.stage, changed);
+                switch.take_over(scene.stage, merchant, id);
                 Ok(())
             });
         }

@@ -114,7 +114,7 @@ fn check_answer(call: &Call, id: Xid, version: u32, (verb, replayed): (Verb, boo
     }
 }
 
-fn check_durable(transaction: &Transaction, tail: Tail<'_>, journal: &Journal) {
+pub(super) fn check_durable(transaction: &Transaction, tail: Tail<'_>, journal: &Journal) {
     let (id, version) = (transaction.id, transaction.version.get());
     match journal.mark_of_version(id, version) {
         Some(durable) if durable == mark(transaction, tail) => {}
@@ -130,6 +130,8 @@ fn check_durable(transaction: &Transaction, tail: Tail<'_>, journal: &Journal) {
 fn check_refusal(call: &Call, refusal: Refusal) {
     let may_be = match (call.awaited, refusal) {
         (Awaited::Nothing(Expect::Begins(_)), Refusal::Busy | Refusal::TailTooLong) => true,
+        // A step finds its room before it finds its processor.
+        (Awaited::Nothing(Expect::Refused(Refusal::ProcessorNotAvailable)), Refusal::Busy) => true,
         (Awaited::Answer(_, is_replay), Refusal::Busy) => is_replay,
         (Awaited::Nothing(Expect::Refused(expected)), _) => expected == refusal,
         // A desk that has no room for one more caller does not ask its shard.

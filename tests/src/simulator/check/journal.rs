@@ -10,12 +10,16 @@ use protocol::exchange::Exchange;
 use protocol::frame::Durable;
 use protocol::id::Xid;
 use protocol::record::{Body, Kind, Record};
+use protocol::response_code::ResponseCode;
 use protocol::transaction::Transaction;
-use protocol::words::{ExchangeState, ReversalState};
+use protocol::words::{ExchangeState, ReversalState, Status};
 use reference_model::{Fold, Invariant};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use switch_core::input::Leg;
+
+/// Codes of the denials that worlds draw.
+const RULE_DENIALS: [ResponseCode; 3] = [ResponseCode::RULE_ENGINE_DECLINE, ResponseCode(300), ResponseCode(321)];
 
 /// What names a request at a processor: retrieval reference number, trace number, and DE7, for after a restart the trace numbers of a
 /// transaction's earlier requests may come again.
@@ -56,6 +60,8 @@ impl fmt::Display for Name {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Intent {
     pub(super) id: Xid,
+    /// Index of the processor that it is for.
+    pub(super) processor: u16,
     pub(super) leg: Leg,
     /// When it was begun, microseconds.
     pub(super) begun_at: i64,
@@ -84,6 +90,10 @@ pub(super) struct Journal {
     keys: BTreeMap<[u8; 16], Intent>,
     /// Appended and not known to be durable; the last record of each frame is marked.
     pending: VecDeque<(Vec<u8>, bool)>,
+    /// Payments that a rule has denied.
+    pub(super) denials: u64,
+    /// Attempts at another processor.
+    pub(super) fail_overs: u64,
     /// How many records the start that is under way has found.
     found: u64,
     /// True when the last of them is not the last of its frame.
@@ -194,11 +204,15 @@ impl Journal {
         let record = parsed(bytes);
         self.marks.push(mark_of(bytes));
         self.digest = self.digest.plus(persistence::digest::of_record(&record, bytes));
+        let before = match record.body {
+            Body::Transaction(transaction, _) => self.fold.newest(transaction.id).map(|(before, _)| *before),
+            Body::Batch(_) | Body::Change(..) => None,
+        };
         self.fold.take(&record);
         match record.body {
             Body::Transaction(transaction, tail) => {
                 self.versions.insert((transaction.id, transaction.version.get()), mark(transaction, tail));
-                self.take_transaction(&record, transaction);
+                self.take_transaction(&record, before.as_ref(), transaction);
             }
             Body::Batch(batch) => {
                 self.totals.insert((batch.processor.get(), batch.stan.get(), batch.number.get()));
@@ -208,10 +222,40 @@ impl Journal {
         }
     }
 
-    fn take_transaction(&mut self, record: &Record<'_>, transaction: &Transaction) {
-        match record.kind {
-            Kind::Intent => self.take_intent(transaction, Leg::Original),
-            Kind::StepIntent => self.take_intent(transaction, Leg::Step),
+    fn take_transaction(&mut self, record: &Record<'_>, before: Option<&Transaction>, transaction: &Transaction) {
+        match (record.kind, before) {
+            (Kind::Intent, Some(before)) => self.take_fail_over(before, transaction),
+            (Kind::Intent, None) => {
+                let intent = self.take_intent(transaction, Leg::Original);
+                self.take_key(intent);
+            }
+            (Kind::StepIntent, _) => {
+                let intent = self.take_intent(transaction, Leg::Step);
+                self.take_key(intent);
+            }
+            (kind, _) => self.take_decided(kind, transaction),
+        }
+        if transaction.reversal.state() == ReversalState::Queued {
+            self.reversals.insert(transaction.rrn, Name::of_reversal(transaction));
+        }
+    }
+
+    /// A payment that is offered to another processor was provably not sent to the one before: no host may have it, then or ever.
+    fn take_fail_over(&mut self, before: &Transaction, transaction: &Transaction) {
+        let id = transaction.id;
+        if before.original.state() != ExchangeState::InFlight || before.processor == transaction.processor {
+            let (state, processor) = (before.original.state(), before.processor);
+            broken(Invariant::OneEffectPerKey, format_args!("{id} is offered again, and was {state:?} at processor {processor}"));
+        }
+        self.fail_overs += 1;
+        self.take_not_sent(Name::of_exchange(before, &before.original));
+        self.take_intent(transaction, Leg::Original);
+    }
+
+    fn take_decided(&mut self, kind: Kind, transaction: &Transaction) {
+        let is_decline = kind == Kind::Outcome && transaction.status() == Status::Declined;
+        self.denials += u64::from(is_decline && RULE_DENIALS.contains(&transaction.response_code()));
+        match kind {
             Kind::Outcome if transaction.version.get() == 1 => self.take_decline(transaction),
             Kind::Outcome if transaction.original.state() == ExchangeState::NotSent => {
                 self.take_not_sent(Name::of_exchange(transaction, &transaction.original));
@@ -221,9 +265,6 @@ impl Journal {
             }
             _ => {}
         }
-        if transaction.reversal.state() == ReversalState::Queued {
-            self.reversals.insert(transaction.rrn, Name::of_reversal(transaction));
-        }
     }
 
     fn take_not_sent(&mut self, name: Name) {
@@ -231,12 +272,13 @@ impl Journal {
         self.newly_not_sent.push(name);
     }
 
-    fn take_intent(&mut self, transaction: &Transaction, leg: Leg) {
+    fn take_intent(&mut self, transaction: &Transaction, leg: Leg) -> Intent {
         let exchange = if leg == Leg::Step { &transaction.step } else { &transaction.original };
         let (key, expires_at) = (transaction.key.hash, transaction.key.expires_at.get());
-        let intent = Intent { id: transaction.id, leg, begun_at: exchange.sent_at.get(), key, expires_at };
+        let (id, processor, begun_at) = (transaction.id, transaction.processor.get(), exchange.sent_at.get());
+        let intent = Intent { id, processor, leg, begun_at, key, expires_at };
         self.intents.insert(Name::of_exchange(transaction, exchange), intent);
-        self.take_key(intent);
+        intent
     }
 
     /// I4: inside its window a key begins one thing.
@@ -253,7 +295,7 @@ impl Journal {
     /// What is declined without asking a processor has used its key, too.
     fn take_decline(&mut self, transaction: &Transaction) {
         let (key, expires_at) = (transaction.key.hash, transaction.key.expires_at.get());
-        let begun_at = transaction.created_at.get();
-        self.take_key(Intent { id: transaction.id, leg: Leg::Original, begun_at, key, expires_at });
+        let (id, processor, begun_at) = (transaction.id, transaction.processor.get(), transaction.created_at.get());
+        self.take_key(Intent { id, processor, leg: Leg::Original, begun_at, key, expires_at });
     }
 }

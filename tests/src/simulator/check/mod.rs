@@ -3,6 +3,7 @@
 //! - `watch`: each shard beside the naive model, input by input (I5, I6, and all that is decided).
 //! - `callers`: what callers are told (I2, I4).
 //! - `journal`: what lasts, what must last, what a crash left (I2); the fold of it.
+//! - `steering`: what the operator has changed, and what of it is in force (I1, I2).
 //! - `wire`: what leaves for a processor (I1, I3, I9).
 //! - `ledgers`: what the hosts hold (I1, I4, I5, I6).
 //! - `projection`: the SQL home beside the fold.
@@ -16,6 +17,7 @@ mod journal;
 mod ledgers;
 mod projection;
 mod records;
+mod steering;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -30,15 +32,17 @@ use journal::Journal;
 use ledgers::Ledgers;
 use persistence::projection::Queries;
 use protocol::calendar::Micros;
+use protocol::change::Area;
 use protocol::frame::Durable;
 use protocol::transaction::Transaction;
-use reference_model::{Fold, Invariant, Model, Terms};
+use reference_model::{Fold, Invariant, Lasting, Model, Terms};
 use sandbox::ledger::Row;
+use std::collections::BTreeMap;
 use std::fmt;
 use switch_core::input::{MerchantTerms, ProcessorTerms};
 use switch_core::limits::Limits;
 use switch_core::shard_of;
-use watch::Watch;
+use watch::{NewTable, Watch};
 use wire::Wire;
 
 /// What the checkers must know beforehand.
@@ -52,6 +56,8 @@ pub struct Setup {
     pub merchants: Vec<MerchantTerms>,
     /// Processors at the beginning.
     pub processors: Vec<ProcessorTerms>,
+    /// Their indexes, by their ids.
+    pub processor_ids: BTreeMap<String, u16>,
     /// Card numbers in use, digits.
     pub pans: Vec<String>,
     /// The longest duplicate window that a start looks back, seconds.
@@ -87,6 +93,10 @@ pub struct Counts {
     pub rows: u64,
     /// Starts whose journal was compared with what was written.
     pub starts: u64,
+    /// Payments that a rule has denied.
+    pub denials: u64,
+    /// Attempts at another processor.
+    pub fail_overs: u64,
 }
 
 impl Counts {
@@ -99,6 +109,8 @@ impl Counts {
         self.messages += other.messages;
         self.rows += other.rows;
         self.starts += other.starts;
+        self.denials += other.denials;
+        self.fail_overs += other.fail_overs;
     }
 
     /// All of them.
@@ -109,9 +121,9 @@ impl Counts {
 
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Counts { inputs, versions, replies, orders, messages, rows, starts } = self;
+        let Counts { inputs, versions, replies, orders, messages, rows, starts, denials, fail_overs } = self;
         write!(f, "{inputs} inputs, {versions} versions, {replies} replies, {orders} requests, ")?;
-        write!(f, "{messages} messages, {rows} ledger rows, {starts} starts")
+        write!(f, "{messages} messages, {rows} ledger rows, {starts} starts, {denials} denials, {fail_overs} fail-overs")
     }
 }
 
@@ -163,14 +175,40 @@ impl Checks {
         &self.terms
     }
 
+    /// These processors are what the configuration names from now on. What an operator has said of them comes later.
+    pub fn configured(&mut self, processors: &[ProcessorTerms]) {
+        self.terms.processors = processors.iter().map(|terms| (terms.index, *terms)).collect();
+    }
+
     /// A life of the switch begins: its shards have recovered, and have not begun. Whoever waited in the life before waits no more.
     pub fn started(&mut self, now: Micros, desks: &[Desk]) {
         self.callers.forget();
         self.watches.clear();
+        let lasting = self.lasting(now);
         for (desk, index) in desks.iter().zip(0..) {
             let is_ours = |merchant| shard_of(merchant, self.setup.shards) == index;
-            let model = Model::restarted(self.journal.fold(), is_ours, self.terms.clone(), now);
+            let model = Model::restarted(self.journal.fold(), is_ours, lasting.clone(), now);
             self.watches.push(Watch::of(desk, model, self.setup.limits));
+        }
+    }
+
+    fn lasting(&self, now: Micros) -> Lasting {
+        let rules = steering::newest_rules(self.journal.fold());
+        let routes = steering::newest_routes(self.journal.fold(), &self.setup.processor_ids);
+        let window_s = steering::longest_window_s(&rules, &routes).max(u64::from(self.setup.window_s_max));
+        let counted_since = Micros(now.0 - window_s as i64 * 1_000_000);
+        Lasting { terms: self.terms.clone(), rules, routes, counted_since }
+    }
+
+    /// After a start what the operator had said of the processors is in force again.
+    pub fn steered(&self) {
+        for (id, index) in &self.setup.processor_ids {
+            let Some(terms) = self.terms.processors.get(index) else { continue };
+            let id = id.parse().expect("an id of ours");
+            let lasts = steering::state(self.journal.fold(), id, &self.setup.processors[usize::from(*index) - 1]);
+            if terms.state != lasts {
+                broken(Invariant::OutcomeFirst, format_args!("processor {index} is {:?}, and was left {lasts:?}", terms.state));
+            }
         }
     }
 
@@ -200,7 +238,32 @@ impl Checks {
             }
             _ => {}
         }
-        self.counts.versions += self.watches[usize::from(shard)].take_return(desk, now, returned);
+        let news = self.table_of(&returned);
+        self.counts.versions += self.watches[usize::from(shard)].take_return(desk, now, returned, news);
+    }
+
+    /// The table that is put in force, as its change reads.
+    fn table_of(&self, returned: &Return) -> Option<NewTable> {
+        let fold = self.journal.fold();
+        match returned {
+            Return::Rules(table) => {
+                let version = table.version();
+                Some(NewTable::Rules(steering::rules(version, steering::durable(fold, Area::Rules, version))))
+            }
+            Return::Routes(table) => {
+                let (version, ids) = (table.version(), &self.setup.processor_ids);
+                Some(NewTable::Routes(steering::routes(version, steering::durable(fold, Area::Routes, version), ids)))
+            }
+            _ => None,
+        }
+    }
+
+    /// An operator who has taken a reversal over is told.
+    pub fn taken_over(&mut self, shard: u16, told: &Told) {
+        self.watches[usize::from(shard)].taken_over(told);
+        if let Told::Version { version, .. } = told {
+            callers::check_durable(version.transaction(), version.tail(), &self.journal);
+        }
     }
 
     /// Time passes at a desk.
@@ -239,6 +302,7 @@ impl Checks {
     pub fn durable(&mut self, durable: Durable) {
         self.journal.durable(durable);
         self.wire.were_not_sent(&self.journal.take_newly_not_sent());
+        (self.counts.denials, self.counts.fail_overs) = (self.journal.denials, self.journal.fail_overs);
     }
 
     /// The process is gone, with all that was in memory.

@@ -5,6 +5,7 @@ use super::broken;
 use super::journal::Journal;
 use super::records::mark;
 use super::watch::Watch;
+use api_front::operator::changes::load_changes;
 use persistence::projection::{Queries, RecoveryItem, RecoveryScope};
 use protocol::batch::BatchState;
 use protocol::calendar::Micros;
@@ -19,6 +20,7 @@ pub(super) async fn compare(journal: &Journal, setup: &Setup, watches: &[Watch],
     same("state digest", (applied.lsn, applied.digest), (journal.last_lsn(), journal.digest()));
     transactions(journal, queries).await;
     batches(journal.fold(), queries).await;
+    changes(journal.fold(), queries).await;
     let now = watches.iter().map(|watch| watch.model.now()).max().unwrap_or(Micros::NONE);
     recovery(journal.fold(), setup, now, queries).await;
 }
@@ -42,6 +44,13 @@ async fn batches(fold: &Fold, queries: &Queries) {
         let stored = queries.batch(&batch.id).await.expect("the SQL home answers");
         same("batch", stored, Some(*batch));
     }
+}
+
+async fn changes(fold: &Fold, queries: &Queries) {
+    let stored = load_changes(queries).await.expect("the SQL home answers");
+    let stored: Vec<_> = stored.iter().map(|change| (change.version, change.area, change.subject, &change.text[..])).collect();
+    let folded = fold.changes().map(|(version, change)| (version, change.area, change.subject, &change.text[..]));
+    same("changes", stored, folded.collect());
 }
 
 /// What a restart would be given now.

@@ -16,6 +16,7 @@ use protocol::record::Record;
 use protocol::response_code::ResponseCode;
 use protocol::words::{PaymentMethod, Verb};
 use sandbox::ledger::{Kind, Row};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use switch_core::input::{Answer, Input, MerchantTerms, OwnProcessors, ProcessorState, ProcessorTerms, Sent, Verdict};
@@ -57,7 +58,9 @@ impl Bench {
     fn new() -> Bench {
         let (merchants, processors) = (vec![merchant()], vec![processor()]);
         let (pans, window_s_max) = (Vec::new(), 0);
-        let mut checks = Checks::new(Setup { shards: 1, limits: LIMITS, merchants, processors, pans, window_s_max });
+        let processor_ids = BTreeMap::new();
+        let setup = Setup { shards: 1, limits: LIMITS, merchants, processors, processor_ids, pans, window_s_max };
+        let mut checks = Checks::new(setup);
         let mut shard = Shard::new(ShardOptions { index: 0, count: 1, limits: LIMITS });
         shard.accept(NOW, Input::Processor(processor()));
         shard.accept(NOW, Input::Merchant(merchant()));

@@ -4,20 +4,22 @@ use super::broken;
 use super::callers::Awaited;
 use super::records::{parsed, sequence};
 use api_front::switch::desk::Desk;
-use api_front::switch::door::{CommandMessage, Return};
+use api_front::switch::door::{CommandMessage, Return, Told};
 use protocol::batch::{Batch, BatchState};
 use protocol::calendar::Micros;
 use protocol::command::Command;
 use protocol::id::Xid;
 use protocol::record::{Body, Kind};
 use protocol::refusal::Refusal;
+use protocol::tail::Tail;
 use protocol::transaction::Transaction;
-use protocol::words::{ExchangeState, Verb};
-use reference_model::{Begun, Expect, Fold, Invariant, Model};
+use protocol::words::{ExchangeState, ReversalState, Verb};
+use reference_model::{Begun, Expect, Fold, Invariant, Model, RouteTable, RuleTable};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use switch_core::Shard;
-use switch_core::input::{Leg, Sent};
+use switch_core::input::{Answer, Leg, Sent};
 use switch_core::limits::Limits;
+use switch_core::routing::Outcome;
 
 /// A shard under watch.
 pub(super) struct Watch {
@@ -29,32 +31,41 @@ pub(super) struct Watch {
     is_dead: bool,
     /// How many batches each call has closed that was not told yet.
     closing: VecDeque<u32>,
+    /// Whether there was a reversal for each operator who takes one over and was not told yet.
+    taking_over: VecDeque<(Xid, bool)>,
+}
+
+/// A table that is put in force, as typed.
+pub(super) enum NewTable {
+    Rules(RuleTable),
+    Routes(RouteTable),
 }
 
 /// What a shard wrote in answer to one input: every record, oldest first.
 struct Written {
-    versions: Vec<(Kind, Transaction)>,
+    versions: Vec<(Kind, Transaction, Vec<u8>)>,
     batches: Vec<Batch>,
 }
 
 impl Written {
     fn has_begun(&self, command: &Command) -> bool {
         let creates = command.verb().is_some_and(Verb::creates);
-        self.versions.iter().any(|(kind, version)| match creates {
+        self.versions.iter().any(|(kind, version, _)| match creates {
             true => version.id == command.id,
             false => version.id == command.target && *kind == Kind::StepIntent,
         })
     }
 
     fn has_settled(&self, id: Xid) -> bool {
-        self.versions.iter().any(|(kind, version)| *kind == Kind::Settled && version.id == id)
+        self.versions.iter().any(|(kind, version, _)| *kind == Kind::Settled && version.id == id)
     }
 }
 
 impl Watch {
     pub(super) fn of(desk: &Desk, model: Model, limits: Limits) -> Watch {
         let seen = desk.shard().records_waiting().map(sequence_of_last).max().unwrap_or(0);
-        Watch { model, limits, seen, is_dead: false, closing: VecDeque::new() }
+        let (closing, taking_over) = (VecDeque::new(), VecDeque::new());
+        Watch { model, limits, seen, is_dead: false, closing, taking_over }
     }
 
     pub(super) fn begin(&mut self, desk: &mut Desk, now: Micros) -> u64 {
@@ -75,16 +86,19 @@ impl Watch {
     }
 
     pub(super) fn take_command(&mut self, desk: &mut Desk, now: Micros, message: CommandMessage) -> (Awaited, u64) {
-        let command = message.command;
+        let (command, tail) = (message.command, message.tail.clone());
+        let tail = Tail::trusted(&tail);
         desk.take_command(now, message);
         if self.is_dead {
             return (Awaited::Silence, 0);
         }
         self.model.tick(now);
-        let expect = self.model.expect(&command);
+        let expect = self.model.expect(&command, tail);
         let written = self.written(desk);
         let awaited = match expect {
-            Expect::Begins(begun) if written.has_begun(&command) => Awaited::Answer(self.model.begin(&command, begun), false),
+            Expect::Begins(begun) if written.has_begun(&command) => {
+                Awaited::Answer(self.model.begin(&command, tail, begun), false)
+            }
             Expect::Replays(operation) if !written.has_begun(&command) => Awaited::Answer(operation, true),
             Expect::Begins(_) | Expect::Refused(_) if !written.has_begun(&command) => Awaited::Nothing(expect),
             Expect::Begins(_) | Expect::Replays(_) | Expect::Refused(_) => wrongly_begun(&command, expect),
@@ -92,7 +106,8 @@ impl Watch {
         (awaited, self.compare(desk, &written))
     }
 
-    pub(super) fn take_return(&mut self, desk: &mut Desk, now: Micros, returned: Return) -> u64 {
+    /// `table` is what the return puts in force, if it is a table.
+    pub(super) fn take_return(&mut self, desk: &mut Desk, now: Micros, returned: Return, table: Option<NewTable>) -> u64 {
         if self.is_dead {
             desk.take_return(now, returned);
             return 0;
@@ -107,6 +122,9 @@ impl Watch {
         }
         let written = self.written(desk);
         self.follow(before, &written);
+        if let Some(table) = table {
+            self.put_in_force(table);
+        }
         self.compare(desk, &written)
     }
 
@@ -115,20 +133,73 @@ impl Watch {
         match before {
             Before::NoInput => {}
             Before::Tick => {}
-            Before::Durable => written.versions.iter().filter_map(not_sent).for_each(|sent| self.model.not_sent(sent)),
+            Before::Durable => written.versions.iter().for_each(|written| self.not_taken(written)),
             Before::Refused => self.is_dead = true,
-            Before::Answer(sent, verdict) => self.model.heard(sent, verdict),
-            Before::NotSent(sent) => self.model.not_sent(sent),
+            Before::Answer(answer) => self.model.heard(&answer),
+            Before::NotSent(sent, why) => self.model.not_sent(sent, why, self.has_room_for_a_batch()),
             Before::Lost(sent) => self.model.lost(sent),
             Before::Merchant(terms) => drop(self.model.terms.merchants.insert(terms.id, terms)),
             Before::Processor(terms) => drop(self.model.terms.processors.insert(terms.index, terms)),
-            Before::CloseBatches(processor) => {
-                let count = self.model.close_batches(processor);
+            Before::LinkUp(processor) => self.model.link_up(processor),
+            Before::LinkDown(processor) => self.model.link_down(processor),
+            Before::CloseBatches(processor, before) => {
+                let count = self.model.close_batches(processor, before);
                 self.closing.push_back(count);
             }
             Before::SettleMembers(members) => members.into_iter().for_each(|member| self.settle(member, written)),
             Before::CompleteBatch(batch) => self.model.complete(batch),
-            Before::TakeOver(id) => drop(self.model.take_over(id)),
+            Before::TakeOver(id) => {
+                let is_queued = self.model.take_over(id);
+                self.taking_over.push_back((id, is_queued));
+            }
+        }
+    }
+
+    /// A later table follows an earlier one, never the other way.
+    fn put_in_force(&mut self, table: NewTable) {
+        let (before, version) = match &table {
+            NewTable::Rules(rules) => (self.model.rules.version, rules.version),
+            NewTable::Routes(routes) => (self.model.routes.version, routes.version),
+        };
+        if version <= before {
+            broken(Invariant::OutcomeFirst, format_args!("version {version} of a table is put in force after version {before}"));
+        }
+        match table {
+            NewTable::Rules(rules) => self.model.rules = rules,
+            NewTable::Routes(routes) => self.model.routes = routes,
+        }
+    }
+
+    fn has_room_for_a_batch(&self) -> bool {
+        self.model.batches.len() < self.limits.batches_max as usize
+    }
+
+    /// A version that says that its request found its link's queue full: it ends there, or is offered to another processor.
+    fn not_taken(&mut self, (kind, version, _): &(Kind, Transaction, Vec<u8>)) {
+        let in_flight =
+            self.model.payments.get(&version.id).and_then(|payment| payment.flight.as_ref()).map(|flight| flight.stan);
+        let (leg, stan) = match kind {
+            Kind::Outcome if version.original.state() == ExchangeState::NotSent => (Leg::Original, version.original.stan.get()),
+            Kind::StepOutcome if version.step.state() == ExchangeState::NotSent => (Leg::Step, version.step.stan.get()),
+            Kind::Intent if version.version.get() > 1 => (Leg::Original, in_flight.unwrap_or(0)),
+            _ => return,
+        };
+        self.model.not_sent(Sent { id: version.id, leg, stan }, Outcome::NotTaken, self.has_room_for_a_batch());
+    }
+
+    /// Whoever takes a reversal over is told what the transaction is then, or that there is none.
+    pub(super) fn taken_over(&mut self, told: &Told) {
+        let is_so = match (self.taking_over.pop_front(), told) {
+            (Some((id, true)), Told::Version { version, .. }) => {
+                let transaction = version.transaction();
+                transaction.id == id && transaction.reversal.state() == ReversalState::TakenOver
+            }
+            (Some((id, false)), Told::Absent(absent)) => id == *absent,
+            (_, Told::Refused(Refusal::Busy)) => true,
+            _ => false,
+        };
+        if !is_so {
+            broken(Invariant::NoOrphan, format_args!("who takes a reversal over is told {told:?}"));
         }
     }
 
@@ -162,7 +233,9 @@ impl Watch {
             self.seen = sequence(record);
             let record = parsed(record);
             match record.body {
-                Body::Transaction(transaction, _) => written.versions.push((record.kind, *transaction)),
+                Body::Transaction(transaction, tail) => {
+                    written.versions.push((record.kind, *transaction, tail.bytes().to_vec()));
+                }
                 Body::Batch(batch) => written.batches.push(*batch),
                 Body::Change(..) => {}
             }
@@ -172,13 +245,14 @@ impl Watch {
 
     /// Says how many versions were compared.
     fn compare(&mut self, desk: &Desk, written: &Written) -> u64 {
-        let newest: BTreeMap<Xid, &Transaction> = written.versions.iter().map(|(_, version)| (version.id, version)).collect();
+        let newest = written.versions.iter().map(|(_, version, tail)| (version.id, (version, Tail::trusted(tail))));
+        let newest: BTreeMap<Xid, (&Transaction, Tail<'_>)> = newest.collect();
         let batches: BTreeMap<Xid, &Batch> = written.batches.iter().map(|batch| (batch.id, batch)).collect();
-        newest.values().for_each(|version| self.model.observe(version));
+        newest.values().for_each(|(version, _)| self.model.observe(version));
         batches.values().for_each(|batch| self.model.observe_batch(batch));
         let touched = self.model.take_touched();
         self.all_were_written(&touched, &newest);
-        let differences = newest.values().flat_map(|version| self.model.differences(version));
+        let differences = newest.values().flat_map(|(version, tail)| self.model.differences(version, *tail));
         let mut differences = differences.chain(batches.values().flat_map(|batch| self.model.batch_differences(batch)));
         if let Some(difference) = differences.next() {
             panic!("{difference}");
@@ -188,7 +262,7 @@ impl Watch {
         newest.len() as u64
     }
 
-    fn all_were_written(&self, touched: &BTreeSet<Xid>, newest: &BTreeMap<Xid, &Transaction>) {
+    fn all_were_written(&self, touched: &BTreeSet<Xid>, newest: &BTreeMap<Xid, (&Transaction, Tail<'_>)>) {
         if let Some(id) = touched.iter().find(|id| !newest.contains_key(id)) {
             let expected = &self.model.payments[id];
             broken(
@@ -224,8 +298,8 @@ impl Watch {
         if let Some((id, batch)) = undone {
             broken(Invariant::MoneyCloses, format_args!("in the end batch {id} is {:?}", batch.state));
         }
-        let is_ours = |transaction: &&Transaction| self.model.payments.contains_key(&transaction.id);
-        let differences = fold.transactions().filter(is_ours).flat_map(|transaction| self.model.differences(transaction));
+        let ours = fold.versions().filter(|(transaction, _)| self.model.payments.contains_key(&transaction.id));
+        let differences = ours.flat_map(|(transaction, tail)| self.model.differences(transaction, Tail::trusted(tail)));
         if let Some(difference) = differences.into_iter().next() {
             panic!("in the end: {difference}");
         }
@@ -240,12 +314,14 @@ enum Before {
     Tick,
     Durable,
     Refused,
-    Answer(Sent, switch_core::input::Verdict),
-    NotSent(Sent),
+    Answer(Answer),
+    NotSent(Sent, Outcome),
     Lost(Sent),
     Merchant(switch_core::input::MerchantTerms),
     Processor(switch_core::input::ProcessorTerms),
-    CloseBatches(u16),
+    LinkUp(u16),
+    LinkDown(u16),
+    CloseBatches(u16, Micros),
     SettleMembers(Vec<Xid>),
     CompleteBatch(Xid),
     TakeOver(Xid),
@@ -256,35 +332,26 @@ impl Before {
         match returned {
             Return::Durable(..) => Before::Durable,
             Return::Refused => Before::Refused,
-            Return::Answer { answer, .. } => Before::Answer(answer.sent, answer.verdict),
-            Return::NotSent(sent) | Return::NotTaken(sent) => Before::NotSent(*sent),
+            Return::Answer { answer, .. } => Before::Answer(*answer),
+            Return::NotSent(sent) => Before::NotSent(*sent, Outcome::NotSent),
+            Return::NotTaken(sent) => Before::NotSent(*sent, Outcome::NotTaken),
             Return::Lost(sent) => Before::Lost(*sent),
-            Return::LinkUp { .. } | Return::LinkDown { .. } | Return::Configure { .. } => Before::Tick,
+            Return::LinkUp { processor } => Before::LinkUp(*processor),
+            Return::LinkDown { processor } => Before::LinkDown(*processor),
+            // Tables are put in force behind the others' inputs.
+            Return::Configure { .. } | Return::Rules(_) | Return::Routes(_) => Before::Tick,
             Return::Merchant(terms) => Before::Merchant(*terms),
             Return::Processor(terms) => Before::Processor(*terms),
-            Return::CloseBatches { processor, .. } => Before::CloseBatches(*processor),
+            Return::CloseBatches { processor, before, .. } => Before::CloseBatches(*processor, *before),
             Return::SettleMembers { members, .. } => {
                 Before::SettleMembers(members.iter().map(|member| member.transaction().id).collect())
             }
             Return::CompleteBatch { batch } => Before::CompleteBatch(*batch),
             Return::TakeOver { transaction, .. } => Before::TakeOver(*transaction),
-            // The model has no tables: the world gives none.
-            Return::Rules(_) | Return::Routes(_) => panic!("the model knows no rules and no routes"),
             Return::Returned { .. } | Return::ChangeNotified(_) => panic!("the world has cards only"),
             Return::Drain(_) | Return::Stop | Return::Report { .. } | Return::Outbox { .. } => Before::NoInput,
         }
     }
-}
-
-/// The request that a version says was provably never sent.
-fn not_sent((kind, version): &(Kind, Transaction)) -> Option<Sent> {
-    let (leg, exchange) = match kind {
-        Kind::Outcome => (Leg::Original, &version.original),
-        Kind::StepOutcome => (Leg::Step, &version.step),
-        _ => return None,
-    };
-    let sent = Sent { id: version.id, leg, stan: exchange.stan.get() };
-    (exchange.state() == ExchangeState::NotSent).then_some(sent)
 }
 
 #[track_caller]

@@ -81,9 +81,11 @@ impl Wire {
         let message =
             Message::parse(&TSYS, frame).unwrap_or_else(|error| panic!("the switch writes sound messages, but: {error}"));
         match message.mti() {
-            Mti::AUTHORIZATION_REQUEST | Mti::FINANCIAL_REQUEST => self.request_taken(&message, Leg::Original, journal),
+            Mti::AUTHORIZATION_REQUEST | Mti::FINANCIAL_REQUEST => {
+                self.request_taken(processor, &message, Leg::Original, journal);
+            }
             Mti::FINANCIAL_ADVICE | Mti::FINANCIAL_ADVICE_REPEAT | Mti::REVERSAL_REQUEST => {
-                self.request_taken(&message, Leg::Step, journal);
+                self.request_taken(processor, &message, Leg::Step, journal);
                 check_no_secrets(&message);
             }
             Mti::REVERSAL_ADVICE | Mti::REVERSAL_ADVICE_REPEAT => {
@@ -96,10 +98,10 @@ impl Wire {
         }
     }
 
-    fn request_taken(&mut self, message: &Message<'_>, leg: Leg, journal: &Journal) {
+    fn request_taken(&mut self, processor: u16, message: &Message<'_>, leg: Leg, journal: &Journal) {
         let name = name_of(message);
-        if journal.intent(name).is_none_or(|intent| intent.leg != leg) {
-            broken(Invariant::IntentFirst, format_args!("the host takes {name}, whose intent is not durable"));
+        if journal.intent(name).is_none_or(|intent| (intent.leg, intent.processor) != (leg, processor)) {
+            broken(Invariant::IntentFirst, format_args!("host {processor} takes {name}, whose intent is not durable"));
         }
         if !self.reached.insert(name) {
             broken(Invariant::OneEffectPerKey, format_args!("{name} was written twice"));

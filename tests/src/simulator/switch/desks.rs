@@ -6,7 +6,7 @@ use crate::simulator::faults::Fault;
 use crate::simulator::stage::Stage;
 use api_front::switch::door::{CommandMessage, Return};
 use protocol::calendar::Micros;
-use switch_core::input::{MerchantTerms, ProcessorTerms};
+use switch_core::input::MerchantTerms;
 use switch_core::shard_of;
 
 impl Switch {
@@ -20,13 +20,6 @@ impl Switch {
     /// A merchant's terms have changed: its shard is told.
     pub fn merchant_changed(&mut self, stage: &mut Stage, terms: MerchantTerms) {
         self.give(stage, shard_of(terms.id, self.setup.shards), Return::Merchant(terms));
-    }
-
-    /// A processor's terms have changed: all shards are told.
-    pub fn processor_changed(&mut self, stage: &mut Stage, terms: ProcessorTerms) {
-        for shard in 0..self.setup.shards {
-            self.give(stage, shard, Return::Processor(terms));
-        }
     }
 
     /// Puts a command on its way to a shard. False when too many wait: the caller is refused at once.
@@ -89,6 +82,7 @@ impl Switch {
         self.wake_links(scene.stage);
         self.look_after_batches(scene);
         self.look_after_calls(scene);
+        self.look_after_operator(scene);
         self.plan_tick(scene.stage, shard);
     }
 

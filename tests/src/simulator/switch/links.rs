@@ -106,6 +106,10 @@ impl Switch {
         scene.stage.tell(format_args!("link {} is disconnected", gone.processor));
         scene.wires.close(scene.stage, connection, End::Switch);
         self.act(scene, link);
+        let processor = self.links[link].processor;
+        for shard in 0..self.setup.shards {
+            self.give(scene.stage, shard, Return::LinkDown { processor });
+        }
         self.connect_later(scene.stage, link);
     }
 

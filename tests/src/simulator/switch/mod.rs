@@ -11,10 +11,12 @@ mod links;
 mod scribe;
 mod settling;
 mod start;
+mod steering;
 
 pub use front::{Asked, Heard};
 pub use home::{Found, Home, Reading};
 pub use start::{NotStarted, rotten_start};
+pub use steering::Steer;
 
 use crate::simulator::check::Checks;
 use crate::simulator::event::{Event, Life};
@@ -39,6 +41,7 @@ use settling::Settling;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use steering::Steering;
 use tokio::sync::mpsc;
 
 /// Something that a part of the switch does next.
@@ -151,6 +154,7 @@ pub struct Switch {
     past: Past,
     front: Front,
     settling: Settling,
+    steering: Steering,
     setup: Setup,
 }
 

@@ -5,12 +5,15 @@ use super::home::{Home, Past};
 use super::links::Link;
 use super::scribe::Scribe;
 use super::settling::Settling;
+use super::steering::Steering;
 use super::{Scene, Seat, Switch, Task};
 use crate::dice::Dice;
 use crate::simulator::event::Life;
 use crate::simulator::setup::Setup;
 use api_front::limits::CALLERS_MAX;
 use api_front::links::order::Outboxes;
+use api_front::operator::Compiled;
+use api_front::operator::changes::load_changes;
 use api_front::switch::desk::{Around, Desk};
 use api_front::switch::ids::Ids;
 use api_front::switch::recovery;
@@ -52,13 +55,16 @@ impl Switch {
         let newest = wait(home, home.queries().newest_record_at()).unwrap_or(Micros::NONE);
         let now = begins_at(scene.stage.now(), newest);
         scene.checks.reopened(now, recovered.last_lsn);
-        let shards = recovered_shards(home, setup, now);
-        let mut switch = Switch::of(scene, setup, life, shards, Scribe::new(log), past, now);
+        let steering = Steering::of(wait(home, load_changes(&home.queries())), setup.shards, now);
+        let shards = recovered_shards(home, setup, now, &steering.tables(&home.runtime, setup));
+        let mut switch = Switch::of(scene, setup, life, shards, (Scribe::new(log), past, steering), now);
+        scene.checks.configured(&setup.processors);
         scene.checks.started(now, &switch.desks);
         for shard in 0..setup.shards {
             scene.checks.begin(&mut switch.desks[usize::from(shard)], shard, now);
             switch.after_desk(scene, shard);
         }
+        switch.restore_processors(scene);
         for link in 0..switch.links.len() {
             switch.plan(scene.stage, 200, Task::Connect { link });
         }
@@ -67,7 +73,14 @@ impl Switch {
         Ok(switch)
     }
 
-    fn of(scene: &Scene<'_>, setup: &Setup, life: Life, shards: Vec<Shard>, scribe: Scribe, past: Past, now: Micros) -> Switch {
+    fn of(
+        scene: &Scene<'_>,
+        setup: &Setup,
+        life: Life,
+        shards: Vec<Shard>,
+        (scribe, past, steering): (Scribe, Past, Steering),
+        now: Micros,
+    ) -> Switch {
         let sensitive = Arc::new(SensitiveTable::new(CALLERS_MAX.min(setup.limits.waiters_max)));
         let journal_writable = Arc::new(AtomicBool::new(true));
         let mut outboxes = Outboxes::default();
@@ -100,6 +113,7 @@ impl Switch {
             past,
             front: Front::default(),
             settling: Settling::default(),
+            steering,
             setup: setup.clone(),
         }
     }
@@ -165,7 +179,7 @@ fn catch_up(home: &Home, recovered: &Recovered) -> Past {
     Past::new(projection, reader)
 }
 
-fn recovered_shards(home: &Home, setup: &Setup, now: Micros) -> Vec<Shard> {
+fn recovered_shards(home: &Home, setup: &Setup, now: Micros, tables: &[Compiled]) -> Vec<Shard> {
     let (count, limits) = (setup.shards, setup.limits);
     let empty = (0..count).map(|index| {
         let mut shard = Shard::new(ShardOptions { index, count, limits });
@@ -175,10 +189,13 @@ fn recovered_shards(home: &Home, setup: &Setup, now: Micros) -> Vec<Shard> {
         for terms in setup.merchants.iter().filter(|terms| shard_of(terms.id, count) == index) {
             shard.accept(now, Input::Merchant(*terms));
         }
+        tables.iter().for_each(|table| shard.accept(now, table.input()));
         shard
     });
     let mut shards: Vec<Shard> = empty.collect();
-    wait(home, recovery::recover(&mut shards, &home.queries(), now, setup.window_s_max()));
+    let windows_s = tables.iter().map(Compiled::longest_window_s);
+    let window_s_max = windows_s.chain([setup.window_s_max()]).max().unwrap_or(0);
+    wait(home, recovery::recover(&mut shards, &home.queries(), now, window_s_max));
     shards
 }
 
