@@ -22,6 +22,8 @@ pub struct Entry {
     pub approved: bool,
     /// Whether a later void or reversal took it back.
     pub reversed: bool,
+    /// Whether its bank sent it back.
+    pub returned: bool,
     /// Number of the accepted batch that it was settled in.
     pub batch: Option<u64>,
 }
@@ -29,7 +31,7 @@ pub struct Entry {
 impl Entry {
     /// Approved, not taken back, and money or the hold of it.
     pub fn stands(&self) -> bool {
-        self.approved && !self.reversed && !matches!(self.kind.as_str(), "void" | "reversal")
+        self.approved && !self.reversed && !self.returned && !matches!(self.kind.as_str(), "void" | "reversal")
     }
 }
 
@@ -78,6 +80,7 @@ fn entry(value: &Value) -> Entry {
         amount: value["amount"].as_u64().unwrap_or_else(|| panic!("amount of {value}")),
         approved: flag("approved"),
         reversed: flag("reversed"),
+        returned: value["returned"].is_string(),
         batch: value["batch"].as_u64(),
     }
 }
