@@ -4,6 +4,7 @@
 //! (`fuzz/fuzz_targets`, one line each), and by `cargo test` on every input in `fuzz/corpus`. Must not live here: sockets,
 //! files, clocks, randomness; the same bytes do the same everywhere.
 
+pub mod binary;
 pub mod iso8583;
 pub mod journal;
 pub mod layouts;
@@ -16,7 +17,9 @@ mod script;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target there is.
-pub const TARGETS: [Target; 16] = [
+pub const TARGETS: [Target; 18] = [
+    ("binary_session", binary::session),
+    ("binary_talk", binary::talk),
     ("card_host", processors::host::any_frames),
     ("configuration", operator::configuration),
     ("dejavoo_exchange", processors::terminals::any_answers),
