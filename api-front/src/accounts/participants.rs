@@ -4,6 +4,7 @@
 //! names follow from the name, and a terminal from its merchant's id, so that a database that is lost and rebuilt from the
 //! journal finds them again.
 
+use super::keys::hint;
 use crate::config::{CATEGORY_DEFAULT, DUPLICATE_WINDOW_S, MerchantSettings, ProcessorSettings};
 use crate::switch::directory::{Compat, Merchant, Processor, ProcessorKind, ProcessorTable};
 use persistence::PersistenceError;
@@ -123,7 +124,7 @@ pub async fn enroll_merchants(
 async fn remove_keys(stores: &Stores, configured: &[MerchantSettings]) -> Result<(), PersistenceError> {
     let wanted: Vec<_> = configured
         .iter()
-        .flat_map(|settings| keys_of(settings).map(|(kind, hash)| (merchant_id_of(&settings.name), kind, hash)))
+        .flat_map(|settings| keys_of(settings).map(|(kind, key)| (merchant_id_of(&settings.name), kind, ApiKey::hash_of(key))))
         .collect();
     for key in stores.all_api_keys().await?.iter().filter(|key| key.name == CONFIGURED_KEY) {
         if !wanted.contains(&(key.merchant, key.kind, key.hash)) {
@@ -141,9 +142,10 @@ async fn add_keys(
 ) -> Result<(), PersistenceError> {
     let merchant = merchant_id_of(&settings.name);
     let stored = stores.api_keys(&merchant).await?;
-    for (kind, hash) in keys_of(settings) {
+    for (kind, text) in keys_of(settings) {
+        let hash = ApiKey::hash_of(text);
         if !stored.iter().any(|key| (key.kind, key.hash) == (kind, hash)) {
-            let (id, name, hint) = (draw(), CONFIGURED_KEY.to_owned(), String::new());
+            let (id, name, hint) = (draw(), CONFIGURED_KEY.to_owned(), hint(text));
             let key = ApiKey { id, hash, kind, merchant, user: Xid::NONE, name, hint, created_at: now };
             stores.put_api_key(&key).await?;
         }
@@ -151,10 +153,10 @@ async fn add_keys(
     Ok(())
 }
 
-/// Kind and hash of the keys that the configuration gives a merchant.
-fn keys_of(settings: &MerchantSettings) -> impl Iterator<Item = (KeyKind, [u8; 32])> {
-    let public = settings.pub_key.as_ref().map(|key| (KeyKind::Public, ApiKey::hash_of(key)));
-    std::iter::once((KeyKind::Api, ApiKey::hash_of(&settings.api_key))).chain(public)
+/// The keys that the configuration gives a merchant.
+fn keys_of(settings: &MerchantSettings) -> impl Iterator<Item = (KeyKind, &str)> {
+    let public = settings.pub_key.as_deref().map(|key| (KeyKind::Public, key));
+    std::iter::once((KeyKind::Api, settings.api_key.as_str())).chain(public)
 }
 
 fn stored(settings: &MerchantSettings) -> String {

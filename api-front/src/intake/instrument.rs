@@ -160,6 +160,7 @@ impl Instrument {
             Instrument::Card(card) if is_sample(card, merchant) => (None, card.has_sensitive_data()),
             Instrument::Card(card) => (Some(card.expiry), card.has_sensitive_data()),
             Instrument::Terminal(expected) => (None, expected.cvv.is_some()),
+            Instrument::Stored(Stored { kind, cvv, .. }) if kind.is_sample(merchant) => (None, cvv.is_some()),
             Instrument::Stored(Stored { kind: StoredKind::Card { expiry, .. }, cvv, .. }) => (Some(*expiry), cvv.is_some()),
             Instrument::Account(_) | Instrument::Stored(Stored { kind: StoredKind::Account, .. }) => (None, false),
         };
@@ -235,6 +236,16 @@ fn describe_card(command: &mut Command, first_six: u32, last_four: u16, digits: 
     command.last_four = last_four.into();
     command.pan_digits = digits;
     command.expiry = expiry.yymm().into();
+}
+
+impl StoredKind {
+    /// The same card, by what is kept of it in the open.
+    fn is_sample(self, merchant: &Merchant) -> bool {
+        let StoredKind::Card { first_six, last_four, expiry, .. } = self else { return false };
+        let (number, yymm) = SANDBOX_SAMPLE;
+        let looks_like_it = number.starts_with(&first_six.to_string()) && number.ends_with(&format!("{last_four:04}"));
+        merchant.sandbox && looks_like_it && expiry.yymm() == yymm
+    }
 }
 
 fn is_sample(card: &Card, merchant: &Merchant) -> bool {

@@ -111,6 +111,8 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     }
     phases.over(Phase::Enrolment);
     let is_alone = storage.fold.is_some();
+    // The copy is written anew by the next start: what a run writes must not go there.
+    let stores = if is_alone { database.stores().with_standby(&stores) } else { stores };
     let changes =
         Changes::new(stored_changes, run.doors[0].clone(), Arc::clone(&run.ids), run.clock, Arc::clone(&run.journal_writable));
     participants.roster.restore(&changes).await;

@@ -88,8 +88,13 @@ impl Stores {
     /// The key with this hash.
     pub async fn api_key_by_hash(&self, hash: &[u8; 32]) -> Result<Option<ApiKey>, PersistenceError> {
         let select = "SELECT id, hash, kind, merchant, name, created_at, user_id, hint FROM api_keys WHERE hash = $1";
-        let row = sqlx::query(select).bind(&hash[..]).fetch_optional(&self.database.pool).await;
-        row.map_err(PersistenceError::sql("look an api key up"))?.as_ref().map(ApiKey::read).transpose()
+        for home in self.key_homes() {
+            let row = sqlx::query(select).bind(&hash[..]).fetch_optional(&home.pool).await;
+            if let Some(row) = row.map_err(PersistenceError::sql("look an api key up"))? {
+                return ApiKey::read(&row).map(Some);
+            }
+        }
+        Ok(None)
     }
 
     /// A merchant's keys, oldest first.

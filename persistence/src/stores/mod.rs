@@ -39,11 +39,19 @@ use crate::sql::{Database, Fields};
 #[derive(Debug, Clone)]
 pub struct Stores {
     database: Database,
+    /// Where keys and their users are looked up first, while the SQL home may be away.
+    standby: Option<Database>,
 }
 
 impl Stores {
     pub(crate) fn new(database: Database) -> Stores {
-        Stores { database }
+        Stores { database, standby: None }
+    }
+
+    /// The same, but keys and their users are looked up in a copy first: payments are taken while the SQL home is away. All else, and
+    /// what the copy does not have, is the SQL home's, so that nothing is written where it would be lost.
+    pub fn with_standby(self, copy: &Stores) -> Stores {
+        Stores { standby: Some(copy.database.clone()), ..self }
     }
 
     /// A transaction that will write, on a connection of its own.
@@ -52,13 +60,21 @@ impl Stores {
         begun.map_err(PersistenceError::sql(operation))
     }
 
-    /// Writes all merchants, keys and processors into other stores, which have none yet.
+    /// Where keys and users are looked up, in order.
+    fn key_homes(&self) -> impl Iterator<Item = &Database> {
+        self.standby.iter().chain([&self.database])
+    }
+
+    /// Writes all merchants, users, keys and processors into other stores, which have none yet.
     pub async fn copy_into(&self, empty: &Stores) -> Result<(), PersistenceError> {
         for processor in self.processors().await? {
             empty.put_processor(&processor).await?;
         }
         for merchant in self.merchants().await? {
             empty.put_merchant(&merchant).await?;
+            for user in self.users(&merchant.id).await? {
+                empty.add_user(&user).await?;
+            }
         }
         for key in self.all_api_keys().await? {
             empty.put_api_key(&key).await?;

@@ -68,7 +68,9 @@ async fn a_copy_holds_what_its_original_holds() {
         stores.put_api_key(&key).await.unwrap();
         let card = Processor { index: 4, id: id(7), name: "card".into(), kind: "tsys".into() };
         assert!(stores.put_processor(&card).await.unwrap());
+        stores.add_user(&user(9, "first")).await.unwrap();
         stores.copy_into(&copy).await.unwrap();
+        assert_eq!(copy.users(&id(1)).await.unwrap(), stores.users(&id(1)).await.unwrap());
         assert_eq!(copy.merchants().await.unwrap(), stores.merchants().await.unwrap());
         assert_eq!((copy.all_api_keys().await.unwrap(), copy.processors().await.unwrap()), (vec![key], vec![card]));
     }
@@ -490,5 +492,24 @@ async fn invoices_are_found_by_id_amount_and_day() {
             let ids: Vec<u8> = page.iter().map(|invoice| invoice.id.0[0]).collect();
             assert_eq!((found, ids), (total, expected), "{search:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn keys_and_users_are_found_in_the_copy_and_nothing_is_written_there() {
+    for (home, other) in homes("keys_and_users").await.into_iter().zip(homes("keys_and_users_copy").await) {
+        let away = Database::open(&home.url).await.unwrap().stores();
+        let copy = Database::open(&other.url).await.unwrap().stores();
+        let key = ApiKey { id: id(7), hash: [7; 32], merchant: id(1), user: id(4), ..till() };
+        copy.put_api_key(&key).await.unwrap();
+        copy.add_user(&user(4, "second")).await.unwrap();
+        let stores = away.clone().with_standby(&copy);
+        assert_eq!(stores.api_key_by_hash(&[7; 32]).await.unwrap(), Some(key));
+        assert_eq!(stores.user(&id(4)).await.unwrap(), Some(user(4, "second")));
+        let new = ApiKey { id: id(8), hash: [8; 32], merchant: id(1), ..till() };
+        stores.put_api_key(&new).await.unwrap();
+        assert_eq!(stores.api_key_by_hash(&[8; 32]).await.unwrap().as_ref(), Some(&new));
+        assert_eq!((away.all_api_keys().await.unwrap(), copy.all_api_keys().await.unwrap().len()), (vec![new], 1));
+        assert_eq!(stores.api_key_by_hash(&[9; 32]).await.unwrap(), None);
     }
 }

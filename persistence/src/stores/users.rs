@@ -136,20 +136,20 @@ impl Stores {
 
     /// A user by id, whoever's it is.
     pub async fn user(&self, id: &Xid) -> Result<Option<User>, PersistenceError> {
-        self.one_user("id", &id.0[..]).await
+        let select = format!("{COLUMNS} WHERE id = $1");
+        for home in self.key_homes() {
+            let row = sqlx::query(sqlx::AssertSqlSafe(&select[..])).bind(&id.0[..]).fetch_optional(&home.pool).await;
+            if let Some(row) = row.map_err(PersistenceError::sql("look a user up"))? {
+                return User::read(&row).map(Some);
+            }
+        }
+        Ok(None)
     }
 
     /// The user who logs in with this name.
     pub async fn user_by_name(&self, username: &str) -> Result<Option<User>, PersistenceError> {
-        self.one_user("log_in", User::log_in_of(username)).await
-    }
-
-    async fn one_user<'q, V>(&self, column: &str, value: V) -> Result<Option<User>, PersistenceError>
-    where
-        V: sqlx::Encode<'q, sqlx::Any> + sqlx::Type<sqlx::Any> + 'q,
-    {
-        let select = sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE {column} = $1"));
-        let row = sqlx::query(select).bind(value).fetch_optional(&self.database.pool).await;
+        let select = sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE log_in = $1"));
+        let row = sqlx::query(select).bind(User::log_in_of(username)).fetch_optional(&self.database.pool).await;
         row.map_err(PersistenceError::sql("look a user up"))?.as_ref().map(User::read).transpose()
     }
 
