@@ -95,7 +95,7 @@ pub(super) fn hexadecimal(prefix: &str, byte_count: usize) -> Result<String, Acc
 /// What a list may show of a key.
 pub(crate) fn hint(key: &str) -> String {
     match (key.get(..HINT_HEAD_CHARS), key.get(key.len().saturating_sub(HINT_TAIL_CHARS)..)) {
-        (Some(head), Some(tail)) if key.len() >= HINTED_KEY_MIN_CHARS => format!("{head}{HIDDEN}{tail}"),
+        (Some(head), Some(tail)) if key.is_ascii() && key.len() >= HINTED_KEY_MIN_CHARS => format!("{head}{HIDDEN}{tail}"),
         _ => HIDDEN.to_owned(),
     }
 }
