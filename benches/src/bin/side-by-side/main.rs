@@ -6,6 +6,7 @@
 #![allow(clippy::float_arithmetic, reason = "ratios and rates for people; no money here")]
 #![allow(clippy::print_stdout, reason = "the table is the program's result")]
 
+mod binary;
 mod codec;
 mod journal;
 mod recovery;
@@ -36,6 +37,7 @@ fn main() -> anyhow::Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [rest::ECHO_WORD] => rest::serve_echo(),
+        [binary::ECHO_WORD] => binary::serve_echo(),
         [] => measure(FULL),
         ["--smoke"] => measure(SMOKE),
         _ => anyhow::bail!("side-by-side takes no argument, or --smoke"),
@@ -48,6 +50,7 @@ fn measure(effort: Effort) -> anyhow::Result<()> {
     rows.push(shard::apply(effort));
     rows.extend(journal::appends(effort)?);
     rows.extend(rest::sale_beside_echo(effort)?);
+    rows.extend(binary::sale_beside_echo(effort)?);
     rows.push(recovery::from_a_kill(effort)?);
     print!("{}", table::render(&rows));
     Ok(())

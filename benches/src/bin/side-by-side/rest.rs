@@ -18,7 +18,8 @@ use std::time::Duration;
 /// The argument that makes this program the echo.
 pub const ECHO_WORD: &str = "echo-server";
 const CONNECTIONS: usize = 64;
-const API_KEY: &str = "side_by_side_key_0123456789abcdef";
+/// The merchant's key.
+pub const API_KEY: &str = "side_by_side_key_0123456789abcdef";
 const AMOUNTS: (u64, u64) = (10_000, 99_999);
 
 /// Serves the baseline: a bare axum handler that parses JSON and writes it back, until it is killed.
@@ -32,7 +33,8 @@ pub fn serve_echo() -> anyhow::Result<()> {
     })
 }
 
-fn start_switch(folder: &Path, card: SocketAddr) -> anyhow::Result<Server> {
+/// Starts a switch of one merchant before a card host.
+pub fn start_switch(folder: &Path, card: SocketAddr) -> anyhow::Result<Server> {
     let config = folder.join("side-by-side.toml");
     let text = format!(
         "[[processor]]\nname = \"card\"\ntype = \"tsys_sierra\"\naddr = \"{card}\"\n\n\
