@@ -16,9 +16,9 @@ pub(super) type KeyHash = [u8; 32];
 pub(super) struct Caller {
     /// By which its key is looked up again.
     pub(super) key_hash: KeyHash,
-    /// Id of the key, as the APIs show it.
+    /// Id of the user who made the key, or of a key that is the account's own, as the APIs show it.
     pub(super) user_id: Xid,
-    /// Name of the key.
+    /// The user's name, or the key's.
     pub(super) user_name: String,
     /// What the key may do.
     pub(super) kind: KeyKind,
@@ -30,14 +30,17 @@ pub(super) struct Caller {
 pub(super) type LookedUp = Result<Option<Caller>, PersistenceError>;
 
 impl Caller {
-    /// Looks a key up.
+    /// Looks a key up. One that a user has made has that user's rights, and none once the user has none.
     pub(super) async fn look_up(switch: &Switch, key_hash: KeyHash) -> LookedUp {
-        let found = switch.stores().api_key_by_hash(&key_hash).await?;
-        Ok(found.map(|key| Caller::of(key_hash, key)))
-    }
-
-    fn of(key_hash: KeyHash, key: ApiKey) -> Caller {
-        Caller { key_hash, user_id: key.id, user_name: key.name, kind: key.kind, merchant: key.merchant }
+        let stores = switch.stores();
+        let Some(ApiKey { id, name, kind, merchant, user, .. }) = stores.api_key_by_hash(&key_hash).await? else {
+            return Ok(None);
+        };
+        if user.is_none() {
+            return Ok(Some(Caller { key_hash, user_id: id, user_name: name, kind, merchant }));
+        }
+        let user = stores.user(&user).await?.filter(|user| user.active && user.merchant == merchant);
+        Ok(user.map(|user| Caller { key_hash, user_id: user.id, user_name: user.username, kind, merchant }))
     }
 
     /// Its account, if that is active.
