@@ -24,6 +24,10 @@ pub struct Faults {
     pub disconnect_every: u32,
     /// Probability that the code that authenticates an answer (DE64, DE128) is spoiled, where the host has a key.
     pub spoil_macs: Probability,
+    /// So many sales are counted twice in the host's running totals: they are found out of balance, until the batch's members come.
+    pub drift_totals: u32,
+    /// The member of a batch with this record number is not found when its members come; 0 loses none.
+    pub lost_record: u32,
     /// Totals that come again are taken for new ones: their number is then found used, by themselves (`QD`), as by a host that keeps
     /// batch numbers and no answers.
     pub forget_totals: bool,
@@ -178,7 +182,7 @@ mod tests {
     #[test]
     fn faults_are_shown_as_they_were_given() {
         let given = serde_json::json!({"drop_requests":0.25,"drop_responses":0.0,"delay_ms":[1,2],"duplicate":1.0,
-            "garbage":0.5,"disconnect_every":4,"spoil_macs":0.75,"forget_totals":true,"down":true,"seed":99});
+            "garbage":0.5,"disconnect_every":4,"spoil_macs":0.75,"drift_totals":2,"lost_record":3,"forget_totals":true,"down":true,"seed":99});
         let faults = Faults::from_json(given.to_string().as_bytes()).unwrap();
         assert_eq!(serde_json::to_value(&faults).unwrap(), given);
     }

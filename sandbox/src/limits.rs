@@ -19,6 +19,8 @@ pub const TERMINAL_TRANSACTIONS_HELD_MAX: usize = 1 << 18;
 pub const TILLS_MAX: usize = 1 << 20;
 /// Settlement answers remembered for one terminal and currency.
 pub const SETTLEMENTS_HELD_MAX: usize = 1024;
+/// Batches whose members are coming one by one; a member of one more is answered "system error".
+pub const UPLOADS_MAX: usize = 1024;
 /// How long a batch number stays used, in days.
 pub const BATCH_NUMBER_REST_DAYS: u32 = 5;
 /// Longest delay that `POST /faults` and `late_ms` take, in milliseconds.

@@ -4,8 +4,13 @@ use super::order::Order;
 use super::pool::{LinkState, Orders, Seated};
 use super::traffic::{Happened, Traffic};
 use super::{Control, Shared};
-use crate::limits::{CONNECT_TIMEOUT, LINK_READ_BYTES, LINK_TURN_REQUESTS, LINK_WRITE_TIMEOUT, RECONNECT_MAX, RECONNECT_MIN};
+use crate::limits::{
+    CONNECT_TIMEOUT, LINK_READ_BYTES, LINK_TURN_REQUESTS, LINK_WRITE_TIMEOUT, RECONNECT_MAX, RECONNECT_MIN, SETTLE_CHUNK_MEMBERS,
+};
 use crate::switch::door::Return;
+use crate::switch::handle::Unavailable;
+use crate::switch::version::Version;
+use protocol::id::Xid;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -13,7 +18,7 @@ use std::time::Duration;
 use switch_core::connectors::tsys::DisconnectReason;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 use zeroize::Zeroize;
 
@@ -40,6 +45,15 @@ pub struct Link {
     pub is_held: bool,
     /// Turns true when the link is to sign off and end.
     pub stop: watch::Receiver<bool>,
+    /// Members of batches as they are read back.
+    pub pages: (mpsc::UnboundedSender<Page>, mpsc::UnboundedReceiver<Page>),
+}
+
+/// A page of a batch's members.
+pub struct Page {
+    batch: Xid,
+    after: Xid,
+    members: Result<Vec<Version>, Unavailable>,
 }
 
 /// Why a connection ended.
@@ -153,6 +167,7 @@ impl Link {
                 Happened::Give { shard, returned } => {
                     self.shared.doors[usize::from(shard)].give(returned);
                 }
+                Happened::WantsMembers { batch, after } => self.read_members(batch, after),
                 Happened::Disconnect(why) => acted.disconnect = Some(why),
             }
         }
@@ -171,6 +186,26 @@ impl Link {
         } else {
             self.state.one_down(|| self.tell_shards(|| Return::LinkDown { processor }));
         }
+    }
+
+    fn take_page(&mut self, Page { batch, after, members }: Page) {
+        match members {
+            Ok(members) => self.traffic.give_members(&batch, &after, &members, self.shared.clock.now()),
+            Err(_) => self.traffic.no_members(&batch),
+        }
+    }
+
+    /// Reads a page of a batch's members beside the traffic, which goes on.
+    fn read_members(&self, batch: Xid, after: Xid) {
+        let (history, pages) = (self.shared.history.clone(), self.pages.0.clone());
+        tokio::spawn(async move {
+            let members = match history {
+                Some(history) => history.settling_members(batch, after, SETTLE_CHUNK_MEMBERS).await,
+                None => Err(Unavailable::History),
+            };
+            // Nobody listens any more only when the link has ended.
+            let _ = pages.send(Page { batch, after, members });
+        });
     }
 
     fn tell_shards(&self, returned: impl Fn() -> Return) {
@@ -206,6 +241,8 @@ enum Woken {
     Written(io::Result<usize>),
     WriteStalled,
     Orders,
+    /// Members of a batch that are to be uploaded.
+    Page(Page),
     /// A request, and no connection of the link is signed on.
     Unsendable(Order),
     Tick,
@@ -247,6 +284,7 @@ impl<'a> Connection<'a> {
                 Woken::Written(Ok(count)) => self.wrote(count),
                 Woken::WriteStalled => break Ended::WriteStalled,
                 Woken::Orders => self.submit_turn(),
+                Woken::Page(page) => self.link.take_page(page),
                 Woken::Unsendable(order) => self.link.traffic.refuse(&order),
                 Woken::Tick => self.link.traffic.tick(self.link.shared.clock.now()),
                 Woken::Told(Control::CutOver) => self.link.traffic.cut_over(self.link.shared.clock.now()),
@@ -282,6 +320,7 @@ impl<'a> Connection<'a> {
             order = self.link.orders.take_unsendable(&self.link.state), if !is_up => Woken::Unsendable(order),
             () = tokio::time::sleep(tick) => Woken::Tick,
             Some(control) = self.link.seated.control.recv() => Woken::Told(control),
+            Some(page) = self.link.pages.1.recv() => Woken::Page(page),
             _ = self.link.stop.wait_for(|stop| *stop), if !signing_off => Woken::Stop,
         }
     }

@@ -18,6 +18,7 @@ use crate::limits::{LINK_QUEUE_REQUESTS, SIGN_OFF_WAIT};
 use crate::switch::clock::Clock;
 use crate::switch::directory::{AcceptorTable, ProcessorKind, TerminalTable};
 use crate::switch::door::Door;
+use crate::switch::history::History;
 use crate::switch::sensitive_table::SensitiveTable;
 use link::Link;
 use meter::Meter;
@@ -51,6 +52,8 @@ pub struct Shared {
     pub acceptors: AcceptorTable,
     /// Terminals that payments may name.
     pub terminals: TerminalTable,
+    /// Where a batch's members are read back when its totals are not the host's; `None` lets the host's word stand.
+    pub history: Option<History>,
 }
 
 /// What an operator tells a link.
@@ -163,6 +166,7 @@ impl PreparedLink {
                 seated,
                 is_held: false,
                 stop: stop.clone(),
+                pages: mpsc::unbounded_channel(),
             }
         };
         (1..).zip(seated).map(connection).collect()

@@ -154,7 +154,7 @@ impl Seated {
 /// Tells all connections; a cut-over is said once, by one that is signed on.
 pub(super) fn tell(seats: &[Seat], control: Control) -> bool {
     match control {
-        Control::SignOff | Control::SignOn => seats.iter().map(|seat| seat.tell(control)).fold(true, |all, told| all && told),
+        Control::SignOff | Control::SignOn => seats.iter().filter(|seat| !seat.tell(control)).count() == 0,
         Control::CutOver => {
             let up = seats.iter().find(|seat| seat.is_up.load(Ordering::Relaxed));
             up.or(seats.first()).is_some_and(|seat| seat.tell(control))

@@ -53,6 +53,7 @@ impl Fixture {
             doors,
             acceptors,
             terminals: TerminalTable::default(),
+            history: None,
         };
         let mut prepared = Prepared::default();
         let link = prepared.add(PROCESSOR, settings);

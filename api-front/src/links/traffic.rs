@@ -4,6 +4,8 @@
 //! is given back as not sent; one that may have been written is lost when the connection goes. Nothing is ever dropped in
 //! silence, and nothing is written twice.
 
+mod upload;
+
 use super::meter::Meter;
 use super::order::Order;
 use crate::switch::directory::AcceptorTable;
@@ -11,6 +13,7 @@ use crate::switch::door::Return;
 use crate::switch::sensitive_table::SensitiveTable;
 use persistence::sealing::Sealer;
 use protocol::calendar::Micros;
+use protocol::id::Xid;
 use protocol::iso8583::MacKey;
 use protocol::secret::{Pan, SensitiveData, Track1, Track2};
 use protocol::tail::tag;
@@ -18,7 +21,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use switch_core::connectors::tsys::{CardData, DisconnectReason, Event, NotSubmitted, Outgoing, Session, SessionOptions};
 use switch_core::input::Leg;
-use switch_core::output::Request;
+use switch_core::output::{Request, Subject};
 
 /// What a link's traffic works with.
 pub struct TrafficOptions {
@@ -50,6 +53,14 @@ pub enum Happened {
         /// What it is given.
         returned: Return,
     },
+    /// Read the members of a batch back that come behind this one, and call [`Traffic::give_members`], or
+    /// [`Traffic::no_members`] where that can't be done.
+    WantsMembers {
+        /// The batch.
+        batch: Xid,
+        /// The last member that was given.
+        after: Xid,
+    },
     /// Close the connection, then call [`Traffic::disconnected`].
     Disconnect(DisconnectReason),
 }
@@ -58,6 +69,7 @@ pub enum Happened {
 pub struct Traffic {
     options: TrafficOptions,
     session: Session,
+    totals: Vec<upload::Totals>,
     happened: VecDeque<Happened>,
     /// The latest moment that it was told.
     now: Micros,
@@ -69,7 +81,7 @@ impl Traffic {
     /// Nothing is connected yet.
     pub fn new(options: TrafficOptions) -> Traffic {
         let session = Session::new(options.session);
-        Traffic { options, session, happened: VecDeque::new(), now: Micros::NONE, unmatched_told: 0 }
+        Traffic { options, session, totals: Vec::new(), happened: VecDeque::new(), now: Micros::NONE, unmatched_told: 0 }
     }
 
     /// Authenticates messages both ways.
@@ -130,6 +142,7 @@ impl Traffic {
     pub fn disconnected(&mut self) {
         self.session.disconnected();
         self.take_events();
+        self.uploads_lost();
     }
 
     /// Bytes to write, swapped for the caller's buffer, whose own bytes have been written and are wiped.
@@ -152,6 +165,9 @@ impl Traffic {
             tracing::error!(link = self.options.name, merchant = %order.merchant(), "not sent: the merchant has no terminal");
             return self.turn_down(order);
         };
+        if order.sent.leg == Leg::Totals && self.is_uploading(order, now) {
+            return;
+        }
         let Ok(opened) = self.open_card(order) else { return self.turn_down(order) };
         let sensitive = self.take_sensitive(order);
         let card = opened.as_ref().map(|pan| CardData {
@@ -162,7 +178,12 @@ impl Traffic {
         });
         let request = Request { processor: self.options.index, sent: order.sent, repeat: order.repeat, subject: order.subject() };
         match self.session.submit(&Outgoing { request, shard: order.shard, acceptor: &acceptor, card }, now) {
-            Ok(()) => self.options.meter.sent(now),
+            Ok(()) => {
+                self.options.meter.sent(now);
+                if let Subject::Batch(batch) = order.subject() {
+                    self.presented(order, batch, &acceptor);
+                }
+            }
             Err(why) => {
                 tracing::warn!(link = self.options.name, id = %order.sent.id, leg = ?order.sent.leg, ?why, "not sent");
                 self.keep_sensitive(order, sensitive);
@@ -217,8 +238,14 @@ impl Traffic {
                 Event::SignedOn => self.happened.push_back(Happened::SignedOn),
                 Event::Answer { shard, answer, waited_us } => {
                     self.options.meter.answered(self.now, answer.verdict, waited_us);
-                    self.give(shard, Return::Answer { answer, facts: Vec::new() });
+                    match answer.sent.leg {
+                        Leg::Totals => self.totals_answered(shard, answer),
+                        Leg::Original | Leg::Step | Leg::Reversal => {
+                            self.give(shard, Return::Answer { answer, facts: Vec::new() });
+                        }
+                    }
                 }
+                Event::Detail(answer) => self.detail_answered(&answer),
                 Event::Lost { shard, sent } => {
                     self.options.meter.lost(self.now);
                     self.give(shard, Return::Lost(sent));

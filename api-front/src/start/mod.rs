@@ -47,6 +47,7 @@ use crate::switch::driver::Surroundings;
 use crate::switch::gate::Gate;
 use crate::switch::growing::Growing;
 use crate::switch::handle::{Rooms, Switch};
+use crate::switch::history::History;
 use crate::switch::ids::Ids;
 use crate::switch::readiness::{LinkVitals, Vitals};
 use crate::switch::recovery;
@@ -138,7 +139,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let (cut_overs, watched) = watch::channel(participants.cut_overs());
     tokio::spawn(Schedule { calendar: calendar.clone(), doors: run.doors.clone(), cut_overs: watched }.run());
     let collectors = collectors(&participants, &run, &recorders, &calendar, &stores).map(Collector::run).collect();
-    let shared = run.shared_by_links(&participants);
+    let shared = run.shared_by_links(&participants, &recorders.history);
     let links = prepared.start(&shared);
     vitals.first_sign_on(FIRST_SIGN_ON_WAIT).await;
     phases.over(Phase::SignOn);
@@ -266,10 +267,11 @@ impl Run {
         Ok((Run { clock, ids, sealer, sensitive, gate, doors, journal_writable }, insides))
     }
 
-    fn shared_by_links(&self, participants: &Participants) -> Shared {
+    fn shared_by_links(&self, participants: &Participants, history: &History) -> Shared {
         let (sealer, sensitive) = (Arc::clone(&self.sealer), Arc::clone(&self.sensitive));
         let (acceptors, terminals) = (participants.acceptors.clone(), participants.terminals.clone());
-        Shared { clock: self.clock, sealer, sensitive, doors: self.doors.clone(), acceptors, terminals }
+        let (doors, history) = (self.doors.clone(), Some(history.clone()));
+        Shared { clock: self.clock, sealer, sensitive, doors, acceptors, terminals, history }
     }
 
     fn into_switch(

@@ -37,6 +37,13 @@ impl History {
         if caught_up { Ok(()) } else { Err(Unavailable::History) }
     }
 
+    /// Members of a batch that is on its way to its processor, a page of them behind `after`, in the order of their ids.
+    pub async fn settling_members(&self, batch: Xid, after: Xid, limit: u32) -> Result<Vec<Version>, Unavailable> {
+        self.catch_up().await?;
+        let page = self.queries.batch_members(&batch, &after, limit).await.map_err(unavailable)?;
+        Ok(page.iter().map(|stored| Version::copy_of(stored.parts().0, stored.parts().1)).collect())
+    }
+
     /// Records that are durable but not in the SQL home yet.
     pub fn behind(&self) -> u64 {
         self.durable.durable_lsn().saturating_sub(self.applied.lsn())

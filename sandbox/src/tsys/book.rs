@@ -8,6 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use hashbrown::HashTable;
 use protocol::calendar::Micros;
 
+use super::upload::{Culprit, Reason};
 use super::wire::{Answer, Key, text_of};
 use crate::ledger::{Kind, Members, NO_AUTH, NO_ORDINAL, Row, TerminalCurrency};
 use crate::limits::{BATCH_NUMBER_REST_DAYS, SETTLEMENTS_HELD_MAX, TILLS_MAX, TRANSACTIONS_HELD_MAX};
@@ -122,6 +123,10 @@ pub enum Verdict {
     NumberUsed(u32),
     /// 3 to 7: `RB`, all or nothing; the first total that differs.
     OutOfBalance(Difference),
+    /// 8 to 10: `RB`, all or nothing; the first member that differs.
+    Culprit(Culprit),
+    /// 11: `RB`; the host holds members that did not come.
+    MoreHeld,
 }
 
 /// Which total of a batch is not the host's own.
@@ -151,6 +156,13 @@ impl Difference {
 
 /// Verdict code of the first [`Difference`].
 const DIFFERENCES_FROM: u8 = 3;
+/// Verdict code of the first [`Reason`].
+const REASONS_FROM: u8 = 8;
+/// Verdict code of [`Verdict::MoreHeld`].
+const MORE_HELD: u8 = 11;
+
+const _: () = assert!(DIFFERENCES_FROM as usize + Difference::ALL.len() == REASONS_FROM as usize);
+const _: () = assert!(REASONS_FROM as usize + Reason::ALL.len() == MORE_HELD as usize);
 
 impl Verdict {
     /// The byte in the row.
@@ -159,6 +171,8 @@ impl Verdict {
             Verdict::Accepted => 1,
             Verdict::NumberUsed(_) => 2,
             Verdict::OutOfBalance(difference) => DIFFERENCES_FROM + difference as u8,
+            Verdict::Culprit(culprit) => REASONS_FROM + culprit.reason as u8,
+            Verdict::MoreHeld => MORE_HELD,
         }
     }
 
@@ -166,6 +180,11 @@ impl Verdict {
         match row.verdict {
             1 => Some(Verdict::Accepted),
             2 => Some(Verdict::NumberUsed(row.original_transmitted)),
+            MORE_HELD => Some(Verdict::MoreHeld),
+            code @ REASONS_FROM.. => {
+                let (reason, _) = Reason::ALL.get(usize::from(code - REASONS_FROM))?;
+                Some(Verdict::Culprit(Culprit { record: row.original_stan, reason: *reason }))
+            }
             code => {
                 let index = usize::from(code.checked_sub(DIFFERENCES_FROM)?);
                 Difference::ALL.get(index).map(|(difference, _)| Verdict::OutOfBalance(*difference))
@@ -178,7 +197,7 @@ impl Verdict {
         match self {
             Verdict::Accepted => ActionCode::APPROVED,
             Verdict::NumberUsed(_) => ActionCode(*b"94"),
-            Verdict::OutOfBalance(_) => ActionCode(*b"95"),
+            Verdict::OutOfBalance(_) | Verdict::Culprit(_) | Verdict::MoreHeld => ActionCode(*b"95"),
         }
     }
 
@@ -191,6 +210,11 @@ impl Verdict {
                 let words = Difference::ALL.iter().find(|(known, _)| *known == difference).map_or("", |(_, words)| words);
                 format!("RB {words}")
             }
+            Verdict::Culprit(Culprit { record, reason }) => {
+                let words = Reason::ALL.iter().find(|(known, _)| *known == reason).map_or("", |(_, words)| words);
+                format!("RB {record:06} {words}")
+            }
+            Verdict::MoreHeld => "RB MORE HELD".to_owned(),
         };
         let mut field = [b' '; 16];
         field.iter_mut().zip(text.bytes()).for_each(|(to, from)| *to = from);
@@ -288,6 +312,11 @@ impl Book {
     pub fn open_totals(&self, members: Members) -> Totals {
         let till = self.till_index.get(&members).and_then(|till| self.tills.get(*till as usize));
         till.map_or(Totals::default(), |till| till.open)
+    }
+
+    /// Whether money of this message is in the open batch of these members.
+    pub fn is_open_in(&self, held: &Held, members: Members) -> bool {
+        self.till_index.get(&members) == Some(&held.till) && !self.is_settled(held)
     }
 
     /// The answer already given to a 0500 with this STAN and DE7, and the number of its batch.

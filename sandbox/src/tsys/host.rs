@@ -11,6 +11,7 @@ use serde::Serialize;
 use zerocopy::IntoBytes;
 
 use super::book::{Book, Difference, Held, Standing, Totals, Verdict};
+use super::upload::{Reason, Uploaded, Uploads};
 use super::wire::{Answer, BatchNumbers, Key, Request, Unfit, Verb, append_answer};
 use crate::faults::{Dice, Fate, Faults};
 use crate::ledger::{Kind, NO_AUTH, NO_ORDINAL, Row};
@@ -73,6 +74,7 @@ pub struct Stats {
 #[derive(Debug)]
 pub struct Host {
     book: Book,
+    uploads: Uploads,
     /// Rows in the form of the file, sealed, that nobody has written away yet.
     unwritten: Vec<u8>,
     signed_on: HashSet<ConnectionId>,
@@ -116,6 +118,7 @@ impl Host {
     pub fn new(late_ms: u32) -> Host {
         Host {
             book: Book::default(),
+            uploads: Uploads::default(),
             unwritten: Vec::new(),
             signed_on: HashSet::new(),
             late_ms,
@@ -232,6 +235,7 @@ impl Host {
             Verb::Capture => Outcome::Answered(self.capture(now, request)),
             Verb::Void => Outcome::Answered(self.void(now, request)),
             Verb::Reversal => Outcome::Answered(self.reversal(now, request)),
+            Verb::Detail => Outcome::Answered(self.detail(request, batch)),
             Verb::Totals => Outcome::Answered(self.totals(now, request, batch)),
             Verb::Network => Outcome::Answered(Answer::bare(FORMAT_ERROR)),
         }
@@ -240,7 +244,8 @@ impl Host {
     /// The answer that a message with this key has had before.
     fn first_answer(&self, key: &Key, request: &Request<'_, '_>) -> Option<Answer> {
         if request.verb == Verb::Totals {
-            if self.faults.forget_totals {
+            let is_judged_anew = request.batch().is_some_and(|batch| self.uploads.has(&uploaded(request, batch)));
+            if self.faults.forget_totals || (request.is_after_upload() && is_judged_anew) {
                 return None;
             }
             let (verdict, number) = self.book.settlement(key, request.currency())?;
@@ -361,21 +366,61 @@ impl Host {
         let (key, currency) = (request.key(), request.currency());
         let used = self.book.number_used(key.terminal, currency, number, now);
         let open = self.book.open_totals(((key.terminal, currency), members));
-        let verdict = match (used, difference(request, &open)) {
-            (Some(day), _) => Verdict::NumberUsed(day),
-            (None, Some(difference)) => Verdict::OutOfBalance(difference),
-            (None, None) => Verdict::Accepted,
+        let details = if request.is_after_upload() { self.uploads.end(&uploaded(request, batch)) } else { None };
+        // Members that have come make up for running totals that have drifted.
+        let drift = if details.is_some() { 0 } else { u64::from(self.faults.drift_totals) };
+        let running = Totals { debits: open.debits + drift, ..open };
+        let verdict = match (used, details, difference(request, &running)) {
+            (Some(day), _, _) => Verdict::NumberUsed(day),
+            (None, Some((_, Some(culprit))), _) => Verdict::Culprit(culprit),
+            (None, Some((named, None)), _) if named < open.debits + open.credits => Verdict::MoreHeld,
+            (None, _, Some(difference)) => Verdict::OutOfBalance(difference),
+            (None, _, None) => Verdict::Accepted,
         };
         let mut row = self.row(now, Kind::Batch, request, verdict.action());
         row.verdict = verdict.code();
         (row.batch, row.members) = (number, members);
         row.original_transmitted = used.unwrap_or(0);
+        if let Verdict::Culprit(culprit) = verdict {
+            row.original_stan = culprit.record;
+        }
         row.debits_count = u32::try_from(request.number(76)).unwrap_or(u32::MAX);
         row.credits_count = u32::try_from(request.number(74)).unwrap_or(u32::MAX);
         row.amount = request.number(88);
         row.credits_amount = request.number(86);
         self.enter(row);
         verdict.answer(number)
+    }
+
+    /// A member of a batch that was out of balance: has the host the same?
+    fn detail(&mut self, request: &Request<'_, '_>, batch: BatchNumbers) -> Answer {
+        let named = uploaded(request, batch);
+        if !self.uploads.has_room_for(&named) {
+            return Answer::bare(SYSTEM_ERROR);
+        }
+        let record = u32::try_from(request.number(11)).unwrap_or(u32::MAX);
+        let is_lost = self.faults.lost_record != 0 && record == self.faults.lost_record;
+        let found = self.member(request).filter(|_| !is_lost).ok_or(Reason::Absent).and_then(|held| {
+            let is_open = held.standing == Standing::Approved && self.book.is_open_in(&held, (named.0, batch.members));
+            match (is_open, held.amount == request.amount()) {
+                (false, _) => Err(Reason::Batch),
+                (true, false) => Err(Reason::Amount),
+                (true, true) => Ok(held.ordinal),
+            }
+        });
+        self.uploads.take(named, record, found);
+        Answer::bare(match found {
+            Ok(_) => ActionCode::APPROVED,
+            Err(Reason::Absent) => NO_ORIGINAL,
+            Err(Reason::Amount) => INVALID_AMOUNT,
+            Err(Reason::Batch) => INVALID_TRANSACTION,
+        })
+    }
+
+    /// What a batch counts of the transaction that DE90 names: of an authorization its capture.
+    fn member(&self, request: &Request<'_, '_>) -> Option<Held> {
+        let original = self.original(request)?;
+        if original.kind == Kind::Authorization { self.book.capture_of(&original).copied() } else { Some(original) }
     }
 
     /// The transaction that DE90 and DE37 name.
@@ -469,6 +514,10 @@ impl Fate {
             Fate { .. } => None,
         }
     }
+}
+
+fn uploaded(request: &Request<'_, '_>, batch: BatchNumbers) -> Uploaded {
+    ((request.key().terminal, request.currency()), batch)
 }
 
 /// Lets a row name the original as DE90 does and, when it was found, its row and authorization code.

@@ -2,6 +2,7 @@
 //!
 //! - [`wire`]: what the messages mean as requests, and how answers are written.
 //! - [`book`]: what the host remembers: transactions, open totals, used batch numbers.
+//! - [`upload`]: members of batches whose totals did not agree.
 //! - [`host`]: the decisions. A value: no clock, socket, file or randomness of its own.
 //! - [`server`]: sockets and the ledger's file around it.
 //!
@@ -13,7 +14,8 @@
 //! | 0220 capture advice, 0221 its repeat | 2 3 4 7 11 12 13 14 18 22 25 32 37 38 41 42 49 60 90 |
 //! | 0400 void | 2 3 4 7 11 12 13 14 32 37 38 41 42 49 90 |
 //! | 0420 reversal advice, 0421 its repeat | 2 3 4 7 11 12 13 14 32 37 39 41 42 49 90 |
-//! | 0500 settlement totals | 7 11 12 13 32 41 42 50 60 74 76 86 88 97 |
+//! | 0320 member of a batch out of balance | 3 4 7 11 12 13 32 37 41 42 49 60 90; 11 is its number among the members |
+//! | 0500 settlement totals; behind 0320s with 3 = 960000 | 7 11 12 13 32 41 42 50 60 74 76 86 88 97 |
 //! | 0800 network management | 7 11 12 13 70 |
 //!
 //! DE60 of a 0500 has twelve digits: the number under which the batch is presented, then the number that its members carried.
@@ -27,6 +29,7 @@ pub mod host;
 pub mod server;
 #[cfg(test)]
 mod tests;
+pub mod upload;
 pub mod wire;
 
 pub use host::{ConnectionId, Host, LateAnswer, Replies, Stats};

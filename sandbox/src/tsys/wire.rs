@@ -41,6 +41,8 @@ pub enum Verb {
     Void,
     /// 0420, 0421.
     Reversal,
+    /// 0320.
+    Detail,
     /// 0500.
     Totals,
     /// 0800.
@@ -53,11 +55,14 @@ const ADVICE_FIELDS: &[u8] = &[2, 3, 4, 7, 11, 12, 13, 14, 18, 22, 25, 32, 37, 3
 const CAPTURE_FIELDS: &[u8] = &[2, 3, 4, 7, 11, 12, 13, 14, 18, 22, 25, 32, 37, 38, 41, 42, 49, 90];
 const VOID_FIELDS: &[u8] = &[2, 3, 4, 7, 11, 12, 13, 14, 32, 37, 38, 41, 42, 49, 90];
 const REVERSAL_FIELDS: &[u8] = &[2, 3, 4, 7, 11, 12, 13, 14, 32, 37, 39, 41, 42, 49, 90];
+const DETAIL_FIELDS: &[u8] = &[3, 4, 7, 11, 12, 13, 32, 37, 41, 42, 49, 60, 90];
 const TOTALS_FIELDS: &[u8] = &[7, 11, 12, 13, 32, 41, 42, 50, 60, 74, 76, 86, 88, 97];
 const NETWORK_FIELDS: &[u8] = &[7, 11, 12, 13, 70];
 
 /// DE3 of a payment to the merchant.
 const DEBIT: &str = "000000";
+/// DE3 of totals behind their batch's members.
+const AFTER_UPLOAD: &str = "960000";
 /// DE3 of a payment to the cardholder.
 const CREDIT: &str = "200000";
 
@@ -118,7 +123,7 @@ pub struct Request<'m, 'f> {
 }
 
 /// DE60: batch numbers, six digits each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BatchNumbers {
     /// Totals: the number under which the batch is presented. It may not come twice in five days.
     pub presented: u32,
@@ -127,12 +132,13 @@ pub struct BatchNumbers {
 }
 
 impl BatchNumbers {
-    /// A payment carries six digits: its batch. Totals carry twelve, presented then members; or six, and then they are of the
+    /// A payment carries six digits: its batch. Totals and details carry twelve, presented then members; or six, and then they are of the
     /// payments that carried no number. `None` when it is neither.
     fn parse(text: &str, verb: Verb) -> Option<BatchNumbers> {
         let number = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?;
         let (first, second) = text.split_at_checked(6)?;
         match (verb, second.len()) {
+            (Verb::Detail, 6) => Some(BatchNumbers { presented: number(first)?, members: number(second)? }),
             (Verb::Totals, 0) => Some(BatchNumbers { presented: number(first)?, members: 0 }),
             (Verb::Totals, 6) => Some(BatchNumbers { presented: number(first)?, members: number(second)? }),
             (_, 0) => Some(BatchNumbers { presented: 0, members: number(first)? }),
@@ -172,6 +178,7 @@ impl<'m, 'f> Request<'m, 'f> {
             Mti::FINANCIAL_ADVICE | Mti::FINANCIAL_ADVICE_REPEAT => (Verb::Capture, CAPTURE_FIELDS),
             Mti::REVERSAL_REQUEST => (Verb::Void, VOID_FIELDS),
             Mti::REVERSAL_ADVICE | Mti::REVERSAL_ADVICE_REPEAT => (Verb::Reversal, REVERSAL_FIELDS),
+            Mti::BATCH_UPLOAD_ADVICE => (Verb::Detail, DETAIL_FIELDS),
             Mti::RECONCILIATION_REQUEST => (Verb::Totals, TOTALS_FIELDS),
             Mti::NETWORK_REQUEST => (Verb::Network, NETWORK_FIELDS),
             _ => return Err(Unfit::UnknownType),
@@ -190,7 +197,7 @@ impl<'m, 'f> Request<'m, 'f> {
             (Verb::Payment(_), _) => return Err(INVALID_TRANSACTION),
             (Verb::Advice, Some(DEBIT)) => verb,
             (Verb::Advice, _) => return Err(INVALID_TRANSACTION),
-            (Verb::Capture | Verb::Void | Verb::Reversal | Verb::Totals | Verb::Network, _) => verb,
+            (Verb::Capture | Verb::Void | Verb::Reversal | Verb::Detail | Verb::Totals | Verb::Network, _) => verb,
         };
         Ok(Request { message, verb, additional })
     }
@@ -212,6 +219,11 @@ impl<'m, 'f> Request<'m, 'f> {
         let makes_one = matches!(original.mti, Mti::AUTHORIZATION_REQUEST | Mti::AUTHORIZATION_ADVICE | Mti::FINANCIAL_REQUEST);
         let transmitted = u32::try_from(original.transmitted).ok()?;
         makes_one.then(|| Key { stan: original.stan, transmitted, mti: type_code(original.mti), ..self.key() })
+    }
+
+    /// True for totals that come once more, behind their batch's members.
+    pub fn is_after_upload(&self) -> bool {
+        self.verb == Verb::Totals && self.message.text(3) == Some(AFTER_UPLOAD)
     }
 
     /// DE4, in minor units.
@@ -354,9 +366,11 @@ pub fn append_answer(
             encoder.text(44, ascii(&answer.letters))?;
         }
         encoder.copy(request, 49)?;
-        if let Some(batch) = answer.batch {
-            encoder.text(60, &format!("{batch:06}"))?;
-        }
+        match answer.batch {
+            Some(batch) => encoder.text(60, &format!("{batch:06}"))?,
+            None if mti == Mti::BATCH_UPLOAD_ADVICE_RESPONSE => encoder.copy(request, 60)?,
+            None => &mut encoder,
+        };
         if let Some(text) = &answer.text {
             encoder.text(63, ascii(text))?;
         }

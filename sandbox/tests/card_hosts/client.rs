@@ -158,6 +158,12 @@ impl Request {
         self.about(Mti::REVERSAL_ADVICE, stan).with(39, "68")
     }
 
+    /// The member of a batch that this request made, for the batch's upload.
+    pub fn detail(&self, record: u32, amount: u64, numbers: &str) -> Request {
+        let detail = self.about(Mti::BATCH_UPLOAD_ADVICE, record).with(4, &format!("{amount:012}")).with(60, numbers);
+        detail.without(2).without(14)
+    }
+
     pub fn repeated(mut self) -> Request {
         self.mti = self.mti.repeat();
         self

@@ -199,3 +199,49 @@ fn walk(host: &mut Bare, seed: u64) {
         }
     }
 }
+
+#[test]
+fn running_totals_that_have_drifted_are_made_up_for_by_the_members() {
+    let mut bare = Bare::signed_on();
+    let (authorization, sale) = (Request::authorization(1000, 1), Request::sale(400, 2).with(60, "000007"));
+    let capture = authorization.capture(600, 3).with(60, "000007");
+    [&authorization, &sale, &capture].iter().for_each(|request| assert_eq!(bare.ask(request).action(), "00"));
+    bare.host.set_faults(Faults { drift_totals: 1, ..Faults::default() });
+    let totals = Request::totals(10, 7, (2, 1000), (0, 0)).with(60, "000007000007");
+    let refused = bare.ask(&totals);
+    assert_eq!((refused.action(), refused.get(63)), ("95", "RB DEBIT COUNT  "));
+    for (record, request, amount) in [(1, &authorization, 600), (2, &sale, 400)] {
+        let answer = bare.ask(&request.detail(record, amount, "000007000007"));
+        let told = (answer.mti.as_str(), answer.action(), answer.get(11), answer.get(60));
+        assert_eq!(told, ("0330", "00", format!("{record:06}").as_str(), "000007000007"));
+    }
+    let again = totals.clone().with(3, "960000");
+    let accepted = bare.ask(&again);
+    assert_eq!((accepted.action(), accepted.get(63)), ("00", "GB000007 ACCEPT "));
+    assert_eq!(bare.ask(&again), accepted, "the same once more gets the same answer");
+    assert_eq!(bare.ask(&totals).get(63), accepted.get(63), "and so do the first totals, should they be repeated");
+}
+
+#[test]
+fn the_first_member_that_the_host_has_otherwise_is_named_with_the_reason() {
+    let sale = |amount, stan, batch: &str| Request::sale(amount, stan).with(60, batch);
+    let (one, two, elsewhere, unknown) =
+        (sale(500, 1, "000007"), sale(300, 2, "000007"), sale(600, 3, "000008"), sale(100, 99, "000007"));
+    let numbers = "000007000007";
+    for (words, details) in [
+        ("RB 000002 ABSENT", vec![one.detail(1, 500, numbers), unknown.detail(2, 100, numbers)]),
+        ("RB 000001 AMOUNT", vec![one.detail(1, 501, numbers), unknown.detail(2, 300, numbers)]),
+        ("RB 000002 BATCH ", vec![two.detail(1, 300, numbers), elsewhere.detail(2, 600, numbers)]),
+        ("RB MORE HELD    ", vec![one.detail(1, 500, numbers)]),
+        ("RB DEBIT COUNT  ", vec![one.detail(1, 500, numbers), two.detail(2, 300, numbers)]),
+    ] {
+        let mut bare = Bare::signed_on();
+        [&one, &two, &elsewhere].iter().for_each(|request| assert_eq!(bare.ask(request).action(), "00"));
+        let totals = Request::totals(10, 7, (3, 1400), (0, 0)).with(60, numbers);
+        assert_eq!(bare.ask(&totals).action(), "95");
+        details.iter().for_each(|detail| assert_eq!(bare.ask(detail).mti, "0330"));
+        let refused = bare.ask(&totals.with(3, "960000"));
+        assert_eq!((refused.action(), refused.get(63)), ("95", words));
+        assert_eq!(bare.open_by_hand(), ((3, 1400), (0, 0)), "all or nothing");
+    }
+}

@@ -177,6 +177,11 @@ impl Play {
             Event::SignedOn => assert!(self.session.is_up()),
             Event::Lost { sent, .. } => panic!("{sent:?} is lost while the connection stands"),
             Event::Disconnect(_) => connection.is_over = true,
+            Event::Detail(answer) => {
+                let detail = |message: &Message<'_>| message.mti() == Mti::BATCH_UPLOAD_ADVICE_RESPONSE;
+                let heard = messages(&connection.heard).into_iter().filter_map(read).any(|message| detail(&message));
+                assert!(heard, "{answer:?} was never heard");
+            }
             Event::Answer { answer, .. } => {
                 let sent = answer.sent;
                 let mti = self.open.remove(&sent).unwrap_or_else(|| panic!("{sent:?} is answered and was not open"));

@@ -1,5 +1,6 @@
 //! From a transaction to the bytes of its request.
 
+use super::upload::{AFTER_UPLOAD, numbers_of};
 use crate::input::Leg;
 use crate::output::{Request, Subject};
 use crate::rrn_of;
@@ -15,9 +16,9 @@ use protocol::words::{EntryType, ReversalReason, Source, Verb};
 use zeroize::Zeroize;
 
 /// Acquiring institution identification code, DE32.
-const ACQUIRER: &str = "000001";
+pub(super) const ACQUIRER: &str = "000001";
 /// The same as DE90 carries it.
-const ACQUIRER_NUMBER: u64 = 1;
+pub(super) const ACQUIRER_NUMBER: u64 = 1;
 /// DE3 of money that the card holder pays.
 const DEBIT: &str = "000000";
 /// DE3 of money that is paid out.
@@ -84,7 +85,7 @@ pub(super) fn mti_of(request: &Request<'_>) -> Mti {
     }
 }
 
-fn original_mti(verb: Verb) -> Mti {
+pub(super) fn original_mti(verb: Verb) -> Mti {
     match verb {
         Verb::Authorize | Verb::Verification => Mti::AUTHORIZATION_REQUEST,
         Verb::Sale | Verb::Credit | Verb::Refund | Verb::Capture | Verb::Void => Mti::FINANCIAL_REQUEST,
@@ -115,12 +116,24 @@ impl core::fmt::Display for Unwritable {
     }
 }
 
+/// Whether totals come for the first time, or once more after their batch's members.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Presented {
+    First,
+    AfterUpload,
+}
+
 /// Appends the framed message of a request, sealed when there is a key.
-pub(super) fn write(outgoing: &Outgoing<'_>, key: Option<&MacKey>, out: &mut Vec<u8>) -> Result<(), Unwritable> {
+pub(super) fn write(
+    outgoing: &Outgoing<'_>,
+    presented: Presented,
+    key: Option<&MacKey>,
+    out: &mut Vec<u8>,
+) -> Result<(), Unwritable> {
     let mti = mti_of(&outgoing.request);
     match outgoing.request.subject {
         Subject::Batch(batch) => {
-            append_frame(out, |buffer| write_totals(Encoder::begin(&TSYS, mti, buffer)?, outgoing, batch, key))?
+            append_frame(out, |buffer| write_totals(Encoder::begin(&TSYS, mti, buffer)?, outgoing, batch, presented, key))?
         }
         Subject::Transaction(transaction, tail) => {
             let card = outgoing.card.ok_or(Unwritable::NoCard)?;
@@ -169,14 +182,14 @@ pub(super) fn write_network_answer(
 
 /// A moment as DE7, DE12 and DE13 write it, UTC.
 #[derive(Clone, Copy)]
-struct Moment {
-    month_to_second: u64,
-    time: u64,
-    date: u64,
+pub(super) struct Moment {
+    pub(super) month_to_second: u64,
+    pub(super) time: u64,
+    pub(super) date: u64,
 }
 
 impl Moment {
-    fn of(moment: Micros) -> Moment {
+    pub(super) fn of(moment: Micros) -> Moment {
         let Civil { month, day, hour, minute, second, .. } = moment.civil();
         let time = u64::from(hour) * 10_000 + u64::from(minute) * 100 + u64::from(second);
         let date = u64::from(month) * 100 + u64::from(day);
@@ -319,16 +332,19 @@ fn write_totals(
     mut encoder: Encoder<'_>,
     outgoing: &Outgoing<'_>,
     batch: &Batch,
+    presented: Presented,
     key: Option<&MacKey>,
 ) -> Result<usize, EncodeError> {
     let moment = Moment::of(batch.closed_at());
     let currency = &mut [0; 3];
     let currency = currency_text(batch.currency.get(), currency);
+    if presented == Presented::AfterUpload {
+        encoder.text(3, AFTER_UPLOAD)?;
+    }
     encoder.number(7, moment.month_to_second)?.number(11, u64::from(outgoing.request.sent.stan))?;
     encoder.number(12, moment.time)?.number(13, moment.date)?.text(32, ACQUIRER)?;
     encoder.text(41, &outgoing.acceptor.terminal)?.text(42, &outgoing.acceptor.id)?.text(50, currency)?;
-    let numbers = u64::from(batch.number.get()) * 1_000_000 + u64::from(batch.members_number.get());
-    encoder.text(60, digits(numbers, &mut [0; 12]))?;
+    encoder.text(60, digits(numbers_of(batch), &mut [0; 12]))?;
     encoder.number(74, u64::from(batch.credit_count.get()))?.number(76, u64::from(batch.capture_count.get()))?;
     encoder.number(86, batch.credited.get())?.number(88, batch.captured.get())?;
     // DE97 from the acquirer's side: a debit is money that the card holders pay, and so comes in.
@@ -343,7 +359,7 @@ fn is_booked(mti: Mti) -> bool {
     matches!(mti, Mti::FINANCIAL_REQUEST | Mti::FINANCIAL_ADVICE | Mti::FINANCIAL_ADVICE_REPEAT)
 }
 
-fn processing_code(verb: Verb) -> &'static str {
+pub(super) fn processing_code(verb: Verb) -> &'static str {
     if verb.pays_out() { CREDIT } else { DEBIT }
 }
 
@@ -376,12 +392,12 @@ fn auth_code(original: &Exchange) -> &str {
     core::str::from_utf8(&original.auth_code).unwrap_or("")
 }
 
-fn currency_text(numeric: u16, buffer: &mut [u8; 3]) -> &str {
+pub(super) fn currency_text(numeric: u16, buffer: &mut [u8; 3]) -> &str {
     digits(u64::from(numeric), buffer)
 }
 
 /// A number in as many digits as the buffer has.
-fn digits(mut number: u64, buffer: &mut [u8]) -> &str {
+pub(super) fn digits(mut number: u64, buffer: &mut [u8]) -> &str {
     for digit in buffer.iter_mut().rev() {
         *digit = b'0' + (number % 10) as u8;
         number /= 10;

@@ -7,7 +7,8 @@
 //! | 0220 capture advice | 2 3 4 7 11 12 13 14 18 22 25 32 37 38 41 42 49 60 90 |
 //! | 0400 void | 2 3 4 7 11 12 13 14 32 37 38 41 42 49 90 |
 //! | 0420 reversal advice, 0421 its repeat | 2 3 4 7 11 12 13 14 32 37 39 41 42 49 90 |
-//! | 0500 batch totals | 7 11 12 13 32 41 42 50 60 74 76 86 88 97 |
+//! | 0320 member of a batch, when its totals are not the host's | 3 4 7 11 12 13 32 37 41 42 49 60 90 |
+//! | 0500 batch totals; after 0320s with 3 | 7 11 12 13 32 41 42 50 60 74 76 86 88 97 |
 //! | 0800 sign-on, sign-off, cut-over, echo | 7 11 12 13 70 |
 //!
 //! Answers echo what identifies the request and add 38, 39, 44 (AVS letter, CVV letter) and 63 (16 characters of text).
@@ -16,9 +17,11 @@ mod code_map;
 mod decode;
 mod encode;
 mod session;
+mod upload;
 #[cfg(test)]
 mod tests;
 
 pub use code_map::{ACTION_CODES, response_code};
 pub use encode::{Acceptor, CardData, Outgoing};
+pub use upload::{Detail, DetailAnswer, numbers_of};
 pub use session::{DisconnectReason, Event, NotSubmitted, Session, SessionOptions};

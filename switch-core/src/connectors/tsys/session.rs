@@ -4,7 +4,8 @@
 //! [`Session::poll`] says. Bytes to write collect in [`Session::take_output`], so that neighbours leave in one write.
 
 use super::decode;
-use super::encode::{self, Outgoing, Unwritable};
+use super::encode::{self, Outgoing, Presented, Unwritable};
+use super::upload::{self, Detail, DetailAnswer};
 use crate::input::{Answer, Leg, Sent};
 use crate::output::Subject;
 use hashbrown::HashTable;
@@ -113,6 +114,8 @@ pub enum Event {
         /// The request.
         sent: Sent,
     },
+    /// An answer to [`Session::submit_detail`].
+    Detail(DetailAnswer),
     /// Close the connection, then call [`Session::disconnected`].
     Disconnect(DisconnectReason),
 }
@@ -243,6 +246,24 @@ impl Session {
 
     /// Takes a request: its message is appended to the output.
     pub fn submit(&mut self, outgoing: &Outgoing<'_>, now: Micros) -> Result<(), NotSubmitted> {
+        self.submit_as(outgoing, Presented::First, now)
+    }
+
+    /// Takes totals whose batch's members have been uploaded: what the host says to these is final.
+    pub fn submit_after_upload(&mut self, outgoing: &Outgoing<'_>, now: Micros) -> Result<(), NotSubmitted> {
+        self.submit_as(outgoing, Presented::AfterUpload, now)
+    }
+
+    /// Takes a member of a batch whose totals are not the host's. It is answered by [`Event::Detail`]; one that is not remembered
+    /// here is asked for again by whoever uploads.
+    pub fn submit_detail(&mut self, detail: &Detail<'_>) -> Result<(), NotSubmitted> {
+        if self.state != State::Up {
+            return Err(NotSubmitted::NotSignedOn);
+        }
+        upload::write_detail(detail, self.key.as_ref(), &mut self.output).map_err(NotSubmitted::Unwritable)
+    }
+
+    fn submit_as(&mut self, outgoing: &Outgoing<'_>, presented: Presented, now: Micros) -> Result<(), NotSubmitted> {
         if self.state != State::Up {
             return Err(NotSubmitted::NotSignedOn);
         }
@@ -250,7 +271,7 @@ impl Session {
         if self.pending.len() >= self.options.room_for(sent.leg) {
             return Err(NotSubmitted::Full);
         }
-        encode::write(outgoing, self.key.as_ref(), &mut self.output).map_err(NotSubmitted::Unwritable)?;
+        encode::write(outgoing, presented, self.key.as_ref(), &mut self.output).map_err(NotSubmitted::Unwritable)?;
         let mti = encode::mti_of(&outgoing.request);
         let answer = mti.response().unwrap_or(mti);
         let terminal = padded(&outgoing.acceptor.terminal);
@@ -340,6 +361,12 @@ impl Session {
             return true;
         }
         let terminal = message.text(41).map_or([b' '; 8], padded);
+        if message.mti() == Mti::BATCH_UPLOAD_ADVICE_RESPONSE {
+            let numbers = message.text(60).and_then(|text| text.parse().ok()).unwrap_or(0);
+            let agrees = message.text(39) == Some(DONE);
+            self.events.push_back(Event::Detail(DetailAnswer { record: stan, numbers, terminal, agrees }));
+            return true;
+        }
         let matched = self.forget(message.mti(), stan, &terminal, message.text(37));
         match matched.and_then(|pending| Some((pending, decode::answer(&message, pending.sent)?))) {
             Some((Pending { shard, submitted_at, .. }, answer)) => {

@@ -180,6 +180,8 @@ impl Switch {
                     }
                 }
                 Happened::Give { shard, returned } => self.give(scene.stage, shard, returned),
+                // What the host says of its totals stands: nobody here reads a batch's members back.
+                Happened::WantsMembers { batch, .. } => self.links[link].traffic.no_members(&batch),
                 Happened::Disconnect(why) => {
                     scene.stage.tell(format_args!("link {processor} gives up its connection: {why:?}"));
                     acted.disconnect = true;

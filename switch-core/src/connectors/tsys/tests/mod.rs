@@ -1,6 +1,7 @@
 //! Requests against bytes written by hand from the table of the dialect; answers and the life of a connection, step by step.
 
 mod network;
+mod upload;
 
 use super::*;
 use crate::input::{Answer, Leg, Sent, Verdict};
