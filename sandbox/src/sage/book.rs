@@ -106,6 +106,8 @@ pub struct Held {
     /// Whether an accepted batch had it.
     pub is_settled: bool,
     plan: Plan,
+    /// Whether its bank has done so.
+    is_plan_done: bool,
     /// Trace number of the void or reversal that took it back, and its letter.
     taken_back_by: Option<(u32, u8)>,
 }
@@ -375,7 +377,7 @@ impl Book {
     pub fn next_due(&mut self, now: Micros) -> Option<(Key, Held, Plan)> {
         while let Some((at, key)) = self.due.first().copied().filter(|(at, _)| *at <= now.0) {
             self.due.remove(&(at, key));
-            let stands = self.held.get(&key).filter(|held| held.standing == Standing::Approved);
+            let stands = self.held.get(&key).filter(|held| held.standing == Standing::Approved && !held.is_plan_done);
             if let Some(held) = stands.filter(|_| self.notices.len() < NOTICES_MAX) {
                 return Some((key, *held, held.plan));
             }
@@ -397,7 +399,12 @@ impl Book {
                 self.take_back(&key, Standing::Returned, row);
                 self.notices.push(Notice::of(row));
             }
-            Some(Kind::Change) => self.notices.push(Notice::of(row)),
+            Some(Kind::Change) => {
+                if let Some(held) = self.held.get_mut(&key) {
+                    held.is_plan_done = true;
+                }
+                self.notices.push(Notice::of(row));
+            }
             Some(Kind::Authorization | Kind::Capture | Kind::Void) | None => {}
         }
     }
@@ -479,6 +486,7 @@ impl Held {
             batch: row.batch,
             is_settled: false,
             plan: Plan::from_number(row.debits_count),
+            is_plan_done: false,
             taken_back_by: None,
         }
     }

@@ -79,6 +79,15 @@ fn banks_act_when_it_is_due_and_never_on_what_was_taken_back() {
 }
 
 #[test]
+fn a_correction_that_was_asked_for_is_not_asked_for_again_after_a_restart() {
+    let rows = [sale(0, Plan::Correct(1)), Row { ordinal: 1, kind: Kind::Change.code(), action: *b"01", ..sale(0, Plan::Keep) }];
+    let mut book = Book::default();
+    rows.iter().for_each(|row| book.apply(row));
+    assert!(book.next_due(Micros(i64::MAX)).is_none());
+    assert_eq!(book.notice_count(), 1);
+}
+
+#[test]
 fn a_request_is_named_by_transaction_trace_and_letter() {
     let id = RequestId::parse("632501000007-000012-A").unwrap();
     assert_eq!((id.transaction, id.trace, id.identifier), (*b"632501000007", 12, b'A'));
