@@ -17,7 +17,10 @@ mod script;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target there is.
-pub const TARGETS: [Target; 18] = [
+pub const TARGETS: [Target; 21] = [
+    ("ach_exchange", processors::accounts::any_answers),
+    ("ach_feed", processors::accounts::any_feed),
+    ("ach_host", processors::accounts::any_requests),
     ("binary_session", binary::session),
     ("binary_talk", binary::talk),
     ("card_host", processors::host::any_frames),

@@ -1,5 +1,6 @@
 //! Both ends of a processor's wire: our session against any host, the sandbox's host against any switch.
 
+pub mod accounts;
 pub mod host;
 pub mod session;
 pub mod terminals;

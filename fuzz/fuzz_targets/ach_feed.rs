@@ -1,0 +1,4 @@
+//! See `outside_bytes::processors::accounts::any_feed`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| outside_bytes::processors::accounts::any_feed(input));
