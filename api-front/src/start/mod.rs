@@ -169,7 +169,13 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
 fn behind_the_front(switch: &Switch, outbox: Outbox, public_url: &str) -> Behind {
     let invoices = Invoices::new(switch.clone(), outbox.clone(), public_url);
     let accounts = Accounts::new(switch.clone(), outbox);
-    Behind { switch: switch.clone(), accounts, vault: Vault::new(switch.clone()), recurring: Recurring::new(switch.clone()), invoices }
+    Behind {
+        switch: switch.clone(),
+        accounts,
+        vault: Vault::new(switch.clone()),
+        recurring: Recurring::new(switch.clone()),
+        invoices,
+    }
 }
 
 impl Running {
