@@ -209,7 +209,15 @@ impl Fixture {
         let (doors, insides) = (0..2).map(|_| Door::new(1)).unzip();
         let sealer = Arc::new(Sealer::open_or_create(&keys.path().join("keys")).unwrap());
         let (clock, sensitive) = (Clock::start_after(Micros::NONE), Arc::new(SensitiveTable::new(8)));
-        let shared = Shared { clock, sealer, sensitive, doors, acceptors: AcceptorTable::default(), terminals: terminals(), history: None };
+        let shared = Shared {
+            clock,
+            sealer,
+            sensitive,
+            doors,
+            acceptors: AcceptorTable::default(),
+            terminals: terminals(),
+            history: None,
+        };
         let of_sandbox = ProcessorSettings::of_sandbox("terminal", ProcessorKind::Dejavoo, addr);
         let settings = ProcessorSettings { timeout_ms: 2_000, ..of_sandbox };
         let mut prepared = Prepared::default();

@@ -17,11 +17,11 @@ mod code_map;
 mod decode;
 mod encode;
 mod session;
-mod upload;
 #[cfg(test)]
 mod tests;
+mod upload;
 
 pub use code_map::{ACTION_CODES, response_code};
 pub use encode::{Acceptor, CardData, Outgoing};
-pub use upload::{Detail, DetailAnswer, numbers_of};
 pub use session::{DisconnectReason, Event, NotSubmitted, Session, SessionOptions};
+pub use upload::{Detail, DetailAnswer, numbers_of};
