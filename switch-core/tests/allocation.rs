@@ -1,42 +1,17 @@
 //! The steady state allocates nothing: after warm-up a sale goes from command to recycled outcome without the allocator.
 
-// The counter is the test's, not the core's.
-#![allow(clippy::disallowed_types)]
-
 mod support;
 
 use protocol::frame::Durable;
 use protocol::tail::{self, Tail};
 use protocol::words::Verb;
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicU64, Ordering};
+use support::allocations::{Counting, allocations};
 use support::driver::answer;
 use support::{Ask, BEGIN, merchant, merchants, processor};
 use switch_core::input::{Input, Sent, Token, Verdict};
 use switch_core::limits::Limits;
 use switch_core::output::Output;
 use switch_core::{Shard, ShardOptions};
-
-struct Counting;
-
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-
-// SAFETY: every call goes to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        unsafe { System.dealloc(at, layout) }
-    }
-
-    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        unsafe { System.realloc(at, layout, size) }
-    }
-}
 
 #[global_allocator]
 static COUNTING: Counting = Counting;
@@ -97,10 +72,10 @@ fn a_sale_allocates_nothing_after_warm_up() {
     for _ in 0..40_000 {
         sales.one();
     }
-    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    let before = allocations();
     for _ in 0..10_000 {
         sales.one();
     }
-    assert_eq!(ALLOCATIONS.load(Ordering::Relaxed) - before, 0);
+    assert_eq!(allocations() - before, 0);
     assert!(sales.shard.transactions_in_memory() < 1 << 15);
 }

@@ -1,15 +1,13 @@
 //! Rules and routes in the steady state: a payment is counted, judged and routed without the allocator.
 
-// The counter is the test's, not the core's.
-#![allow(clippy::disallowed_types)]
+mod support;
 
 use protocol::calendar::Micros;
 use protocol::choice::Choice;
 use protocol::id::Xid;
 use protocol::tail::{self, Tail, tag};
 use protocol::transaction::Transaction;
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicU64, Ordering};
+use support::allocations::{Counting, allocations};
 use switch_core::conditions::typed::{Condition, Value};
 use switch_core::conditions::{Facts, Velocity};
 use switch_core::routing::typed::{Route, Share};
@@ -17,27 +15,6 @@ use switch_core::routing::{Breaker, Health, Outcome, Standing};
 use switch_core::rules::Stage;
 use switch_core::rules::typed::Rule;
 use switch_core::{routing, rules};
-
-struct Counting;
-
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-
-// SAFETY: every call goes to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        unsafe { System.dealloc(at, layout) }
-    }
-
-    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        unsafe { System.realloc(at, layout, size) }
-    }
-}
 
 #[global_allocator]
 static COUNTING: Counting = Counting;
@@ -100,8 +77,8 @@ fn a_payment_is_counted_judged_and_routed_without_an_allocation() {
     };
     // Ten times as long as the windows: counters are taken and given back.
     let begun: u16 = (0..10_000).map(&mut one).max().unwrap();
-    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    let before = allocations();
     let ended: u16 = (10_000..30_000).map(&mut one).max().unwrap();
-    assert_eq!(ALLOCATIONS.load(Ordering::Relaxed) - before, 0);
+    assert_eq!(allocations() - before, 0);
     assert_eq!((begun, ended), (2, 2));
 }

@@ -90,8 +90,11 @@ fn none(what: &str, list: &[String]) -> Result<(), String> {
     if list.is_empty() { Ok(()) } else { Err(format!("{} {what}:{}", list.len(), shown.collect::<String>())) }
 }
 
-/// What the host must have standing for a transaction, sorted: kind and minor units.
-fn claims(transaction: &Transaction) -> Vec<(&'static str, u64)> {
+/// What stands for a transaction: kinds and minor units, sorted.
+pub(crate) type Standing = Vec<(&'static str, u64)>;
+
+/// What the host must have standing for a transaction.
+pub(crate) fn claims(transaction: &Transaction) -> Standing {
     let (authorized, captured) = (transaction.amount_authorized.get(), transaction.amount_captured.get());
     match transaction.status() {
         Status::Pending | Status::Unknown | Status::Declined | Status::Voided | Status::Reversed | Status::Returned => Vec::new(),

@@ -5,6 +5,7 @@
 // Each test crate uses a part.
 #![allow(dead_code)]
 
+pub mod allocations;
 pub mod driver;
 pub mod host;
 pub mod journal;

@@ -59,6 +59,8 @@ pub enum Turn {
     Start,
     /// The operator changes something.
     Steer,
+    /// The SQL home is back.
+    SqlBack,
     /// A host that was away, or dead, is back.
     HostBack(usize),
     /// The operator makes room on the disk.

@@ -66,11 +66,15 @@ pub enum Fault {
     Steered,
     /// The operator takes a reversal over.
     TakenOver,
+    /// The operator stops the switch in order, and starts it again.
+    Stopped,
+    /// The SQL home can't be reached for a while.
+    SqlAway,
 }
 
 impl Fault {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Fault; 28] = [
+    pub const ALL: [Fault; 30] = [
         Fault::RequestLost,
         Fault::RequestLate,
         Fault::RequestTwice,
@@ -99,6 +103,8 @@ impl Fault {
         Fault::TermsChanged,
         Fault::Steered,
         Fault::TakenOver,
+        Fault::Stopped,
+        Fault::SqlAway,
     ];
 
     /// How often it strikes when it is on, in a million chances: weak, middling, strong. What chances are is the caller's:
@@ -121,8 +127,9 @@ impl Fault {
             Fault::Hiccup => [500, 3_000, 20_000],
             Fault::ClientDeaf => [10_000, 80_000, 300_000],
             Fault::TermsChanged => [2_000, 10_000, 40_000],
+            Fault::Stopped | Fault::SqlAway => [1_000, 5_000, 20_000],
             Fault::Steered => [10_000, 50_000, 250_000],
-            Fault::TakenOver => [5_000, 30_000, 150_000],
+            Fault::TakenOver => [20_000, 150_000, 600_000],
         }
     }
 
@@ -156,6 +163,8 @@ impl Fault {
             Fault::TermsChanged => "terms changed",
             Fault::Steered => "changes by the operator",
             Fault::TakenOver => "reversals taken over",
+            Fault::Stopped => "stops in order",
+            Fault::SqlAway => "databases away",
         }
     }
 }

@@ -216,7 +216,7 @@ impl World {
     /// A process that was killed leaves what it had written to the system; a power cut does not, and a disk that has failed is
     /// changed for what it had stored.
     fn leave_the_disk(&mut self, death: Death) {
-        if death == Death::Killed && self.stage.dice.hits(400_000) {
+        if death == Death::Stopped || (death == Death::Killed && self.stage.dice.hits(400_000)) {
             self.home.disk.kill();
         } else {
             let dice = &mut self.stage.dice;
@@ -227,6 +227,10 @@ impl World {
     fn start(&mut self) {
         if self.switch.is_some() {
             return;
+        }
+        // A start without the SQL home is the crash tests' to try: here the operator waits for it.
+        if self.home.sql_is_away.get() {
+            return self.stage.after(1_000_000, Turn::Start);
         }
         if self.enrolled < self.setup.processors.len() && self.stage.dice.hits(400_000) {
             self.enrolled += 1;
@@ -290,6 +294,7 @@ impl World {
             Turn::Workload => self.work(),
             Turn::Start => self.start(),
             Turn::Steer => self.steer(),
+            Turn::SqlBack => self.home.sql_is_away.set(false),
             Turn::HostBack(at) => self.hosts[at].is_up = true,
             Turn::Room => self.make_room(),
             Turn::CloseBatches(processor) => self.with_switch(|switch, scene| {
@@ -333,6 +338,17 @@ impl World {
         }
         if self.stage.strikes(Fault::TermsChanged) {
             self.change_terms();
+        }
+        if self.stage.strikes(Fault::Stopped) {
+            self.with_switch(|switch, scene| {
+                switch.stop(scene.stage);
+                Ok(())
+            });
+        }
+        if !self.home.sql_is_away.get() && self.stage.strikes(Fault::SqlAway) {
+            self.home.sql_is_away.set(true);
+            let wait_us = self.stage.dice.between(100_000, 60_000_000);
+            self.stage.after(wait_us, Turn::SqlBack);
         }
         if self.stage.strikes(Fault::Steered) {
             self.steer();
@@ -433,6 +449,7 @@ impl World {
             host.is_up = true;
         }
         self.make_room();
+        self.home.sql_is_away.set(false);
         self.drain();
     }
 

@@ -3,8 +3,8 @@
 
 use super::broken;
 use super::journal::{Intent, Journal, Name};
+use crate::books::{Standing, claims};
 use protocol::transaction::Transaction;
-use protocol::words::{Status, Verb};
 use reference_model::{Fold, Invariant};
 use sandbox::ledger::{Kind, Marks, Row};
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,9 +19,6 @@ pub(super) struct Ledgers {
     /// The effect that each key has had last.
     effects: BTreeMap<[u8; 16], (Name, Intent)>,
 }
-
-/// What stands for a transaction: kinds and minor units, sorted.
-type Standing = Vec<(&'static str, u64)>;
 
 impl Ledgers {
     pub(super) fn row(&mut self, processor: u16, row: &Row, journal: &Journal) {
@@ -130,21 +127,5 @@ fn word(row: &Row) -> Option<&'static str> {
         Kind::Refund => Some("refund"),
         Kind::Credit => Some("credit"),
         Kind::Void | Kind::Reversal | Kind::Batch | Kind::Return | Kind::Change => None,
-    }
-}
-
-/// What the host must have standing for a transaction.
-fn claims(transaction: &Transaction) -> Standing {
-    let (authorized, captured) = (transaction.amount_authorized.get(), transaction.amount_captured.get());
-    match transaction.status() {
-        Status::Pending | Status::Unknown | Status::Declined | Status::Voided | Status::Reversed | Status::Returned => Vec::new(),
-        Status::Authorized => vec![("authorization", authorized)],
-        Status::PendingSettlement | Status::Settled | Status::PartiallyRefunded | Status::Refunded => match transaction.verb() {
-            Verb::Authorize => vec![("authorization", authorized), ("capture", captured)],
-            Verb::Sale => vec![("sale", captured)],
-            Verb::Refund => vec![("refund", captured)],
-            Verb::Credit => vec![("credit", captured)],
-            Verb::Verification | Verb::Capture | Verb::Void => Vec::new(),
-        },
     }
 }

@@ -119,7 +119,7 @@ impl Switch {
 
     fn take_command_call(&mut self, scene: &mut Scene<'_>, call: u64, mut command: Command, tail: Bytes) {
         scene.stage.counts.commands += 1;
-        if !self.journal_writable.load(Ordering::Acquire) {
+        if !self.takes_calls() || !self.journal_writable.load(Ordering::Acquire) {
             return tell(scene, call, Heard::Unavailable);
         }
         if self.scribe.space() != Space::Ample {

@@ -12,6 +12,7 @@ use persistence::sql::{Database, DatabaseUrl};
 use protocol::calendar::Micros;
 use protocol::id::Xid;
 use protocol::words::Verb;
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::path::Path;
 use tempfile::TempDir;
@@ -30,6 +31,8 @@ pub struct Home {
     pub runtime: Runtime,
     /// The SQL home.
     pub database: Database,
+    /// The SQL home can't be reached.
+    pub sql_is_away: Cell<bool>,
     pub(super) url: DatabaseUrl,
     /// Held until the world ends.
     folder: TempDir,
@@ -46,7 +49,7 @@ impl Home {
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
         let url = DatabaseUrl::sqlite_in(folder.path());
         let database = runtime.block_on(Database::open(&url)).expect("a fresh database opens");
-        Home { disk: SimulatedDisk::default(), runtime, database, url, folder }
+        Home { disk: SimulatedDisk::default(), runtime, database, sql_is_away: Cell::new(false), url, folder }
     }
 
     /// Reads of what the projection holds.
@@ -185,6 +188,9 @@ impl Switch {
     }
 
     fn read_now(&mut self, scene: &mut Scene<'_>, reading: Reading) {
+        if scene.home.sql_is_away.get() {
+            return self.give_up_reading(scene, reading);
+        }
         let found = scene.home.look_up(&reading, self.setup.settle_chunk);
         let wait_us = scene.stage.step_us() + scene.stage.dice.between(50, 2_000);
         self.plan(scene.stage, wait_us, Task::Read(found));
@@ -193,12 +199,17 @@ impl Switch {
     pub(super) fn end_readings(&mut self, scene: &mut Scene<'_>) {
         let now = scene.stage.now();
         while let Some((_, reading)) = self.past.readings.pop_front_if(|(gives_up_at, _)| *gives_up_at <= now) {
-            match reading.wanted {
-                Wanted::Hydration { call, .. } | Wanted::Answer { call, .. } | Wanted::Shown { call, .. } => {
-                    self.past_is_away(scene, call);
-                }
-                Wanted::Members { batch, .. } => self.settle_later(scene.stage, batch),
+            self.give_up_reading(scene, reading);
+        }
+    }
+
+    /// Whoever waits for it is told that it can't be read now.
+    fn give_up_reading(&mut self, scene: &mut Scene<'_>, reading: Reading) {
+        match reading.wanted {
+            Wanted::Hydration { call, .. } | Wanted::Answer { call, .. } | Wanted::Shown { call, .. } => {
+                self.past_is_away(scene, call);
             }
+            Wanted::Members { batch, .. } => self.settle_later(scene.stage, batch),
         }
     }
 
@@ -221,6 +232,9 @@ impl Switch {
     /// Takes some of what is durable into the SQL home; mostly all of it.
     pub(super) fn follow(&mut self, scene: &mut Scene<'_>) {
         self.past.is_following = false;
+        if scene.home.sql_is_away.get() {
+            return self.plan_following(scene);
+        }
         let behind = self.projection_behind();
         let some = if scene.stage.dice.hits(250_000) { scene.stage.dice.between(0, behind) } else { behind };
         let until = self.past.applied_lsn() + some;

@@ -12,6 +12,7 @@ mod scribe;
 mod settling;
 mod start;
 mod steering;
+mod stopping;
 
 pub use front::{Asked, Heard};
 pub use home::{Found, Home, Reading};
@@ -42,6 +43,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use steering::Steering;
+use stopping::Stopping;
 use tokio::sync::mpsc;
 
 /// Something that a part of the switch does next.
@@ -111,6 +113,8 @@ pub enum Death {
     PowerLost,
     /// A write or sync has failed: the process ends itself.
     DiskFailed,
+    /// It was stopped in order.
+    Stopped,
 }
 
 /// Where a part works: what it shares with all others.
@@ -155,6 +159,7 @@ pub struct Switch {
     front: Front,
     settling: Settling,
     steering: Steering,
+    stopping: Stopping,
     setup: Setup,
 }
 
@@ -205,11 +210,11 @@ impl Switch {
     pub fn perform(&mut self, scene: &mut Scene<'_>, task: Task) -> Result<(), Death> {
         match task {
             Task::Command { shard, call, message } => self.command_came(scene, shard, call, *message),
-            Task::Give { shard, returned } => return self.give_now(scene, shard, *returned),
+            Task::Give { shard, returned } => self.give_now(scene, shard, *returned)?,
             Task::Tick { shard } => self.tick(scene, shard),
-            Task::Commit => return self.commit(scene),
+            Task::Commit => self.commit(scene)?,
             Task::Committed(groups) => self.committed(scene, groups),
-            Task::Prepare => return self.prepare(scene),
+            Task::Prepare => self.prepare(scene)?,
             Task::Orders { link } => self.take_orders(scene, link),
             Task::Connect { link } => self.connect(scene, link),
             Task::LinkTick { link } => self.link_tick(scene, link),
@@ -218,7 +223,7 @@ impl Switch {
             Task::Read(found) => self.found(scene, found),
             Task::SettleAgain { batch } => self.settle_again(scene, batch),
         }
-        Ok(())
+        self.look_after_stop(scene.stage)
     }
 
     fn plan(&self, stage: &mut Stage, wait_us: u64, task: Task) {

@@ -6,6 +6,7 @@ use super::links::Link;
 use super::scribe::Scribe;
 use super::settling::Settling;
 use super::steering::Steering;
+use super::stopping::Stopping;
 use super::{Scene, Seat, Switch, Task};
 use crate::dice::Dice;
 use crate::simulator::event::Life;
@@ -114,6 +115,7 @@ impl Switch {
             front: Front::default(),
             settling: Settling::default(),
             steering,
+            stopping: Stopping::default(),
             setup: setup.clone(),
         }
     }
