@@ -59,7 +59,7 @@ fn wrong_bodies() -> Vec<(Value, &'static str)> {
         (card(&json!({"cvc": "12a"})), "payment_method.card.cvc"),
         (card(&json!({"cvc": 999})), "payment_method.card.cvc"),
         (card(&json!({"entry_type": "dipped"})), "payment_method.card.entry_type"),
-        (card(&json!({"entry_type": "swiped"})), "payment_method.card.track_2"),
+        (card(&json!({"entry_type": "swiped", "track_2": "x"})), "payment_method.card.track_2"),
         (card(&json!({"cardholder_authentication": []})), "cardholder_authentication"),
     ];
     let amounts =

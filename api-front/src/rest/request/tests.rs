@@ -137,7 +137,6 @@ fn each_wrong_field_is_named_with_what_is_accepted() {
     .chain(
         [
             ("entry_type", json!("dipped"), "invalid payment_method.card.entry_type: must be \"keyed\" or \"swiped\""),
-            ("entry_type", json!("swiped"), "invalid payment_method.card.track_2: is required"),
             ("number", json!(null), "invalid payment_method.card.number: is required"),
             ("number", json!(""), "invalid payment_method.card.number: is required"),
             ("number", json!("4012000098765430"), "invalid payment_method.card.number: its check digit"),
@@ -271,12 +270,14 @@ fn track_1_is_enough_and_must_be_the_same_cards_as_track_2() {
     let first = "%B4012000098765439^DOE/JANE^30121011234?";
     let card = swiped(json!({"entry_type": "swiped", "track_1": first})).unwrap();
     assert_eq!((card.pan.expose(), card.expiry.to_string().as_str(), card.track_2), (PAN, "12/30", None));
+    let bare = swiped(json!({"entry_type": "swiped", "number": PAN, "expiration_date": "12/30"})).unwrap();
+    assert_eq!((bare.entry, bare.pan.expose(), bare.track_1, bare.track_2), (EntryType::Swiped, PAN, None, None));
     let both = swiped(json!({"entry_type": "swiped", "track_1": first, "track_2": "4012000098765439=3012101"})).unwrap();
     assert!(both.track_1.is_some() && both.track_2.is_some());
     for (card, field) in [
         (json!({"entry_type": "swiped", "track_1": first, "track_2": "4111111111111111=3012101"}), "track_1"),
         (json!({"entry_type": "swiped", "track_1": "%B4012^X?"}), "track_1"),
-        (json!({"entry_type": "swiped"}), "track_2"),
+        (json!({"entry_type": "swiped"}), "number"),
     ] {
         let message = swiped(card).unwrap_err().to_string();
         assert!(message.contains(&format!("invalid payment_method.card.{field}:")), "{message}");

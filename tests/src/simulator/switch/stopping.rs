@@ -15,7 +15,7 @@ pub(super) enum Stopping {
     /// Shards tell when nothing of theirs is undecided any more.
     Draining(Vec<oneshot::Receiver<()>>),
     /// They let out what is with the journal, then end.
-    Stopping,
+    Ending,
 }
 
 impl Switch {
@@ -47,7 +47,7 @@ impl Switch {
         if let Stopping::Draining(draining) = &mut self.stopping {
             draining.retain_mut(|drained| drained.try_recv() == Err(oneshot::error::TryRecvError::Empty));
             if draining.is_empty() {
-                self.stopping = Stopping::Stopping;
+                self.stopping = Stopping::Ending;
                 (0..self.setup.shards).for_each(|shard| self.give(stage, shard, Return::Stop));
             }
         }
