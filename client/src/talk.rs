@@ -105,7 +105,7 @@ impl Drop for Talk {
 }
 
 impl Talk {
-    /// Begins with a Hello in [`Talk::take_output`]. Requests may be asked once the Welcome was heard.
+    /// Begins with a Hello in [`Talk::output`]. Requests may be asked once the Welcome was heard.
     pub fn new(api_key: &str) -> Talk {
         let mut out = Vec::new();
         Hello { version_min: VERSION, version_max: VERSION, capabilities: capability::ALL, api_key }.write(&mut out);
