@@ -76,10 +76,11 @@ impl Model {
         let mut comparison = Comparison { id: written.id, found: Vec::new() };
         match self.payments.get(&written.id) {
             Some(payment) => {
-                compare_choice(&mut comparison, written, tail, payment);
+                compare_rules(&mut comparison, written, tail, payment);
                 compare_standing(&mut comparison, written, payment);
                 compare_money(&mut comparison, written, payment);
                 compare_requests(&mut comparison, written, payment);
+                compare_choice(&mut comparison, written, payment);
             }
             None => comparison.field(Invariant::OneEffectPerKey, "existence", true, false),
         }
@@ -119,15 +120,21 @@ fn missing(id: Xid) -> Difference {
     Difference { invariant: Invariant::OutcomeFirst, id, field: "existence", written, expected }
 }
 
-/// What the tables say of a payment follows from them and from what lasts: a change that was made is not lost, nor is a count.
-fn compare_choice(comparison: &mut Comparison, written: &Transaction, tail: Tail<'_>, payment: &Payment) {
+/// What rules say of a payment follows from them and from what lasts: a change that was made is not lost, nor is a count.
+fn compare_rules(comparison: &mut Comparison, written: &Transaction, tail: Tail<'_>, payment: &Payment) {
     let lasts = Invariant::OutcomeFirst;
-    let (choice, mut expected) = (Choice::of(written), payment.choice.clone());
-    expected.skips.truncate(SKIPS_NAMED_MAX);
-    comparison.field(lasts, "choice", choice, expected);
+    let said = |choice: &Choice| (choice.rules_version, choice.pre_rule, choice.post_rules_version, choice.post_rule);
+    comparison.field(lasts, "rules asked", said(&Choice::of(written)), said(&payment.choice));
     let is_flagged = payment.flags & flag::FLAGGED != 0;
     comparison.field(lasts, "flag of a rule", written.has(flag::FLAGGED), is_flagged);
     comparison.field(lasts, "name of a rule", tail.text(tag::RULE_NAME), payment.rule_name.as_deref().unwrap_or(""));
+}
+
+/// The same of routes.
+fn compare_choice(comparison: &mut Comparison, written: &Transaction, payment: &Payment) {
+    let mut expected = payment.choice.clone();
+    expected.skips.truncate(SKIPS_NAMED_MAX);
+    comparison.field(Invariant::OutcomeFirst, "choice", Choice::of(written), expected);
 }
 
 fn compare_standing(comparison: &mut Comparison, written: &Transaction, payment: &Payment) {

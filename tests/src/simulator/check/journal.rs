@@ -247,6 +247,10 @@ impl Journal {
             let (state, processor) = (before.original.state(), before.processor);
             broken(Invariant::OneEffectPerKey, format_args!("{id} is offered again, and was {state:?} at processor {processor}"));
         }
+        if before.original.stan == transaction.original.stan {
+            let stan = before.original.stan;
+            broken(Invariant::OneEffectPerKey, format_args!("{id} is offered again under the trace number {stan} that it had"));
+        }
         self.fail_overs += 1;
         self.take_not_sent(Name::of_exchange(before, &before.original));
         self.take_intent(transaction, Leg::Original);
