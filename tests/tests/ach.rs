@@ -160,6 +160,14 @@ fn each_class_is_settled_voided_paid_back_and_never_written_in_clear() {
     await_status(&client, &lost, "reversed");
     reconcile_accounts(&switch);
     switch.terminate();
+    // The bank's own file is the one place where accounts must stand in clear; the number of a licence is nowhere.
+    let bank_files = switch.data().join("nacha");
+    let written = fs::read_dir(&bank_files)
+        .expect("the settled batches' files")
+        .map(|file| fs::read_to_string(file.unwrap().path()).unwrap());
+    assert!(written.fold(String::new(), |all, file| all + &file).contains(LONG_ACCOUNT));
+    assert_nowhere(&bank_files, &[LICENCE]);
+    fs::remove_dir_all(&bank_files).expect("it can be removed");
     assert_nowhere(&switch.data(), &[LONG_ACCOUNT, LICENCE]);
     let log = switch.log();
     assert!(!log.contains(LONG_ACCOUNT) && !log.contains(LICENCE) && !log.contains(keys::API), "the log holds a secret");

@@ -79,7 +79,8 @@ impl Draw {
         if place < retry && sequence >= RETRY_DISTANCE {
             return self.push(target, sequence - RETRY_DISTANCE, request_id, frame);
         }
-        let place = place.saturating_sub(retry);
+        // Where there is nothing to repeat yet, the other shares take its place.
+        let place = if place < retry { (random.next() % u64::from((100 - retry).max(1))) as u32 } else { place - retry };
         let (verb, card) = match place {
             _ if place < authorize => (Verb::Authorize, None),
             _ if place < authorize + verification => (Verb::Verification, None),

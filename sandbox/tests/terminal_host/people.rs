@@ -27,8 +27,9 @@ fn a_terminal_does_one_thing_at_a_time() {
 fn what_was_begun_is_brought_to_its_end_although_the_register_hangs_up() {
     let host = Host::start();
     host.control("POST", "/faults", r#"{"delay_ms":[80,80]}"#);
-    drop(host.begin(&Request::sale("RRN000000001", "5.00")));
+    let register = host.begin(&Request::sale("RRN000000001", "5.00"));
     host.wait_while("RRN000000001", "NOT FOUND");
+    drop(register);
     assert_eq!(host.wait_while("RRN000000001", "IN PROGRESS").said(), said("0", "APPROVAL"));
     assert_eq!(host.ledger().len(), 1);
 }
