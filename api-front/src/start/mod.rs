@@ -68,6 +68,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use storage::{Recorders, Storage};
 use switch_core::Shard;
+use switch_core::limits::Limits;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
@@ -366,7 +367,7 @@ async fn recovered_shards(
     let merchants: Vec<_> = participants.merchants.all().iter().map(|merchant| merchant_terms(merchant)).collect();
     let processors = processor_terms(&participants.processors, &participants.configured);
     let now = run.clock.now();
-    let mut shards = recovery::empty_shards(run.doors.len() as u16, now, &merchants, &processors);
+    let mut shards = recovery::empty_shards((run.doors.len() as u16, Limits::default()), now, &merchants, &processors);
     for shard in &mut shards {
         tables.iter().for_each(|table| shard.accept(now, table.input()));
     }

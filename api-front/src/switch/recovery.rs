@@ -8,10 +8,15 @@ use switch_core::input::{Input, MerchantTerms, ProcessorTerms, Recovered, Recove
 use switch_core::limits::Limits;
 use switch_core::{Shard, ShardOptions, shard_of};
 
-/// Empty shards that know all merchants and processors.
-pub fn empty_shards(count: u16, now: Micros, merchants: &[MerchantTerms], processors: &[ProcessorTerms]) -> Vec<Shard> {
+/// Empty shards that know all merchants and processors; `count` and `limits` are of each.
+pub fn empty_shards(
+    (count, limits): (u16, Limits),
+    now: Micros,
+    merchants: &[MerchantTerms],
+    processors: &[ProcessorTerms],
+) -> Vec<Shard> {
     let shards = (0..count).map(|index| {
-        let mut shard = Shard::new(ShardOptions { index, count, limits: Limits::default() });
+        let mut shard = Shard::new(ShardOptions { index, count, limits });
         for terms in processors {
             shard.accept(now, Input::Processor(*terms));
         }

@@ -21,6 +21,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use switch_core::input::{Answer, MerchantTerms, OwnProcessors, ProcessorState, ProcessorTerms, Sent, Verdict};
+use switch_core::limits::Limits;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
@@ -62,7 +63,7 @@ impl Fixture {
             reversal_retry_ms: 100,
             reversal_retry_max_ms: 1_000,
         };
-        let shard = empty_shards(1, clock.now(), &[terms], &[processor]).remove(0);
+        let shard = empty_shards((1, Limits::default()), clock.now(), &[terms], &[processor]).remove(0);
         let (door, inside) = Door::new(16);
         let journal = Journal::start(log, WriterOptions::default(), hand_back(vec![door.clone()])).unwrap();
         let (queue, orders) = mpsc::channel(16);

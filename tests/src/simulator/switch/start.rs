@@ -28,8 +28,7 @@ use protocol::calendar::Micros;
 use protocol::frame::JournalId;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use switch_core::input::Input;
-use switch_core::{Shard, ShardOptions, shard_of};
+use switch_core::Shard;
 use tokio::sync::mpsc;
 
 /// The journal of every world.
@@ -182,19 +181,11 @@ fn catch_up(home: &Home, recovered: &Recovered) -> Past {
 }
 
 fn recovered_shards(home: &Home, setup: &Setup, now: Micros, tables: &[Compiled]) -> Vec<Shard> {
-    let (count, limits) = (setup.shards, setup.limits);
-    let empty = (0..count).map(|index| {
-        let mut shard = Shard::new(ShardOptions { index, count, limits });
-        for terms in &setup.processors {
-            shard.accept(now, Input::Processor(*terms));
-        }
-        for terms in setup.merchants.iter().filter(|terms| shard_of(terms.id, count) == index) {
-            shard.accept(now, Input::Merchant(*terms));
-        }
+    let size = (setup.shards, setup.limits);
+    let mut shards = recovery::empty_shards(size, now, &setup.merchants, &setup.processors);
+    for shard in &mut shards {
         tables.iter().for_each(|table| shard.accept(now, table.input()));
-        shard
-    });
-    let mut shards: Vec<Shard> = empty.collect();
+    }
     let windows_s = tables.iter().map(Compiled::longest_window_s);
     let window_s_max = windows_s.chain([setup.window_s_max()]).max().unwrap_or(0);
     wait(home, recovery::recover(&mut shards, &home.queries(), now, window_s_max));
