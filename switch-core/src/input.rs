@@ -60,6 +60,14 @@ pub enum Input<'a> {
         /// When it was read: too old a reading is refused, because the transaction may have lived again since.
         read_at: Micros,
     },
+    /// Asks what came of the command with an idempotency key. Changes nothing.
+    FindKey {
+        /// Who waits for the reply: the version that answered, or the newest one while none has; [`Refusal::NotFound`] when no key of
+        /// this hash holds.
+        token: Token,
+        /// Hash of merchant and key.
+        hash: &'a [u8; 16],
+    },
     /// The operator, or the clock at cut-over, closes a processor's open batches.
     CloseBatches {
         /// Who waits for the reply.

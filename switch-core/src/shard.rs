@@ -214,6 +214,7 @@ impl Shard {
             Input::LinkUp { processor } => self.link_up(processor),
             Input::LinkDown { processor } => self.link_down(processor),
             Input::Hydrate { transaction, tail, read_at } => self.hydrate(transaction, tail, read_at),
+            Input::FindKey { token, hash } => self.find_key(token, hash),
             Input::CloseBatches { token, processor, before } => self.close_batches(token, processor, before),
             Input::Returned { token, transaction, code, returned_at, facts } => {
                 self.returned(token, transaction, code, returned_at, facts);

@@ -10,7 +10,7 @@ use protocol::response_code::ResponseCode;
 use protocol::transaction::Transaction;
 use protocol::words::{ExchangeState, ReversalState, Status, Verb};
 use support::driver::{Driver, Order, ROOMY, Said};
-use support::{Ask, DUPLICATE_WINDOW_S, PROCESSOR, TIMEOUT_MS, merchant};
+use support::{Ask, DUPLICATE_WINDOW_S, PROCESSOR, TIMEOUT_MS, key_hash, merchant};
 use switch_core::input::{Input, Leg, ProcessorState, ProcessorTerms, Sent, Verdict};
 
 fn order(said: &[Said]) -> &Order {
@@ -449,6 +449,32 @@ fn keys_of_steps_are_answered_by_their_step() {
     assert!(matches!(&said[..], [Said::Version { replayed: true, version, verb: Verb::Capture, .. }] if version.0 == captured));
     let void = Ask::step(Verb::Void, merchant(0), id, None);
     assert_eq!(refusal(&driver.ask(&void.keyed(1))), Refusal::KeyReused);
+}
+
+#[test]
+fn a_key_that_is_asked_for_tells_its_operation_and_changes_nothing() {
+    let mut driver = Driver::new(ROOMY);
+    let find = |driver: &mut Driver, key| {
+        let (token, hash) = (driver.draw_token(), key_hash(merchant(0), key));
+        driver.accept(Input::FindKey { token, hash: &hash });
+        driver.sync()
+    };
+    let keyed = Ask { key_window_s: 60, ..sale().keyed(7) };
+    let sent = order(&driver.ask(&keyed)).sent;
+    let pending = find(&mut driver, 7);
+    assert!(matches!(&pending[..], [Said::Version { version, verb: Verb::Sale, .. }] if version.0.status() == Status::Pending));
+    let answered = driver.answer(sent, Verdict::Approved);
+    let [Said::Version { version: answer, replayed: false, .. }] = &answered[..] else {
+        panic!("only the payer is told: {answered:?}")
+    };
+    assert!(matches!(&find(&mut driver, 7)[..], [Said::Version { version, .. }] if version == answer));
+    done(&mut driver, &Ask::step(Verb::Void, merchant(0), sent.id, None), Verdict::Approved);
+    assert!(
+        matches!(&find(&mut driver, 7)[..], [Said::Stored { id, version, .. }] if (*id, *version) == (sent.id, answer.0.version.get()))
+    );
+    assert_eq!(refusal(&find(&mut driver, 8)), Refusal::NotFound);
+    driver.advance_ms(60_000);
+    assert_eq!(refusal(&find(&mut driver, 7)), Refusal::NotFound, "its window is over");
 }
 
 #[test]

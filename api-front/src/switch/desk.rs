@@ -169,7 +169,8 @@ impl Desk {
             Return::Lost(sent) => self.accept(now, Input::Lost(sent)),
             Return::LinkUp { processor } => self.accept(now, Input::LinkUp { processor }),
             Return::LinkDown { processor } => self.accept(now, Input::LinkDown { processor }),
-            Return::TakeOver { transaction, reply } => self.take_over(now, transaction, reply),
+            Return::TakeOver { transaction, reply } => self.ask(now, reply, |token| Input::TakeOver { token, transaction }),
+            Return::FindKey { hash, reply } => self.ask(now, reply, |token| Input::FindKey { token, hash: &hash }),
             Return::Configure { parts, reply } => self.configure(now, &parts, reply),
             Return::Merchant(terms) => self.accept(now, Input::Merchant(terms)),
             Return::Processor(terms) => self.accept(now, Input::Processor(terms)),
@@ -210,12 +211,12 @@ impl Desk {
         self.accept(now, input(token, transaction, facts_of(&transaction, &facts)));
     }
 
-    fn take_over(&mut self, now: Micros, transaction: Xid, reply: oneshot::Sender<Told>) {
+    fn ask<'a>(&mut self, now: Micros, reply: oneshot::Sender<Told>, input: impl FnOnce(Token) -> Input<'a>) {
         if self.failed {
             return;
         }
         match self.waiting.enter(Caller::Command { reply: reply.into(), sensitive: None }) {
-            Ok(token) => self.accept(now, Input::TakeOver { token, transaction }),
+            Ok(token) => self.accept(now, input(token)),
             Err(caller) => self.answer(caller, Told::Refused(Refusal::Busy)),
         }
     }

@@ -228,6 +228,13 @@ pub enum Return {
         /// The batch.
         batch: Xid,
     },
+    /// Say what came of the command with an idempotency key. Changes nothing.
+    FindKey {
+        /// Hash of merchant and key.
+        hash: [u8; 16],
+        /// Told a version, or where it is stored; [`Refusal::NotFound`] when no such key holds, [`Refusal::Busy`] when too many wait.
+        reply: oneshot::Sender<Told>,
+    },
     /// Say how a processor stands. Changes nothing.
     Report {
         /// Index of the processor.

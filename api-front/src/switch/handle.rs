@@ -348,6 +348,19 @@ impl Switch {
         }
     }
 
+    /// What came of a merchant's command with a key of this hash, while the key holds: what was asked, and the version that answered
+    /// it, or the newest one while none has. The shard's own table is asked, so that nobody waits for the history.
+    pub async fn find_key(&self, merchant: Xid, hash: [u8; 16]) -> Result<Option<(Verb, Version)>, TurnedAway> {
+        let (reply, told) = oneshot::channel();
+        self.door(merchant).give(Return::FindKey { hash, reply });
+        match self.answer(told.await.map_err(|_| self.dropped())?).await {
+            Answered::Version { version, verb, .. } => Ok(Some((verb, version))),
+            Answered::Refused(Refusal::Busy) => Err(TurnedAway::Busy),
+            Answered::Refused(_) => Ok(None),
+            Answered::Unavailable(why) => Err(TurnedAway::Unavailable(why)),
+        }
+    }
+
     /// How each shard has a processor. One that has stopped, or does not know it, says nothing.
     pub async fn processor_reports(&self, processor: u16) -> Vec<ProcessorReport> {
         let mut asked = Vec::with_capacity(self.0.doors.len());

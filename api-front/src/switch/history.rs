@@ -2,14 +2,13 @@
 
 use crate::limits::HISTORY_WAIT;
 use crate::switch::handle::Unavailable;
-use crate::switch::past::{KeyedVersion, Past, Reading};
+use crate::switch::past::{Past, Reading};
 use crate::switch::version::Version;
 use persistence::PersistenceError;
 use persistence::journal::DurableWatch;
 use persistence::projection::search::{BatchSearch, Found, Search};
-use persistence::projection::{AppliedWatch, Chapter, Keyed, Queries, StoredChange, StoredTransaction};
+use persistence::projection::{AppliedWatch, Chapter, Queries, StoredChange, StoredTransaction};
 use protocol::batch::Batch;
-use protocol::calendar::Micros;
 use protocol::id::Xid;
 
 /// Readings of the SQL home that see all that was durable when they were asked for.
@@ -62,17 +61,6 @@ impl Past for History {
         Box::pin(async move {
             self.catch_up().await?;
             version_of(self.queries.version(&id, version).await)
-        })
-    }
-
-    fn keyed(&self, merchant: Xid, key_hash: [u8; 16], now: Micros) -> Reading<'_, Option<KeyedVersion>> {
-        Box::pin(async move {
-            self.catch_up().await?;
-            let keyed = self.queries.keyed(&merchant, &key_hash, now).await.map_err(unavailable)?;
-            Ok(keyed.map(|Keyed { verb, version }| {
-                let (transaction, tail) = version.parts();
-                KeyedVersion { verb, version: Version::copy_of(transaction, tail) }
-            }))
         })
     }
 

@@ -5,20 +5,9 @@ use crate::switch::version::Version;
 use persistence::projection::search::{BatchSearch, Found, Search};
 use persistence::projection::{Chapter, StoredChange, StoredTransaction};
 use protocol::batch::Batch;
-use protocol::calendar::Micros;
 use protocol::id::Xid;
-use protocol::words::Verb;
 use std::future::Future;
 use std::pin::Pin;
-
-/// A use of an idempotency key.
-#[derive(Debug, Clone)]
-pub struct KeyedVersion {
-    /// What was asked under it.
-    pub verb: Verb,
-    /// The version that answered, or the newest one while none has.
-    pub version: Version,
-}
 
 /// An answer of the past, on its way.
 pub type Reading<'a, T = Option<Version>> = Pin<Box<dyn Future<Output = Result<T, Unavailable>> + Send + 'a>>;
@@ -29,8 +18,6 @@ pub trait Past: Send + Sync {
     fn newest(&self, merchant: Xid, id: Xid) -> Reading<'_>;
     /// One version of a transaction, for a replay.
     fn version(&self, id: Xid, version: u32) -> Reading<'_>;
-    /// What the command with a key of this hash came to, while the key holds at `now`.
-    fn keyed(&self, merchant: Xid, key_hash: [u8; 16], now: Micros) -> Reading<'_, Option<KeyedVersion>>;
     /// A merchant's transactions that a search finds.
     fn search(&self, search: Search) -> Reading<'_, Found>;
     /// A merchant's batches that a search finds, newest first.

@@ -6,6 +6,7 @@ mod answer;
 mod batch;
 mod capture;
 mod create;
+mod keyed;
 mod recovery;
 mod refund;
 mod returned;
@@ -13,7 +14,6 @@ mod reversal;
 mod tables;
 mod void;
 
-use crate::idempotency::{Key, KeyAt};
 use crate::input::{Leg, ProcessorState, Token};
 use crate::routing::Outcome;
 use crate::settlement::{Account, BatchAt};
@@ -28,11 +28,8 @@ use protocol::limits::TAIL_MAX_BYTES;
 use protocol::record::Kind;
 use protocol::refusal::Refusal;
 use protocol::tail::{self, Tail};
-use protocol::transaction::{OperationKey, Transaction};
+use protocol::transaction::Transaction;
 use protocol::words::{ExchangeState, Verb};
-
-/// Wait before an expired key of an operation that is still under way is looked at again, seconds.
-const KEY_GRACE_S: u32 = 1;
 
 /// Why a command went no further; nothing was changed.
 pub(crate) enum Stop {
@@ -83,32 +80,6 @@ impl Shard {
         }
     }
 
-    /// The key was used before: the same request gets the same answer, or waits for it; another one is refused (I4).
-    fn ask_again(&mut self, token: Token, command: &Command, verb: Verb, key: KeyAt) -> Result<(), Stop> {
-        let Key { request, transaction: id, verb: first_verb, answer_version, .. } = self.keys[key];
-        if request != command.request_hash || first_verb != verb {
-            return Err(Refusal::KeyReused.into());
-        }
-        let at = self.table.find(id);
-        if answer_version == 0 {
-            let at = at.expect("an operation under way keeps its transaction in memory");
-            if !self.waiters.has_room() {
-                return Err(Refusal::Busy.into());
-            }
-            self.wait(at, token, true);
-            return Ok(());
-        }
-        match at.filter(|at| self.table[*at].transaction.version.get() == answer_version) {
-            Some(at) => {
-                self.scratch.clear();
-                self.tails.read(self.table[at].tail, &mut self.scratch);
-                self.effects.reply_version(token, &self.table[at].transaction, &self.scratch, verb, true);
-            }
-            None => self.effects.reply_stored(token, id, answer_version, verb),
-        }
-        Ok(())
-    }
-
     /// Room for what every operation needs (I8): a waiter, a key if it came with one, and its tail.
     fn check_room(&self, command: &Command, tail_length: usize) -> Result<(), Refusal> {
         if tail_length > TAIL_MAX_BYTES {
@@ -134,32 +105,6 @@ impl Shard {
         let owner = self.table[at].transaction.merchant;
         // Another merchant's transaction is as good as not there: existence is never revealed.
         if owner == command.merchant { Ok(at) } else { Err(Refusal::NotFound.into()) }
-    }
-
-    /// Remembers the operation's key, if it came with one. It has no answer yet.
-    fn remember_key(&mut self, command: &Command, transaction: Xid, verb: Verb) -> OperationKey {
-        if !command.has_key() {
-            return OperationKey::none();
-        }
-        let expires_at = self.now.plus_s(command.key_window_s.get());
-        let (hash, request) = (command.key_hash, command.request_hash);
-        self.keep_key(Key { hash, request, transaction, verb, answer_version: 0, expires_at, alarm: Alarm::NONE });
-        OperationKey { hash, request, expires_at: expires_at.0.into() }
-    }
-
-    fn keep_key(&mut self, key: Key) {
-        let at = self.keys.insert(key);
-        self.keys[at].alarm = self.wheel.set(key.expires_at, Timer::Key(at));
-    }
-
-    pub(crate) fn key_expired(&mut self, at: KeyAt) {
-        // A window shorter than the processor's time-out must not let the same key through twice (I4).
-        let Key { answer_version, transaction, .. } = self.keys[at];
-        if answer_version == 0 && self.table.find(transaction).is_some() {
-            self.keys[at].alarm = self.wheel.set(self.now.plus_s(KEY_GRACE_S), Timer::Key(at));
-            return;
-        }
-        self.keys.remove(at);
     }
 
     /// A new request to the transaction's processor: trace number and deadline.

@@ -135,7 +135,7 @@ impl Office {
         let (switch, merchant) = (self.switch.clone(), caller.merchant);
         self.spawn(async move {
             let found = find(&switch, merchant, what).await;
-            Back::Answer(asking, found.map_or_else(|why| NoOutcome::Unavailable(why).into(), answer_of))
+            Back::Answer(asking, found.map_or_else(|why| turned_away(why).into(), answer_of))
         });
         self.readings += 1;
         Ok(())

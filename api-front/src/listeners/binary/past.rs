@@ -1,8 +1,9 @@
-//! What became of something: queries, answered by the history. Each sees all that was durable when it was asked.
+//! What became of something: queries, answered by the history, or by the shard that has the key. Each sees all that was durable when
+//! it was asked.
 
 use super::answering::Found;
 use super::reading::Find;
-use crate::switch::handle::{Switch, Unavailable};
+use crate::switch::handle::{Switch, TurnedAway, Unavailable};
 use persistence::projection::search::{self, Condition, Search};
 use protocol::binary::answer::code_for;
 use protocol::binary::limits::FOUND_MAX;
@@ -13,17 +14,17 @@ use protocol::transaction::Transaction;
 use protocol::words::Verb;
 
 /// Looks among a merchant's transactions.
-pub(super) async fn find(switch: &Switch, merchant: Xid, what: Find) -> Result<Found, Unavailable> {
+pub(super) async fn find(switch: &Switch, merchant: Xid, what: Find) -> Result<Found, TurnedAway> {
     match what {
         Find::Id(id) => {
-            let version = switch.transaction(merchant, id).await?;
+            let version = switch.transaction(merchant, id).await.map_err(TurnedAway::Unavailable)?;
             Ok(version.map(|version| one(version.transaction(), version.transaction().verb())).unwrap_or_default())
         }
-        Find::OrderId(order_id) => of_order(switch, merchant, order_id).await,
+        Find::OrderId(order_id) => of_order(switch, merchant, order_id).await.map_err(TurnedAway::Unavailable),
         Find::Key(text) => {
             let hash = switch.sealer().key_hash(&merchant, &text);
-            let keyed = switch.past().keyed(merchant, hash, switch.now()).await?;
-            Ok(keyed.map(|keyed| one(keyed.version.transaction(), keyed.verb)).unwrap_or_default())
+            let found = switch.find_key(merchant, hash).await?;
+            Ok(found.map(|(verb, version)| one(version.transaction(), verb)).unwrap_or_default())
         }
     }
 }
