@@ -25,6 +25,7 @@ pg_bin=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1 || tr
 { [ -n "$pg_bin" ] || have initdb; } || missing+=(postgresql)
 have psql || missing+=(postgresql-client)
 have python3 || missing+=(python3)
+have chromedriver || missing+=(chromium chromium-driver)
 install_missing "${missing[@]}"
 pg_bin=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1 || true)
 [ -n "$pg_bin" ] && PATH="$PATH:$pg_bin"

@@ -8,6 +8,7 @@
 
 pub mod binary;
 pub mod books;
+pub mod browser;
 pub mod client;
 pub mod dice;
 pub mod folder;
@@ -22,6 +23,7 @@ pub mod switch;
 pub mod wire;
 
 pub use books::Books;
+pub use browser::Browser;
 pub use client::Client;
 pub use host::{Control, HostProcess};
 pub use patience::{eventually, until};

@@ -1,0 +1,155 @@
+//! A headless Chromium, driven as a person drives it: pages are opened, forms filled in, buttons pressed, texts read.
+//!
+//! What is asked for is waited for: an element may come with the next page, or with a live update.
+
+use fantoccini::elements::Element;
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Map, Value, json};
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use tokio::runtime::{Builder, Runtime};
+
+/// How long an element may take to be there.
+const THERE: Duration = Duration::from_secs(20);
+
+/// One window, with cookies of its own.
+#[derive(Debug)]
+pub struct Browser {
+    runtime: Runtime,
+    client: Option<Client>,
+    driver: Child,
+}
+
+impl Browser {
+    /// Starts one, as wide as a desk's screen. Scripts run unless `scripts` is false.
+    pub fn start(scripts: bool) -> Browser {
+        let (driver, port) = start_driver();
+        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let mut builder = ClientBuilder::new(HttpConnector::new());
+        builder.capabilities(capabilities(scripts));
+        let client = runtime.block_on(builder.connect(&format!("http://127.0.0.1:{port}"))).expect("a window of Chromium");
+        let browser = Browser { runtime, client: Some(client), driver };
+        browser.resize(1280, 900);
+        browser
+    }
+
+    /// Sets the window's size in pixels.
+    pub fn resize(&self, width: u32, height: u32) {
+        self.run(self.client().set_window_size(width, height)).expect("a window has a size");
+    }
+
+    /// Opens a page.
+    #[track_caller]
+    pub fn open(&self, url: &str) {
+        self.run(self.client().goto(url)).unwrap_or_else(|error| panic!("{url}: {error}"));
+    }
+
+    /// Where it is.
+    pub fn url(&self) -> String {
+        self.run(self.client().current_url()).expect("a window is somewhere").to_string()
+    }
+
+    /// Presses what a CSS selector finds first.
+    #[track_caller]
+    pub fn press(&self, css: &str) {
+        let element = self.element(css);
+        self.run(element.click()).unwrap_or_else(|error| panic!("{css}: {error}"));
+    }
+
+    /// Writes a text into a field, in place of what stands there.
+    #[track_caller]
+    pub fn write(&self, css: &str, text: &str) {
+        let field = self.element(css);
+        self.run(field.clear()).unwrap_or_else(|error| panic!("{css}: {error}"));
+        self.run(field.send_keys(text)).unwrap_or_else(|error| panic!("{css}: {error}"));
+    }
+
+    /// Chooses an option of a list by its value.
+    #[track_caller]
+    pub fn choose(&self, css: &str, value: &str) {
+        let list = self.element(css);
+        self.run(list.select_by_value(value)).unwrap_or_else(|error| panic!("{css}: {error}"));
+    }
+
+    /// What is to be read in the first element that a CSS selector finds.
+    #[track_caller]
+    pub fn text(&self, css: &str) -> String {
+        let element = self.element(css);
+        self.run(element.text()).unwrap_or_else(|error| panic!("{css}: {error}"))
+    }
+
+    /// True when the page has such an element now.
+    pub fn has(&self, css: &str) -> bool {
+        self.run(self.client().find_all(Locator::Css(css))).is_ok_and(|found| !found.is_empty())
+    }
+
+    /// The page's HTML.
+    pub fn source(&self) -> String {
+        self.run(self.client().source()).expect("a page has a source")
+    }
+
+    /// The value of a JavaScript expression: how wide the page is, what the console has seen.
+    #[track_caller]
+    pub fn evaluate(&self, expression: &str) -> Value {
+        let script = format!("return {expression}");
+        self.run(self.client().execute(&script, Vec::new())).unwrap_or_else(|error| panic!("{expression}: {error}"))
+    }
+
+    /// A picture of the window, PNG.
+    pub fn picture(&self) -> Vec<u8> {
+        self.run(self.client().screenshot()).expect("a window can be pictured")
+    }
+
+    #[track_caller]
+    fn element(&self, css: &str) -> Element {
+        let waiting = self.client().wait().at_most(THERE);
+        self.run(waiting.for_element(Locator::Css(css)))
+            .unwrap_or_else(|error| panic!("{css} on {}: {error}\n{}", self.url(), self.source()))
+    }
+
+    fn client(&self) -> &Client {
+        self.client.as_ref().expect("a window is open until it is dropped")
+    }
+
+    fn run<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        if let Some(client) = self.client.take() {
+            // A window that is gone already is what is wanted.
+            drop(self.runtime.block_on(client.close()));
+        }
+        drop(self.driver.kill());
+        drop(self.driver.wait());
+    }
+}
+
+/// The driver draws its port and says which.
+fn start_driver() -> (Child, u16) {
+    let mut command = Command::new("chromedriver");
+    command.arg("--port=0").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut driver = command.spawn().unwrap_or_else(|error| panic!("chromedriver (Debian: chromium-driver): {error}"));
+    let mut lines = BufReader::new(driver.stdout.take().expect("stdout is piped")).lines();
+    let port = lines.by_ref().map_while(Result::ok).find_map(|line| {
+        let (_, told) = line.split_once("started successfully on port ")?;
+        told.trim_end_matches('.').parse().ok()
+    });
+    // Reads on to the end, so that the driver never waits for a reader.
+    std::thread::spawn(move || lines.for_each(drop));
+    (driver, port.expect("chromedriver says its port"))
+}
+
+fn capabilities(scripts: bool) -> Map<String, Value> {
+    // Root may not use Chromium's own sandbox; a machine in a container has little shared memory.
+    let arguments = ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--hide-scrollbars"];
+    let mut options = json!({ "args": arguments });
+    if !scripts {
+        options["prefs"] = json!({ "profile.managed_default_content_settings.javascript": 2 });
+    }
+    Map::from_iter([("goog:chromeOptions".to_owned(), options)])
+}
