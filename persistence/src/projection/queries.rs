@@ -25,7 +25,12 @@ pub struct StoredTransaction {
 impl StoredTransaction {
     pub(super) fn read(row: &AnyRow, table: &'static str) -> Result<StoredTransaction, PersistenceError> {
         let fields = Fields::of(row, table);
-        let stored = StoredTransaction { lsn: unsigned(fields.integer("lsn")?), body: fields.bytes("body")? };
+        StoredTransaction::checked(unsigned(fields.integer("lsn")?), fields.bytes("body")?, table)
+    }
+
+    /// From a body that a table has.
+    pub(crate) fn checked(lsn: u64, body: Vec<u8>, table: &'static str) -> Result<StoredTransaction, PersistenceError> {
+        let stored = StoredTransaction { lsn, body };
         match Transaction::parse(&stored.body) {
             Some(_) => Ok(stored),
             None => Err(PersistenceError::StoredRow { table, fault: "the body is not a transaction" }),

@@ -50,6 +50,10 @@ impl<'a> Fields<'a> {
         self.row.try_get(column).map_err(self.fault("a column is not bytes"))
     }
 
+    pub(crate) fn bytes_or_none(&self, column: &str) -> Result<Option<Vec<u8>>, PersistenceError> {
+        self.row.try_get(column).map_err(self.fault("a column is not bytes"))
+    }
+
     pub(crate) fn array<const N: usize>(&self, column: &str) -> Result<[u8; N], PersistenceError> {
         let bytes: &[u8] = self.row.try_get(column).map_err(self.fault("a column is not bytes"))?;
         bytes.try_into().map_err(self.fault("an id or a hash has the wrong length"))

@@ -12,7 +12,8 @@ use crate::error::PersistenceError;
 const POSTGRES_LOCK: &str = "SELECT pg_advisory_xact_lock(721900411)";
 
 /// The steps; the version of a database is how many of them it has.
-const STEPS: &[&[&str]] = &[FIRST_TABLES, SEARCHES, CONFIGURATION, DIGEST, ACCOUNTS, VAULT, TERMINALS, RECURRING, INVOICES];
+const STEPS: &[&[&str]] =
+    &[FIRST_TABLES, SEARCHES, CONFIGURATION, DIGEST, ACCOUNTS, VAULT, TERMINALS, RECURRING, INVOICES, EVENTS];
 
 const FIRST_TABLES: &[&str] = &[
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
@@ -149,6 +150,21 @@ const INVOICES: &[&str] = &[
     "CREATE TABLE invoices (id {blob} PRIMARY KEY, merchant {blob} NOT NULL, public_id TEXT NOT NULL UNIQUE, \
      amount_due {int} NOT NULL, date_due {int}, body TEXT NOT NULL, created_at {int} NOT NULL, updated_at {int} NOT NULL)",
     "CREATE INDEX invoices_merchant ON invoices (merchant, created_at, id)",
+];
+
+/// What happened, numbered per merchant, and what could not be told at once. An event of a transaction has an LSN, and its body is that
+/// version's. A delivery whose endpoint is the absent id goes to an address that came with its object.
+const EVENTS: &[&str] = &[
+    "CREATE TABLE event_counters (merchant {blob} PRIMARY KEY, newest {int} NOT NULL)",
+    "CREATE TABLE event_mark (one {int} PRIMARY KEY CHECK (one = 1), lsn {int} NOT NULL)",
+    "CREATE TABLE events (merchant {blob} NOT NULL, sequence {int} NOT NULL, kind {int} NOT NULL, subject {blob} NOT NULL, \
+     lsn {int} NOT NULL, at {int} NOT NULL, id {blob}, body TEXT, PRIMARY KEY (merchant, sequence)){keyed}",
+    "CREATE TABLE webhook_deliveries (merchant {blob} NOT NULL, sequence {int} NOT NULL, endpoint {blob} NOT NULL, \
+     subject {blob} NOT NULL, url TEXT, form {int}, body TEXT, state {int} NOT NULL, attempts {int} NOT NULL, \
+     next_attempt_at {int} NOT NULL, first_attempt_at {int}, last_attempt_at {int}, status {int}, fault TEXT NOT NULL, \
+     PRIMARY KEY (merchant, sequence, endpoint))",
+    "CREATE INDEX webhook_deliveries_due ON webhook_deliveries (next_attempt_at) WHERE state = 1",
+    "CREATE INDEX webhook_deliveries_lane ON webhook_deliveries (endpoint, subject, sequence) WHERE state = 1",
 ];
 
 /// Brings the tables up to date, in one transaction: a crash in between leaves them as they were.

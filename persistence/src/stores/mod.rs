@@ -7,6 +7,7 @@ mod api_keys;
 mod card_tokens;
 mod customer_search;
 mod customers;
+pub mod events;
 mod invoices;
 mod log_ins;
 mod merchants;
@@ -15,6 +16,7 @@ mod processors;
 mod recurring;
 mod terminals;
 mod users;
+pub mod webhooks;
 
 #[cfg(test)]
 mod tests;
