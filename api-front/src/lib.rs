@@ -17,6 +17,7 @@ pub mod links;
 pub mod listeners;
 pub mod logs;
 pub mod operator;
+pub mod payables;
 pub mod process;
 pub mod recurring;
 pub mod replay;

@@ -100,6 +100,8 @@ pub mod tag {
     pub const TERMINAL_ID: u16 = 54;
     /// Which receipts the terminal prints: `no`, `customer`, `merchant` or `both`.
     pub const PRINT_RECEIPT: u16 = 55;
+    /// The payable that it pays, twelve bytes: set by the switch's own pages, never by a request.
+    pub const PAYABLE: u16 = 56;
     /// First of the twelve fields of the billing address; the others follow in the order of [`ADDRESS_FIELDS`](super::ADDRESS_FIELDS).
     pub const BILLING: u16 = 64;
     /// First of the twelve fields of the shipping address.

@@ -128,6 +128,7 @@ fn stored(invoice: &Invoice) -> Result<StoredInvoice, InvoiceError> {
         merchant: invoice.merchant,
         public_id: invoice.public_id.clone(),
         amount_due: invoice.amount_due,
+        amount_paid: invoice.amount_paid,
         date_due: invoice.date_due,
         body: serde_json::to_string(invoice).map_err(|_| InvoiceError::Unreadable)?,
         created_at: invoice.created_at,
@@ -138,7 +139,8 @@ fn stored(invoice: &Invoice) -> Result<StoredInvoice, InvoiceError> {
 fn read(stored: StoredInvoice) -> Result<Invoice, InvoiceError> {
     let mut invoice: Invoice = serde_json::from_str(&stored.body).map_err(|_| InvoiceError::Unreadable)?;
     (invoice.id, invoice.merchant, invoice.public_id) = (stored.id, stored.merchant, stored.public_id);
-    (invoice.amount_due, invoice.date_due) = (stored.amount_due, stored.date_due);
+    (invoice.amount_due, invoice.amount_paid) = (stored.amount_due, stored.amount_paid);
+    invoice.date_due = stored.date_due;
     (invoice.created_at, invoice.updated_at) = (stored.created_at, stored.updated_at);
     Ok(invoice)
 }

@@ -206,6 +206,7 @@ pub struct Invoice {
     /// Subtotal, tax and adjustment, minor units.
     pub total: u64,
     /// What has been paid, minor units.
+    #[serde(skip)]
     pub amount_paid: u64,
     /// Added to the total, or taken off it, minor units.
     pub adjustment: i64,

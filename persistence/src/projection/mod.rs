@@ -12,6 +12,7 @@ mod configuration;
 mod fold;
 mod follower;
 mod operations;
+mod payables;
 mod payments;
 mod queries;
 mod recovery;
@@ -164,6 +165,7 @@ impl Projection {
             return Err(PersistenceError::Contended { expected: before.applied });
         }
         tables::write(&mut transaction, &mut self.writer, changes).await?;
+        payables::write(&mut transaction, &mut self.writer, changes).await?;
         transaction.commit().await.map_err(PersistenceError::sql("commit applied records"))?;
         self.position = after;
         Ok(())

@@ -13,7 +13,7 @@ const POSTGRES_LOCK: &str = "SELECT pg_advisory_xact_lock(721900411)";
 
 /// The steps; the version of a database is how many of them it has.
 const STEPS: &[&[&str]] =
-    &[FIRST_TABLES, SEARCHES, CONFIGURATION, DIGEST, ACCOUNTS, VAULT, TERMINALS, RECURRING, INVOICES, EVENTS];
+    &[FIRST_TABLES, SEARCHES, CONFIGURATION, DIGEST, ACCOUNTS, VAULT, TERMINALS, RECURRING, INVOICES, EVENTS, PAYABLES];
 
 const FIRST_TABLES: &[&str] = &[
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
@@ -165,6 +165,24 @@ const EVENTS: &[&str] = &[
      PRIMARY KEY (merchant, sequence, endpoint))",
     "CREATE INDEX webhook_deliveries_due ON webhook_deliveries (next_attempt_at) WHERE state = 1",
     "CREATE INDEX webhook_deliveries_lane ON webhook_deliveries (endpoint, subject, sequence) WHERE state = 1",
+];
+
+/// What shoppers are asked to pay, each attempt at it, and what became of attempts since it was looked at. Only open payables expire, and
+/// only attempts that are not decided are asked for: state 1 and code 0.
+const PAYABLES: &[&str] = &[
+    "CREATE TABLE payables (id {blob} PRIMARY KEY, merchant {blob} NOT NULL, face {int} NOT NULL, reference TEXT NOT NULL, \
+     public_id TEXT NOT NULL UNIQUE, amount {int} NOT NULL, currency {int} NOT NULL, state {int} NOT NULL, page TEXT NOT NULL, \
+     body TEXT NOT NULL, expires_at {int}, attempts {int} NOT NULL, transaction_id {blob}, amount_paid {int} NOT NULL, \
+     amount_refunded {int} NOT NULL, version {int} NOT NULL, created_at {int} NOT NULL, updated_at {int} NOT NULL, paid_at {int}, \
+     UNIQUE (merchant, face, reference))",
+    "CREATE INDEX payables_listed ON payables (merchant, face, created_at, id)",
+    "CREATE INDEX payables_expiry ON payables (expires_at) WHERE state = 1 AND expires_at IS NOT NULL",
+    "CREATE TABLE payable_attempts (transaction_id {blob} PRIMARY KEY, payable {blob} NOT NULL, number {int} NOT NULL, \
+     amount {int} NOT NULL, begun_at {int} NOT NULL, response_code {int} NOT NULL, paid {int} NOT NULL, refunded {int} NOT NULL, \
+     UNIQUE (payable, number))",
+    "CREATE INDEX payable_attempts_open ON payable_attempts (begun_at) WHERE response_code = 0",
+    "CREATE TABLE payable_news (lsn {int} PRIMARY KEY, transaction_id {blob} NOT NULL, payable {blob} NOT NULL)",
+    "ALTER TABLE invoices ADD COLUMN amount_paid {int} NOT NULL DEFAULT 0",
 ];
 
 /// Brings the tables up to date, in one transaction: a crash in between leaves them as they were.

@@ -20,6 +20,8 @@ pub struct StoredInvoice {
     pub public_id: String,
     /// What is left to pay, minor units.
     pub amount_due: u64,
+    /// What has been paid, minor units. Its payable's changes write it, with what is left.
+    pub amount_paid: u64,
     /// When it is due; none: never said.
     pub date_due: Micros,
     /// All the rest, a JSON text that only the front reads.
@@ -69,7 +71,7 @@ pub enum AmountIs {
     Above,
 }
 
-const COLUMNS: &str = "id, merchant, public_id, amount_due, date_due, body, created_at, updated_at";
+const COLUMNS: &str = "id, merchant, public_id, amount_due, amount_paid, date_due, body, created_at, updated_at";
 
 impl StoredInvoice {
     fn read(row: &AnyRow) -> Result<StoredInvoice, PersistenceError> {
@@ -79,6 +81,7 @@ impl StoredInvoice {
             merchant: fields.id("merchant")?,
             public_id: fields.text("public_id")?,
             amount_due: fields.narrow("amount_due")?,
+            amount_paid: fields.narrow("amount_paid")?,
             date_due: fields.time_or_none("date_due")?,
             body: fields.text("body")?,
             created_at: fields.time("created_at")?,
@@ -121,10 +124,14 @@ impl InvoiceSearch {
 impl Stores {
     /// Adds an invoice.
     pub async fn add_invoice(&self, invoice: &StoredInvoice) -> Result<(), PersistenceError> {
-        let insert = format!("INSERT INTO invoices ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)");
+        let insert = format!("INSERT INTO invoices ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)");
         let add = sqlx::query(sqlx::AssertSqlSafe(insert)).bind(&invoice.id.0[..]).bind(&invoice.merchant.0[..]);
-        let add = add.bind(&invoice.public_id[..]).bind(signed(invoice.amount_due)).bind(time_or_null(invoice.date_due.0));
-        let add = add.bind(&invoice.body[..]).bind(invoice.created_at.0).bind(invoice.updated_at.0);
+        let add = add.bind(&invoice.public_id[..]).bind(signed(invoice.amount_due)).bind(signed(invoice.amount_paid));
+        let add = add
+            .bind(time_or_null(invoice.date_due.0))
+            .bind(&invoice.body[..])
+            .bind(invoice.created_at.0)
+            .bind(invoice.updated_at.0);
         add.execute(&self.database.pool).await.map(drop).map_err(PersistenceError::sql("add an invoice"))
     }
 

@@ -438,6 +438,7 @@ fn invoice(number: u8, amount_due: u64, due: i64) -> StoredInvoice {
         merchant: id(1),
         public_id: format!("d038ea94-{number}"),
         amount_due,
+        amount_paid: 0,
         date_due: Micros(due),
         body: r#"{"company_name":"Ågot's"}"#.into(),
         created_at: Micros(i64::from(number)),
