@@ -28,6 +28,6 @@ pub(super) fn list(items: Vec<Value>) -> Response {
 }
 
 /// RFC 3339 in UTC; `null` for a moment that never was.
-pub(super) fn moment(at: Micros) -> Value {
+pub(crate) fn moment(at: Micros) -> Value {
     if at.is_none() { Value::Null } else { at.to_string().into() }
 }

@@ -28,10 +28,12 @@ mod users;
 mod view;
 
 pub use auth::presented as presented_key;
+pub(crate) use envelope::moment;
 pub use problem::Problem;
 
 use crate::accounts::{AccountError, Accounts};
 use crate::invoices::Invoices;
+use crate::payables::Payables;
 use crate::recurring::Recurring;
 use crate::switch::directory::Merchant;
 use crate::switch::handle::Switch;
@@ -56,6 +58,7 @@ struct Front {
     vault: Vault,
     recurring: Recurring,
     invoices: Invoices,
+    payables: Payables,
     trusted_proxies: Arc<[IpAddr]>,
 }
 
@@ -77,14 +80,17 @@ pub struct Behind {
     pub recurring: Recurring,
     /// Invoices.
     pub invoices: Invoices,
+    /// What shoppers are asked to pay.
+    pub payables: Payables,
 }
 
 /// Every route of the front. `X-Forwarded-For` is believed where one of `trusted_proxies` sends it.
 pub fn router(behind: Behind, trusted_proxies: Vec<IpAddr>) -> Router {
-    let Behind { switch, accounts, vault, recurring, invoices } = behind;
+    let Behind { switch, accounts, vault, recurring, invoices, payables } = behind;
     let names = RequestNames::starting_at(switch.now().0);
     let keyring = Arc::new(Keyring::new());
-    let front = Front { switch, keyring, accounts, vault, recurring, invoices, trusted_proxies: trusted_proxies.into() };
+    let front =
+        Front { switch, keyring, accounts, vault, recurring, invoices, payables, trusted_proxies: trusted_proxies.into() };
     dressed(routes().with_state(front), names)
 }
 

@@ -30,6 +30,7 @@ use crate::links::{LinkStarter, Links, Prepared, Shared};
 use crate::listeners;
 use crate::operator::changes::Changes;
 use crate::operator::{Compiled, ConfiguredTables, Operator, SandboxRules, Steered, SteeredProcessor, added_processors};
+use crate::payables::{Follower as PayablesFollower, Payables};
 use crate::recurring::Recurring;
 use crate::recurring::scheduler::Scheduler;
 use crate::rest::Behind;
@@ -162,6 +163,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let public_url = settings.public_url.unwrap_or_else(|| format!("http://{http}"));
     let behind = behind_the_front(&switch, outbox, &public_url);
     tokio::spawn(Scheduler::new(behind.recurring.clone(), behind.vault.clone()).run());
+    tokio::spawn(PayablesFollower::new(behind.payables.clone()).run());
     let (stop_listeners, served) = sockets.serve(behind, settings.limits, settings.trusted_proxies)?;
     Ok(Running { http, binary, switch, served, stop_listeners, links, collectors, shards, recorders, database, sandbox })
 }
@@ -176,6 +178,7 @@ fn behind_the_front(switch: &Switch, outbox: Outbox, public_url: &str) -> Behind
         vault: Vault::new(switch.clone()),
         recurring: Recurring::new(switch.clone()),
         invoices,
+        payables: Payables::new(switch.clone(), public_url),
     }
 }
 
