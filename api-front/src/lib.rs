@@ -16,6 +16,7 @@ pub mod limits;
 pub mod links;
 pub mod listeners;
 pub mod logs;
+pub mod metrics;
 pub mod operator;
 pub mod payables;
 pub mod process;

@@ -3,6 +3,7 @@
 //! The last minute is kept in slots of ten seconds, so that percentiles are of the present and old slots cost nothing.
 
 use crate::limits::{METER_SLOT_S, METER_SLOTS};
+use crate::metrics::Distribution;
 use hdrhistogram::Histogram;
 use parking_lot::Mutex;
 use protocol::calendar::Micros;
@@ -18,8 +19,23 @@ const SIGNIFICANT_DIGITS: u8 = 2;
 /// Counts of a link, shared by who writes and who reads.
 #[derive(Debug, Default)]
 pub struct Meter {
-    slots: Mutex<VecDeque<Slot>>,
+    seen: Mutex<Seen>,
     unmatched: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    slots: VecDeque<Slot>,
+    totals: Totals,
+}
+
+/// What a link has seen since the start.
+#[derive(Debug, Clone, Default)]
+pub struct Totals {
+    /// What was counted.
+    pub counts: Counts,
+    /// How long answers took.
+    pub waits: Distribution,
 }
 
 #[derive(Debug)]
@@ -62,32 +78,32 @@ pub struct Reading {
 impl Meter {
     /// A request was given to the connection.
     pub fn sent(&self, now: Micros) {
-        self.count(now, |slot| slot.counts.sent += 1);
+        self.count(now, |counts| counts.sent += 1);
     }
 
     /// An answer came after so long.
     pub fn answered(&self, now: Micros, verdict: Verdict, waited_us: u64) {
-        self.count(now, |slot| {
-            slot.waits_us.saturating_record(waited_us.clamp(1, LONGEST_US));
-            match verdict {
-                Verdict::Approved
-                | Verdict::AwaitsCustomer
-                | Verdict::WithTip { .. }
-                | Verdict::Partial { .. }
-                | Verdict::Receipt => slot.counts.approved += 1,
-                Verdict::Declined(_) | Verdict::TryLater => slot.counts.declined += 1,
-            }
+        let mut seen = self.seen.lock();
+        seen.current(now).waits_us.saturating_record(waited_us.clamp(1, LONGEST_US));
+        seen.totals.waits.record(waited_us);
+        seen.count(now, |counts| match verdict {
+            Verdict::Approved
+            | Verdict::AwaitsCustomer
+            | Verdict::WithTip { .. }
+            | Verdict::Partial { .. }
+            | Verdict::Receipt => counts.approved += 1,
+            Verdict::Declined(_) | Verdict::TryLater => counts.declined += 1,
         });
     }
 
     /// A request's connection went.
     pub fn lost(&self, now: Micros) {
-        self.count(now, |slot| slot.counts.lost += 1);
+        self.count(now, |counts| counts.lost += 1);
     }
 
     /// A request was given back.
     pub fn not_sent(&self, now: Micros) {
-        self.count(now, |slot| slot.counts.not_sent += 1);
+        self.count(now, |counts| counts.not_sent += 1);
     }
 
     /// So many answers came that belonged to no request, or without the code that authenticates them.
@@ -100,24 +116,19 @@ impl Meter {
         self.unmatched.load(Ordering::Relaxed)
     }
 
-    fn count(&self, now: Micros, count: impl FnOnce(&mut Slot)) {
-        let mut slots = self.slots.lock();
-        let is_current = slots.back().is_some_and(|slot| now < slot.begun_at.plus_s(METER_SLOT_S));
-        if !is_current {
-            if slots.len() == METER_SLOTS {
-                slots.pop_front();
-            }
-            slots.push_back(Slot::begin(now));
-        }
-        if let Some(slot) = slots.back_mut() {
-            count(slot);
-        }
+    fn count(&self, now: Micros, count: impl Fn(&mut Counts)) {
+        self.seen.lock().count(now, count);
+    }
+
+    /// Everything since the start.
+    pub fn totals(&self) -> Totals {
+        self.seen.lock().totals.clone()
     }
 
     /// What the last minute was like.
     pub fn read(&self, now: Micros) -> Reading {
         let (mut reading, mut waits_us) = (Reading::default(), histogram());
-        for slot in self.slots.lock().iter().filter(|slot| now < slot.begun_at.plus_s(METER_SLOT_S * METER_SLOTS as u32)) {
+        for slot in self.seen.lock().slots.iter().filter(|slot| now < slot.begun_at.plus_s(METER_SLOT_S * METER_SLOTS as u32)) {
             reading.counts.add(&slot.counts);
             // Both have one range and one precision.
             waits_us += &slot.waits_us;
@@ -125,6 +136,30 @@ impl Meter {
         [reading.p50_us, reading.p95_us, reading.p99_us] = [50, 95, 99].map(|percent| value_at(&waits_us, percent));
         reading.max_us = waits_us.max();
         reading
+    }
+}
+
+impl Seen {
+    fn count(&mut self, now: Micros, count: impl Fn(&mut Counts)) {
+        count(&mut self.current(now).counts);
+        count(&mut self.totals.counts);
+    }
+
+    /// The slot of this moment.
+    fn current(&mut self, now: Micros) -> &mut Slot {
+        let has_current = self.slots.back().is_some_and(|slot| now < slot.begun_at.plus_s(METER_SLOT_S));
+        if !has_current && self.slots.len() == METER_SLOTS {
+            self.slots.pop_front();
+        }
+        match self.slots.pop_back() {
+            Some(current) if has_current => self.slots.push_back(current),
+            before => {
+                self.slots.extend(before);
+                self.slots.push_back(Slot::begin(now));
+            }
+        }
+        let last = self.slots.len() - 1;
+        &mut self.slots[last]
     }
 }
 
@@ -172,5 +207,7 @@ mod tests {
         assert_eq!(reading.counts, counts);
         assert!((4_950..=5_050).contains(&reading.p50_us) && (9_900..=10_100).contains(&reading.max_us), "{reading:?}");
         assert_eq!(meter.read(Micros(200_000_000)), Reading::default());
+        let totals = meter.totals();
+        assert_eq!((totals.counts.declined, totals.counts.lost, totals.waits.count()), (1, 1, 101), "totals forget nothing");
     }
 }

@@ -13,6 +13,7 @@ mod envelope;
 mod invoices;
 pub mod json;
 pub mod limits;
+mod metrics;
 mod operator;
 mod peer;
 mod problem;
@@ -121,6 +122,7 @@ fn routes() -> Router<Front> {
         .merge(invoices::routes())
         .merge(recurring::routes())
         .merge(operator::routes())
+        .route("/metrics", get(metrics::read))
         .route("/healthz", get(service::healthz))
         .route("/readyz", get(service::readyz))
 }

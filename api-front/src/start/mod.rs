@@ -27,6 +27,7 @@ use crate::data_folder::DataFolder;
 use crate::invoices::Invoices;
 use crate::limits::{CALLERS_MAX, DRAIN_WAIT, FIRST_SIGN_ON_WAIT, PROCESSORS_ADDED_MAX, SHARD_QUEUE_COMMANDS};
 use crate::links::{LinkStarter, Links, Prepared, Shared};
+use crate::metrics::Tally;
 use crate::listeners;
 use crate::operator::changes::Changes;
 use crate::operator::{Compiled, ConfiguredTables, Operator, SandboxRules, Steered, SteeredProcessor, added_processors};
@@ -129,7 +130,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         digest::say(&database.queries(), "recovered").await;
     }
     let recorders = Recorders::start(storage, &settings, &data, run.doors.clone())?;
-    let (prepared, vitals) = prepare_links(&participants, &recorders, &run);
+    let (prepared, vitals) = prepare_links(&participants, &recorders, &run, &data);
     let (moved, moves) = mpsc::unbounded_channel();
     let shards = start_shards(shards, insides, &run, &recorders, &prepared, &moved)?;
     // Whoever waits for batches is told that there will be no more when the last shard has gone.
@@ -262,6 +263,7 @@ struct Run {
     sensitive: Arc<SensitiveTable>,
     gate: Arc<Gate>,
     doors: Vec<Door>,
+    tallies: Vec<Arc<Tally>>,
     journal_writable: Arc<AtomicBool>,
 }
 
@@ -274,7 +276,8 @@ impl Run {
         let (doors, insides) = (0..settings.shards).map(|_| Door::new(SHARD_QUEUE_COMMANDS)).unzip();
         let gate = Gate::new(settings.limits.in_flight_max);
         let (sensitive, journal_writable) = (Arc::new(SensitiveTable::new(CALLERS_MAX)), Arc::new(AtomicBool::new(true)));
-        Ok((Run { clock, ids, sealer, sensitive, gate, doors, journal_writable }, insides))
+        let tallies = (0..settings.shards).map(|_| Arc::default()).collect();
+        Ok((Run { clock, ids, sealer, sensitive, gate, doors, tallies, journal_writable }, insides))
     }
 
     fn shared_by_links(&self, participants: &Participants, history: &History) -> Shared {
@@ -298,6 +301,7 @@ impl Run {
             ids: self.ids,
             gate: self.gate,
             doors: self.doors,
+            tallies: self.tallies,
             sensitive: self.sensitive,
             past: Box::new(recorders.history.clone()),
             sealer: self.sealer,
@@ -408,7 +412,7 @@ fn collectors(
     })
 }
 
-fn prepare_links(participants: &Participants, recorders: &Recorders, run: &Run) -> (Prepared, Vitals) {
+fn prepare_links(participants: &Participants, recorders: &Recorders, run: &Run, data: &DataFolder) -> (Prepared, Vitals) {
     let mut prepared = Prepared::default();
     let links = participants.links.iter().filter_map(|(index, settings)| {
         let processor = participants.processors.by_index(*index)?;
@@ -419,6 +423,7 @@ fn prepare_links(participants: &Participants, recorders: &Recorders, run: &Run) 
         draining: AtomicBool::new(false),
         journal_writable: Arc::clone(&run.journal_writable),
         space: recorders.journal.space(),
+        journal_folder: data.journal(),
         history: recorders.history.clone(),
         projection: recorders.follower.states(),
         links: Growing::of(links, PROCESSORS_ADDED_MAX),
@@ -444,6 +449,7 @@ fn start_shards(
             sensitive: Arc::clone(&run.sensitive),
             moved: moved.clone(),
             journal_writable: Arc::clone(&run.journal_writable),
+            tally: Arc::clone(&run.tallies[usize::from(index)]),
         },
     });
     ShardThreads::start(run.doors.clone(), shards.into_iter().zip(surroundings)).map_err(StartError::Thread)

@@ -8,6 +8,7 @@
 
 use crate::limits::{CALLERS_MAX, SHARD_GROUPS_MAX, SHARD_TURN_INPUTS};
 use crate::links::order::Outboxes;
+use crate::metrics::{Stage, Tally};
 use crate::switch::door::{Closed, CommandMessage, FromBank, Hydration, ReplyTo, Return, Told};
 use crate::switch::group::Group;
 use crate::switch::sensitive_table::SensitiveTable;
@@ -21,6 +22,7 @@ use protocol::frame::Durable;
 use protocol::id::Xid;
 use protocol::refusal::Refusal;
 use protocol::tail::Tail;
+use protocol::transaction::Transaction;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use switch_core::Shard;
@@ -40,11 +42,13 @@ pub struct Around {
     pub moved: mpsc::UnboundedSender<Batch>,
     /// Set to false, for all to see, when the journal refuses.
     pub journal_writable: Arc<AtomicBool>,
+    /// What is counted here, for whoever looks.
+    pub tally: Arc<Tally>,
 }
 
 /// Who waits under a token.
 enum Caller {
-    Command { reply: ReplyTo, sensitive: Option<Xid> },
+    Command { reply: ReplyTo, sensitive: Option<Xid>, at: Micros },
     Closing { reply: oneshot::Sender<Closed>, at: Micros },
     Configuring { reply: oneshot::Sender<()> },
 }
@@ -140,12 +144,12 @@ impl Desk {
 
     /// A command has come.
     pub fn take_command(&mut self, now: Micros, message: CommandMessage) {
-        let CommandMessage { command, tail, hydration, reply } = message;
+        let CommandMessage { command, tail, hydration, reply, at } = message;
         let sensitive = command.has(flag::HAS_SENSITIVE_DATA).then_some(command.id);
         if self.failed {
             return self.forget_sensitive(sensitive);
         }
-        match self.waiting.enter(Caller::Command { reply, sensitive }) {
+        match self.waiting.enter(Caller::Command { reply, sensitive, at }) {
             Ok(token) => self.give_command(now, token, &command, &tail, hydration),
             Err(caller) => self.answer(caller, Told::Refused(Refusal::Busy)),
         }
@@ -204,7 +208,9 @@ impl Desk {
             return;
         }
         // Where too many wait already, it is told by its reply being dropped: whoever brings it comes again.
-        let Ok(token) = self.waiting.enter(Caller::Command { reply: reply.into(), sensitive: None }) else { return };
+        let Ok(token) = self.waiting.enter(Caller::Command { reply: reply.into(), sensitive: None, at: Micros::NONE }) else {
+            return;
+        };
         for Hydration { version, read_at } in &hydrations {
             self.accept(now, Input::Hydrate { transaction: version.transaction(), tail: version.tail(), read_at: *read_at });
         }
@@ -215,7 +221,7 @@ impl Desk {
         if self.failed {
             return;
         }
-        match self.waiting.enter(Caller::Command { reply: reply.into(), sensitive: None }) {
+        match self.waiting.enter(Caller::Command { reply: reply.into(), sensitive: None, at: Micros::NONE }) {
             Ok(token) => self.accept(now, input(token)),
             Err(caller) => self.answer(caller, Told::Refused(Refusal::Busy)),
         }
@@ -256,7 +262,7 @@ impl Desk {
         let mut not_taken: Vec<Sent> = Vec::new();
         for output in released.outputs() {
             match output {
-                Output::Reply(token, reply) => self.reply(token, reply),
+                Output::Reply(token, reply) => self.reply(now, token, reply),
                 Output::Send(request) => {
                     if !self.around.outboxes.hand(self.around.index, &request) {
                         not_taken.push(request.sent);
@@ -274,11 +280,12 @@ impl Desk {
         }
     }
 
-    fn reply(&mut self, token: Token, reply: Reply<'_>) {
+    fn reply(&mut self, now: Micros, token: Token, reply: Reply<'_>) {
         let Some(caller) = self.waiting.leave(token) else { return };
         match reply {
             Reply::Version { transaction, tail, verb, replayed } => {
-                if let Caller::Command { reply, sensitive } = caller {
+                if let Caller::Command { reply, sensitive, at } = caller {
+                    self.count_answer(at, now, transaction, replayed);
                     self.forget_sensitive(sensitive);
                     reply.tell_version(transaction, tail, verb, replayed);
                 }
@@ -299,8 +306,16 @@ impl Desk {
         }
     }
 
+    /// A replay is no payment, and what nobody has handed over is none of a caller's.
+    fn count_answer(&self, at: Micros, now: Micros, transaction: &Transaction, replayed: bool) {
+        if !replayed && !at.is_none() {
+            self.around.tally.passed(Stage::Total, at, now, 1);
+            self.around.tally.answered(transaction);
+        }
+    }
+
     fn answer(&self, caller: Caller, told: Told) {
-        if let Caller::Command { reply, sensitive } = caller {
+        if let Caller::Command { reply, sensitive, at: _ } = caller {
             self.forget_sensitive(sensitive);
             reply.tell(told);
         }

@@ -38,6 +38,8 @@ pub struct CommandMessage {
     pub hydration: Option<Hydration>,
     /// Where the answer goes. Dropped unanswered when the shard can't answer any more.
     pub reply: ReplyTo,
+    /// When it was handed over: where its way through the shard is measured from. None when nobody measures.
+    pub at: Micros,
 }
 
 /// Where the answer to a command goes. Dropped, it tells that none will come.
@@ -285,6 +287,11 @@ impl Door {
         }
         let short_at = Micros(self.short_at.load(Ordering::Relaxed));
         short_at.plus_ms(SHARD_QUEUE_STANDING_MAX_MS) < now
+    }
+
+    /// Commands that wait here.
+    pub fn waiting(&self) -> usize {
+        self.commands.len()
     }
 
     /// Hands a command over. False when the queue is full or the shard has stopped: nothing was done.

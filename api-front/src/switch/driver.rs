@@ -1,13 +1,17 @@
 //! The thread around a shard's [`Desk`]: takes what waits, tells the desk the time, gives the journal its groups, and sleeps
 //! until the shard's next deadline when nothing waits.
 
-use crate::limits::SHARD_TURN_INPUTS;
+use crate::limits::{SHARD_GROUPS_MAX, SHARD_TURN_INPUTS};
+use crate::metrics::{Stage, Tally};
 use crate::switch::clock::Clock;
 use crate::switch::desk::{Around, Desk};
 use crate::switch::door::{CommandMessage, Inside, Return};
 use crate::switch::group::Group;
 use crossbeam_channel::{RecvTimeoutError, never, select};
-use persistence::journal::{SubmitRefusal, Submitter};
+use persistence::journal::{Batch, SubmitRefusal, Submitter};
+use protocol::calendar::Micros;
+use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 use switch_core::Shard;
 
@@ -32,13 +36,19 @@ pub struct Driver {
     clock: Clock,
     inside: Inside,
     journal: Submitter<Group>,
+    tally: Arc<Tally>,
+    /// When the turn began whose records are gathered; none while there is none.
+    turn_began: Micros,
+    /// When the groups that the journal has were given to it, and their records. They come back in this order.
+    submitted: VecDeque<(Micros, u64)>,
 }
 
 impl Driver {
     /// A driver for a shard that has been given all that lasted.
     pub fn new(shard: Shard, surroundings: Surroundings) -> Driver {
         let Surroundings { clock, inside, journal, around } = surroundings;
-        Driver { desk: Desk::new(shard, around), clock, inside, journal }
+        let (tally, submitted) = (Arc::clone(&around.tally), VecDeque::with_capacity(SHARD_GROUPS_MAX));
+        Driver { desk: Desk::new(shard, around), clock, inside, journal, tally, turn_began: Micros::NONE, submitted }
     }
 
     /// Runs until [`Return::Stop`].
@@ -55,6 +65,7 @@ impl Driver {
 
     fn submit(&mut self) {
         while let Some(group) = self.desk.next_group() {
+            self.count_turn(group.record_count().into());
             if let Err(error) = self.journal.submit(group) {
                 match error.why {
                     SubmitRefusal::Closed | SubmitRefusal::Busy => self.desk.fail(),
@@ -62,6 +73,14 @@ impl Driver {
                 }
             }
         }
+    }
+
+    /// Two looks at the clock a turn, however many records it has.
+    fn count_turn(&mut self, records: u64) {
+        let now = self.clock.now();
+        self.tally.passed(Stage::Apply, self.turn_began, now, records);
+        self.turn_began = Micros::NONE;
+        self.submitted.push_back((now, records));
     }
 
     /// Takes what waits, returns first, up to one turn. False when nothing did.
@@ -111,10 +130,26 @@ impl Driver {
     }
 
     fn take_command(&mut self, message: CommandMessage) {
-        self.desk.take_command(self.clock.now(), message);
+        let now = self.begin_turn();
+        self.tally.passed(Stage::Queue, message.at, now, 1);
+        self.desk.take_command(now, message);
     }
 
     fn take_return(&mut self, returned: Return) {
-        self.desk.take_return(self.clock.now(), returned);
+        let now = self.begin_turn();
+        if let (Return::Durable(..), Some((at, records))) = (&returned, self.submitted.front()) {
+            self.tally.passed(Stage::Journal, *at, now, *records);
+            self.submitted.pop_front();
+        }
+        self.desk.take_return(now, returned);
+    }
+
+    /// What is taken now belongs to the turn that is open, or opens one.
+    fn begin_turn(&mut self) -> Micros {
+        let now = self.clock.now();
+        if self.turn_began.is_none() {
+            self.turn_began = now;
+        }
+        now
     }
 }

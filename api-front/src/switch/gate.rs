@@ -52,6 +52,8 @@ pub struct Gate {
     taken: AtomicU32,
     taken_by: DashMap<Xid, u32>,
     refused: AtomicU64,
+    /// Of those, the ones that the log has told.
+    refused_told: AtomicU64,
     told_at: AtomicI64,
 }
 
@@ -66,12 +68,29 @@ impl Gate {
     /// A gate for so many commands at a time.
     pub fn new(places_max: u32) -> Arc<Gate> {
         let (taken, taken_by) = (AtomicU32::new(0), DashMap::new());
-        Arc::new(Gate { places_max, taken, taken_by, refused: AtomicU64::new(0), told_at: AtomicI64::new(0) })
+        Arc::new(Gate {
+            places_max,
+            taken,
+            taken_by,
+            refused: AtomicU64::new(0),
+            refused_told: AtomicU64::new(0),
+            told_at: AtomicI64::new(0),
+        })
     }
 
     /// Commands that are under way.
     pub fn taken(&self) -> u32 {
         self.taken.load(Ordering::Relaxed)
+    }
+
+    /// Commands that may be under way.
+    pub fn places_max(&self) -> u32 {
+        self.places_max
+    }
+
+    /// Commands that were refused since the start.
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
     }
 
     /// True when [`Gate::enter`] would let this in now. Cheap: it is asked before anything else is done for a request.
@@ -99,7 +118,8 @@ impl Gate {
         let told_at = self.told_at.load(Ordering::Relaxed);
         let is_due = now.0 - told_at >= TELL_EVERY_US;
         if is_due && self.told_at.compare_exchange(told_at, now.0, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-            let refused = self.refused.swap(0, Ordering::Relaxed);
+            let refused = self.refused();
+            let refused = refused.saturating_sub(self.refused_told.swap(refused, Ordering::Relaxed));
             tracing::warn!(refused, under_way = self.taken(), places = self.places_max, "overload: commands are refused");
         }
     }

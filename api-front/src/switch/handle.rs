@@ -7,6 +7,7 @@ use crate::calendar::Calendar;
 mod begun;
 
 use crate::limits::SETTLE_WAIT;
+use crate::metrics::Tally;
 use crate::operator::Operator;
 use crate::settlement::board::Board;
 use crate::switch::clock::Clock;
@@ -145,6 +146,7 @@ pub(crate) struct Rooms {
     pub(crate) ids: Arc<Ids>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) doors: Vec<Door>,
+    pub(crate) tallies: Vec<Arc<Tally>>,
     pub(crate) sensitive: Arc<SensitiveTable>,
     pub(crate) past: Box<dyn Past>,
     pub(crate) sealer: Arc<Sealer>,
@@ -229,6 +231,11 @@ impl Switch {
         self.0.vitals.readiness()
     }
 
+    /// Room on the journal's disk, bytes; `None` where it can't be told.
+    pub fn disk_free_bytes(&self) -> Option<u64> {
+        self.0.vitals.disk_free_bytes()
+    }
+
     /// From here on commands are refused as unavailable.
     pub(crate) fn begin_draining(&self) {
         self.0.vitals.draining.store(true, Ordering::Release);
@@ -309,7 +316,8 @@ impl Switch {
         place: Place,
     ) -> Result<(Told, Place), TurnedAway> {
         let (reply, answer) = oneshot::channel();
-        let message = CommandMessage { command: *command, tail: tail.clone(), hydration, reply: reply.into() };
+        let (reply, at) = (reply.into(), self.now());
+        let message = CommandMessage { command: *command, tail: tail.clone(), hydration, reply, at };
         if !self.door(command.merchant).try_command(message) {
             drop(self.0.sensitive.take(&command.id));
             return Err(self.busy());
@@ -374,6 +382,21 @@ impl Switch {
             reports.extend(told.await.ok().flatten());
         }
         reports
+    }
+
+    /// What each shard has counted.
+    pub fn tallies(&self) -> &[Arc<Tally>] {
+        &self.0.tallies
+    }
+
+    /// Commands that wait in front of each shard.
+    pub fn waiting(&self) -> Vec<usize> {
+        self.0.doors.iter().map(Door::waiting).collect()
+    }
+
+    /// Where commands are let in.
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.0.gate
     }
 
     /// What has left memory, and searches of it.

@@ -43,6 +43,11 @@ impl History {
         Ok(page.iter().map(|stored| Version::copy_of(stored.parts().0, stored.parts().1)).collect())
     }
 
+    /// LSN of the newest durable record.
+    pub fn durable_lsn(&self) -> u64 {
+        self.durable.durable_lsn()
+    }
+
     /// Records that are durable but not in the SQL home yet.
     pub fn behind(&self) -> u64 {
         self.durable.durable_lsn().saturating_sub(self.applied.lsn())

@@ -3,9 +3,10 @@
 use crate::links::LinkHandle;
 use crate::switch::growing::Growing;
 use crate::switch::history::History;
-use persistence::journal::{Space, SpaceGauge};
+use persistence::journal::{Disk, OsDisk, Space, SpaceGauge};
 use persistence::projection::State;
 use protocol::id::Xid;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -17,6 +18,7 @@ pub(crate) struct Vitals {
     pub(crate) draining: AtomicBool,
     pub(crate) journal_writable: Arc<AtomicBool>,
     pub(crate) space: SpaceGauge,
+    pub(crate) journal_folder: PathBuf,
     pub(crate) history: History,
     pub(crate) projection: watch::Receiver<State>,
     pub(crate) links: Growing<LinkVitals>,
@@ -78,6 +80,11 @@ impl Vitals {
     /// A processor's link; none when it is configured no more.
     pub(crate) fn link(&self, processor: &Xid) -> Option<&LinkHandle> {
         self.links.iter().find(|link| link.processor == *processor).map(|link| &link.link)
+    }
+
+    /// Room on the journal's disk, bytes; `None` where it can't be told.
+    pub(crate) fn disk_free_bytes(&self) -> Option<u64> {
+        OsDisk::open_to_read(&self.journal_folder).free_bytes().ok()
     }
 
     pub(crate) fn readiness(&self) -> Readiness {

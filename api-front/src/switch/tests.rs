@@ -76,6 +76,7 @@ impl Fixture {
             sensitive: Arc::clone(&sensitive),
             moved: mpsc::unbounded_channel().0,
             journal_writable: Arc::clone(&journal_writable),
+            tally: Arc::default(),
         };
         let surroundings = Surroundings { clock, inside, journal: journal.submitter(), around };
         let thread = std::thread::spawn(move || Driver::new(shard, surroundings).run());
@@ -93,7 +94,13 @@ impl Fixture {
         command.flags = flag::HAS_SENSITIVE_DATA.into();
         assert!(self.sensitive.put(command.id, SensitiveData::of(Cvv::new("999"), None).unwrap()));
         let (reply, told) = oneshot::channel();
-        assert!(self.door.try_command(CommandMessage { command, tail: Bytes::new(), hydration: None, reply: reply.into() }));
+        assert!(self.door.try_command(CommandMessage {
+            command,
+            tail: Bytes::new(),
+            hydration: None,
+            reply: reply.into(),
+            at: Micros::NONE
+        }));
         told
     }
 
@@ -182,7 +189,7 @@ fn a_full_queue_refuses_at_once_and_returns_still_come_in() {
     let (door, inside) = Door::new(1);
     let message = || {
         let (command, reply) = (Command::new(Verb::Sale), oneshot::channel().0.into());
-        CommandMessage { command, tail: Bytes::new(), hydration: None, reply }
+        CommandMessage { command, tail: Bytes::new(), hydration: None, reply, at: Micros::NONE }
     };
     assert!(door.try_command(message()));
     assert!(!door.try_command(message()));
@@ -197,7 +204,13 @@ fn a_queue_that_stands_takes_no_more_until_it_was_short_and_one_that_moves_does(
     let enter = |count: usize| {
         for _ in 0..count {
             let (command, reply) = (Command::new(Verb::Sale), oneshot::channel().0);
-            assert!(door.try_command(CommandMessage { command, tail: Bytes::new(), hydration: None, reply: reply.into() }));
+            assert!(door.try_command(CommandMessage {
+                command,
+                tail: Bytes::new(),
+                hydration: None,
+                reply: reply.into(),
+                at: Micros::NONE
+            }));
         }
     };
     let start = Micros(1_000_000_000);

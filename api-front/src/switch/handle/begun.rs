@@ -27,7 +27,8 @@ impl Switch {
         if sensitive.is_some_and(|data| !self.0.sensitive.put(command.id, data)) {
             return Err(self.busy());
         }
-        let message = CommandMessage { command: *command, tail, hydration: None, reply: ReplyTo::Mailbox(ticket) };
+        let (reply, at) = (ReplyTo::Mailbox(ticket), self.now());
+        let message = CommandMessage { command: *command, tail, hydration: None, reply, at };
         if !self.door(command.merchant).try_command(message) {
             drop(self.0.sensitive.take(&command.id));
             return Err(self.busy());

@@ -69,7 +69,7 @@ impl Bench {
         outboxes.put(1, queue);
         let (sensitive, journal_writable) = (Arc::new(SensitiveTable::new(8)), Arc::new(AtomicBool::new(true)));
         let moved = mpsc::unbounded_channel().0;
-        let mut desk = Desk::new(shard, Around { index: 0, outboxes, sensitive, moved, journal_writable });
+        let mut desk = Desk::new(shard, Around { index: 0, outboxes, sensitive, moved, journal_writable, tally: Arc::default() });
         checks.reopened(NOW, 0);
         checks.started(NOW, std::slice::from_ref(&desk));
         checks.begin(&mut desk, 0, NOW);
@@ -82,7 +82,7 @@ impl Bench {
         command.id = Xid::from_parts(NOW.seconds() as u32, [1; 5], call as u32 * Xid::STRIDE);
         (command.merchant, command.amount, command.currency) = (MERCHANT, 500.into(), 840.into());
         let (reply, told) = oneshot::channel();
-        let message = CommandMessage { command, tail: Bytes::new(), hydration: None, reply: reply.into() };
+        let message = CommandMessage { command, tail: Bytes::new(), hydration: None, reply: reply.into(), at: Micros::NONE };
         self.checks.take_command(&mut self.desk, 0, NOW, call, message);
         told
     }

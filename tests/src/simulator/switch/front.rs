@@ -145,7 +145,7 @@ impl Switch {
         let shard = shard_of(command.merchant, self.setup.shards);
         let verb = command.verb().map_or("", Verb::word);
         scene.stage.tell(format_args!("call {number}: {verb} {} of {}", command.id, command.amount));
-        let message = CommandMessage { command, tail, hydration, reply: reply.into() };
+        let message = CommandMessage { command, tail, hydration, reply: reply.into(), at: Micros::NONE };
         if !self.hand_over(scene.stage, shard, number, message) {
             drop(self.sensitive.take(&command.id));
             self.front.calls.remove(&number);

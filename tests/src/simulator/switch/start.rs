@@ -94,7 +94,7 @@ impl Switch {
         let desks = shards.into_iter().zip(0..).map(|(shard, index)| {
             let (outboxes, sensitive) = (outboxes.clone(), Arc::clone(&sensitive));
             let journal_writable = Arc::clone(&journal_writable);
-            Desk::new(shard, Around { index, outboxes, sensitive, moved: moved.clone(), journal_writable })
+            Desk::new(shard, Around { index, outboxes, sensitive, moved: moved.clone(), journal_writable, tally: Arc::default() })
         });
         let desks: Vec<Desk> = desks.collect();
         let life_bytes = life.to_be_bytes();
