@@ -338,8 +338,8 @@ impl Before {
             Return::Lost(sent) => Before::Lost(*sent),
             Return::LinkUp { processor } => Before::LinkUp(*processor),
             Return::LinkDown { processor } => Before::LinkDown(*processor),
-            // Tables are put in force behind the others' inputs.
-            Return::Configure { .. } | Return::Rules(_) | Return::Routes(_) => Before::Tick,
+            // Tables are put in force behind the others' inputs, and a question changes nothing.
+            Return::Configure { .. } | Return::Rules(_) | Return::Routes(_) | Return::FindKey { .. } => Before::Tick,
             Return::Merchant(terms) => Before::Merchant(*terms),
             Return::Processor(terms) => Before::Processor(*terms),
             Return::CloseBatches { processor, before, .. } => Before::CloseBatches(*processor, *before),

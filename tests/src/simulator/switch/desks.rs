@@ -122,6 +122,7 @@ fn word(returned: &Return) -> &'static str {
         Return::Outbox { .. } => "a queue of a new link",
         Return::Report { .. } => "an operator's question",
         Return::Drain(_) => "the word to drain",
+        Return::FindKey { .. } => "a question for a key",
         Return::Stop => "the word to stop",
     }
 }

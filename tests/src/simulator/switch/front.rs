@@ -9,6 +9,7 @@ use api_front::switch::door::{CommandMessage, Hydration, Told};
 use api_front::switch::version::Version;
 use bytes::Bytes;
 use persistence::journal::Space;
+use protocol::calendar::Micros;
 use protocol::command::{Command, flag};
 use protocol::id::Xid;
 use protocol::refusal::Refusal;
