@@ -13,7 +13,7 @@ const POSTGRES_LOCK: &str = "SELECT pg_advisory_xact_lock(721900411)";
 
 /// The steps; the version of a database is how many of them it has.
 const STEPS: &[&[&str]] =
-    &[FIRST_TABLES, SEARCHES, CONFIGURATION, DIGEST, ACCOUNTS, VAULT, TERMINALS, RECURRING, INVOICES, EVENTS, PAYABLES];
+    &[FIRST_TABLES, SEARCHES, CONFIGURATION, DIGEST, ACCOUNTS, VAULT, TERMINALS, RECURRING, INVOICES, EVENTS, PAYABLES, LEDGER];
 
 const FIRST_TABLES: &[&str] = &[
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
@@ -183,6 +183,30 @@ const PAYABLES: &[&str] = &[
     "CREATE INDEX payable_attempts_open ON payable_attempts (begun_at) WHERE response_code = 0",
     "CREATE TABLE payable_news (lsn {int} PRIMARY KEY, transaction_id {blob} NOT NULL, payable {blob} NOT NULL)",
     "ALTER TABLE invoices ADD COLUMN amount_paid {int} NOT NULL DEFAULT 0",
+];
+
+/// The books behind payment links, see the stores' `balances`, and what is made of them: payouts by night, fee invoices by month.
+const LEDGER: &[&str] = &[
+    "CREATE TABLE ledger (cause {blob} NOT NULL, kind {int} NOT NULL, number {int} NOT NULL, place {int} NOT NULL, \
+     merchant {blob} NOT NULL, purpose {int} NOT NULL, amount {int} NOT NULL, currency {int} NOT NULL, at {int} NOT NULL, \
+     taken_by {blob}, PRIMARY KEY (cause, kind, number, place)){keyed}",
+    "CREATE INDEX ledger_open ON ledger (purpose, merchant, at) WHERE taken_by IS NULL",
+    "CREATE INDEX ledger_taken ON ledger (taken_by, purpose, kind) WHERE taken_by IS NOT NULL",
+    "CREATE INDEX ledger_merchant ON ledger (merchant, purpose)",
+    "CREATE TABLE payouts (id {blob} PRIMARY KEY, merchant {blob} NOT NULL, number {int} NOT NULL, name TEXT NOT NULL UNIQUE, \
+     night {int} NOT NULL, amount {int} NOT NULL, fee {int} NOT NULL, currency {int} NOT NULL, created_at {int} NOT NULL, \
+     paid_at {int}, UNIQUE (merchant, night), UNIQUE (merchant, number))",
+    "CREATE INDEX payouts_in_progress ON payouts (night, id) WHERE paid_at IS NULL",
+    "CREATE TABLE fee_invoices (id {blob} PRIMARY KEY, merchant {blob} NOT NULL, number {int} NOT NULL, month {int} NOT NULL, \
+     fees {int} NOT NULL, payments {int} NOT NULL, currency {int} NOT NULL, created_at {int} NOT NULL, \
+     UNIQUE (merchant, month), UNIQUE (merchant, number))",
+    // Numbers of links, which count for each merchant.
+    "CREATE TABLE link_numbers (merchant {blob} PRIMARY KEY, last {int} NOT NULL)",
+    // What a merchant has asked to be paid back: written before anything is, so that it is done once.
+    "CREATE TABLE link_refunds (id {blob} PRIMARY KEY, merchant {blob} NOT NULL, payable {blob} NOT NULL, amount {int} NOT NULL, \
+     state {int} NOT NULL, note TEXT NOT NULL, created_at {int} NOT NULL, updated_at {int} NOT NULL)",
+    "CREATE INDEX link_refunds_payable ON link_refunds (payable, id)",
+    "CREATE INDEX link_refunds_waiting ON link_refunds (id) WHERE state = 1",
 ];
 
 /// Brings the tables up to date, in one transaction: a crash in between leaves them as they were.

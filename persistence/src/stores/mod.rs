@@ -4,6 +4,7 @@
 //! journal carries. Writes are few and survive a power cut; fronts keep what they read often in caches of their own.
 
 mod api_keys;
+pub mod balances;
 mod card_tokens;
 mod customer_search;
 mod customers;
@@ -13,6 +14,7 @@ mod log_ins;
 mod merchants;
 mod payables;
 mod payment_methods;
+mod payouts;
 mod processors;
 mod recurring;
 mod terminals;
@@ -23,6 +25,7 @@ pub mod webhooks;
 mod tests;
 
 pub use api_keys::{ApiKey, KeyKind};
+pub use balances::{Cause, Kind, Leg, Posting, Purpose};
 pub use card_tokens::CardToken;
 pub use customer_search::{CustomerSearch, IdIs};
 pub use customers::{Address, Customer, Filed};
@@ -30,6 +33,7 @@ pub use invoices::{AmountIs, InvoiceSearch, StoredInvoice};
 pub use log_ins::Attempts;
 pub use merchants::Merchant;
 pub use payables::{Aftermath, Attempt as PayableAttempt, Face, Payable, PayableNews, PayableState};
+pub use payouts::{FeeInvoice, NewPayout, Payout, PayoutSearch};
 pub use payment_methods::{PaymentMethod, ShownAccount, ShownCard, ShownMethod};
 pub use processors::Processor;
 pub use recurring::{AdjustmentKind, Bill, BillingTerms, KeptAdjustment, Plan, Standing, Subscription};
