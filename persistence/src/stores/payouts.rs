@@ -2,6 +2,7 @@
 
 use super::Stores;
 use super::balances::{Cause, Kind, Leg, Posting, Purpose, post, take, taken};
+use super::events::{NewEvent, append};
 use crate::error::PersistenceError;
 use crate::sql::{Fields, signed};
 use protocol::calendar::Micros;
@@ -52,7 +53,7 @@ pub struct Payout {
     pub paid_at: Micros,
 }
 
-/// Which payouts of a merchant are listed, newest first.
+/// Which payouts of a merchant are listed, oldest first.
 #[derive(Debug, Clone, Copy)]
 pub struct PayoutSearch {
     /// Whose.
@@ -142,9 +143,14 @@ fn currency(fields: &Fields<'_>) -> Result<Currency, PersistenceError> {
 }
 
 impl Stores {
-    /// Makes a payout of all that a merchant is owed from before its night, in one transaction. None, and nothing done, when that comes
-    /// to nothing or less: what was refunded after its payout is carried over to the next.
-    pub async fn make_payout(&self, new: NewPayout) -> Result<Option<Payout>, PersistenceError> {
+    /// Makes a payout of all that a merchant is owed from before its night, in one transaction with the event that
+    /// tells of it. None, and nothing done, when that comes to nothing or less: what was refunded after its payout is carried over to the
+    /// next.
+    pub async fn make_payout(
+        &self,
+        new: NewPayout,
+        told: impl FnOnce(&Payout) -> NewEvent,
+    ) -> Result<Option<Payout>, PersistenceError> {
         const OPERATION: &str = "make a payout";
         let mut transaction = self.begin_write(OPERATION).await?;
         take(&mut transaction, &new.id, (&new.merchant, Purpose::Balance, new.currency), new.night).await?;
@@ -166,12 +172,13 @@ impl Stores {
         transaction.execute(insert).await.map_err(PersistenceError::sql(OPERATION))?;
         let posting = payout.posting(Kind::PayoutMade, Purpose::Balance, Purpose::InTransit, at);
         post(&mut transaction, &posting).await?;
+        append(&mut transaction, &told(&payout)).await?;
         transaction.commit().await.map_err(PersistenceError::sql(OPERATION))?;
         Ok(Some(payout))
     }
 
     /// Writes down that a payout has arrived. False when that was written before.
-    pub async fn end_payout(&self, payout: &Payout, at: Micros) -> Result<bool, PersistenceError> {
+    pub async fn end_payout(&self, payout: &Payout, at: Micros, told: NewEvent) -> Result<bool, PersistenceError> {
         const OPERATION: &str = "end a payout";
         let mut transaction = self.begin_write(OPERATION).await?;
         let update = sqlx::query("UPDATE payouts SET paid_at = $2 WHERE id = $1 AND paid_at IS NULL");
@@ -179,6 +186,7 @@ impl Stores {
         let is_first = update.map_err(PersistenceError::sql(OPERATION))?.rows_affected() == 1;
         if is_first {
             post(&mut transaction, &payout.posting(Kind::PayoutPaid, Purpose::InTransit, Purpose::PaidOut, at)).await?;
+            append(&mut transaction, &told).await?;
         }
         transaction.commit().await.map_err(PersistenceError::sql(OPERATION))?;
         Ok(is_first)
@@ -198,7 +206,7 @@ impl Stores {
         self.newest("SELECT MAX(night) AS newest FROM payouts WHERE merchant = $1", merchant).await
     }
 
-    /// How many payouts match, and the newest of them.
+    /// How many payouts match, and the first of them.
     pub async fn payouts(&self, search: &PayoutSearch) -> Result<(u64, Vec<Payout>), PersistenceError> {
         const OPERATION: &str = "list payouts";
         let rows = |columns: &str, rest: String| {
@@ -209,7 +217,7 @@ impl Stores {
             select.bind(search.from.0).bind(search.to.0).fetch_all(&self.database.pool)
         };
         let count = rows("COUNT(*)", String::new()).await.map_err(PersistenceError::sql(OPERATION))?;
-        let page = rows(PAYOUT_COLUMNS, format!("ORDER BY number DESC LIMIT {}", search.limit)).await;
+        let page = rows(PAYOUT_COLUMNS, format!("ORDER BY number LIMIT {}", search.limit)).await;
         let page = page.map_err(PersistenceError::sql(OPERATION))?;
         Ok((count_of(&count, OPERATION)?, page.iter().map(Payout::read).collect::<Result<_, _>>()?))
     }
@@ -233,6 +241,7 @@ impl Stores {
         let insert = insert.bind(signed(made.fees)).bind(payments).bind(i64::from(made.currency.numeric()));
         let inserted = transaction.execute(insert.bind(made.created_at.0)).await;
         inserted.map_err(PersistenceError::sql(OPERATION))?;
+        append(&mut transaction, &told(&made)).await?;
         transaction.commit().await.map_err(PersistenceError::sql(OPERATION))?;
         Ok(Some(made))
     }
@@ -242,7 +251,7 @@ impl Stores {
         self.newest("SELECT MAX(month) AS newest FROM fee_invoices WHERE merchant = $1", merchant).await
     }
 
-    /// How many fee invoices a merchant has with a number above this one, and the newest of them.
+    /// How many fee invoices a merchant has with a number above this one, and the first of them.
     pub async fn fee_invoices(&self, merchant: &Xid, after: u64, limit: u32) -> Result<(u64, Vec<FeeInvoice>), PersistenceError> {
         const OPERATION: &str = "list fee invoices";
         let rows = |columns: &str, rest: String| {
@@ -253,7 +262,7 @@ impl Stores {
         let count = rows("COUNT(*)", String::new()).await.map_err(PersistenceError::sql(OPERATION))?;
         let page = rows(
             "id, merchant, number, month, fees, payments, currency, created_at",
-            format!("ORDER BY number DESC LIMIT {limit}"),
+            format!("ORDER BY number LIMIT {limit}"),
         );
         let page = page.await.map_err(PersistenceError::sql(OPERATION))?;
         Ok((count_of(&count, OPERATION)?, page.iter().map(FeeInvoice::read).collect::<Result<_, _>>()?))
