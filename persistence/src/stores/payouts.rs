@@ -223,7 +223,12 @@ impl Stores {
     }
 
     /// Makes a month's invoice of the fees that no invoice has taken, in one transaction. None, and nothing done, when there are none.
-    pub async fn make_fee_invoice(&self, new: FeeInvoice, month_end: Micros) -> Result<Option<FeeInvoice>, PersistenceError> {
+    pub async fn make_fee_invoice(
+        &self,
+        new: FeeInvoice,
+        month_end: Micros,
+        told: impl FnOnce(&FeeInvoice) -> NewEvent,
+    ) -> Result<Option<FeeInvoice>, PersistenceError> {
         const OPERATION: &str = "make a fee invoice";
         let mut transaction = self.begin_write(OPERATION).await?;
         take(&mut transaction, &new.id, (&new.merchant, Purpose::Fees, new.currency), month_end).await?;
@@ -260,10 +265,8 @@ impl Stores {
             select.fetch_all(&self.database.pool)
         };
         let count = rows("COUNT(*)", String::new()).await.map_err(PersistenceError::sql(OPERATION))?;
-        let page = rows(
-            "id, merchant, number, month, fees, payments, currency, created_at",
-            format!("ORDER BY number LIMIT {limit}"),
-        );
+        let page =
+            rows("id, merchant, number, month, fees, payments, currency, created_at", format!("ORDER BY number LIMIT {limit}"));
         let page = page.await.map_err(PersistenceError::sql(OPERATION))?;
         Ok((count_of(&count, OPERATION)?, page.iter().map(FeeInvoice::read).collect::<Result<_, _>>()?))
     }

@@ -121,15 +121,15 @@ async fn a_refund_after_its_payout_is_carried_over() {
 async fn a_months_fees_are_invoiced_once() {
     for home in homes("a_months_fees_are_invoiced_once").await {
         let stores = open(&home).await;
-        assert_eq!(invoice_fees(&stores, fee_invoice(1, day(0)), day(31)).await, None);
+        assert_eq!(invoice_fees(&stores, fee_invoice(1, day(1)), day(31)).await, None);
         for transaction in 10..13 {
             post_all(&stores, &pay_in(transaction, 1_000, 10, day(30))).await;
         }
         post_all(&stores, &pay_in(20, 1_000, 10, day(31))).await;
-        let first = invoice_fees(&stores, fee_invoice(1, day(0)), day(31)).await.unwrap();
+        let first = invoice_fees(&stores, fee_invoice(1, day(1)), day(31)).await.unwrap();
         assert_eq!((first.fees, first.payments, first.number), (30, 3, 1));
         assert_eq!(stores.first_open_leg(&id(1), Purpose::Fees, Micros(0)).await.unwrap(), Some(day(31)));
-        assert_eq!(stores.newest_fee_invoice_month(&id(1)).await.unwrap(), Some(day(0)));
+        assert_eq!(stores.newest_fee_invoice_month(&id(1)).await.unwrap(), Some(day(1)));
         assert_eq!(stores.fee_invoices(&id(1), 0, 9).await.unwrap(), (1, vec![first]));
         // Fees stand on their account; an invoice of what was kept moves no money.
         assert_eq!(stores.balances(&id(1), eur()).await.unwrap()[2], 40);

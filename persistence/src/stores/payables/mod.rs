@@ -19,6 +19,7 @@ use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
 use super::Stores;
+use super::balances::{Posting, post};
 use super::events::{self, NewEvent};
 use crate::error::PersistenceError;
 use crate::sql::{Fields, id_or_null, signed, time_or_null};
@@ -117,6 +118,8 @@ pub struct Aftermath {
     pub attempt: Option<Attempt>,
     /// What is told of it, in the order in which it happened.
     pub events: Vec<NewEvent>,
+    /// What of the money is whose, where that is ours to account for.
+    pub postings: Vec<Posting>,
 }
 
 pub(super) const COLUMNS: &str = "id, merchant, face, reference, public_id, amount, currency, state, page, body, expires_at, attempts, \
@@ -233,6 +236,9 @@ impl Stores {
         }
         for event in &aftermath.events {
             events::append(connection, event).await?;
+        }
+        for posting in &aftermath.postings {
+            post(connection, posting).await?;
         }
         Ok(())
     }
