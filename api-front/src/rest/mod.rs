@@ -14,6 +14,7 @@ mod invoices;
 pub mod json;
 pub mod limits;
 mod metrics;
+mod openapi;
 mod operator;
 mod peer;
 mod problem;
@@ -123,6 +124,7 @@ fn routes() -> Router<Front> {
         .merge(recurring::routes())
         .merge(operator::routes())
         .route("/metrics", get(metrics::read))
+        .merge(openapi::routes())
         .route("/healthz", get(service::healthz))
         .route("/readyz", get(service::readyz))
 }
