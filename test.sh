@@ -25,6 +25,7 @@ pg_bin=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1 || tr
 { [ -n "$pg_bin" ] || have initdb; } || missing+=(postgresql)
 have psql || missing+=(postgresql-client)
 have python3 || missing+=(python3)
+python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
 have chromedriver || missing+=(chromium chromium-driver)
 install_missing "${missing[@]}"
 pg_bin=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1 || true)
@@ -76,6 +77,9 @@ start_postgres
 step "tests"
 cargo build --workspace --bins --quiet
 cargo test --workspace --no-fail-fast 2>&1 | tee "$scratch/tests.log"
+
+step "the interface against its own description"
+tests/interface/check 40
 
 step "benches, each once"
 cargo build --release --workspace --bins --quiet

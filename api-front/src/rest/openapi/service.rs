@@ -10,7 +10,7 @@ pub(super) const CALLS: &[Call] = &[
         .by(Who::Anybody)
         .refused_with(of::<NotReady>),
     Call::new("GET", "/metrics", "How the process does, for Prometheus", Gives::Media("application/openmetrics-text"))
-        .by(Who::Anybody),
+        .by(Who::Operator),
     Call::new("GET", "/openapi.json", "This document", Gives::Bare(of::<Document>)).by(Who::Anybody),
     Call::new("GET", "/docs", "This document, to be read and tried in a browser", Gives::Media("text/html")).by(Who::Anybody),
     Call::new("GET", "/docs/start.js", "What starts the page", Gives::Media("text/javascript")).by(Who::Anybody),
