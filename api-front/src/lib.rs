@@ -18,6 +18,7 @@ pub mod listeners;
 pub mod logs;
 pub mod metrics;
 pub mod operator;
+pub mod pages;
 pub mod payables;
 pub mod process;
 pub mod recurring;

@@ -1,8 +1,9 @@
 //! Invoices: made, changed, searched, removed, and sent by mail.
 //!
 //! Lives here: what an invoice is and what it sums up to. Must not live here: HTTP and JSON of requests (`rest/invoices`), SQL
-//! (`persistence::stores`), the page on which one is paid.
+//! (`persistence::stores`), the page on which one is paid, and its payment: an invoice is asked for as a payable ([`crate::payables`]).
 
+mod page;
 mod terms;
 mod totals;
 
@@ -13,12 +14,15 @@ pub use terms::{Discount, DiscountKind, Invoice, InvoiceTerms, Item, ItemTerms, 
 pub use totals::{Percent, SumError};
 
 use crate::accounts::mail::{Mail, Outbox};
+use crate::payables::{Made, NewPayable, PayableError, Payables};
 use crate::sandbox_home::random_bytes;
 use crate::switch::handle::Switch;
 use persistence::PersistenceError;
-use persistence::stores::{InvoiceSearch, StoredInvoice};
+use persistence::stores::{Face, InvoiceSearch, Payable, PayableState, StoredInvoice};
 use protocol::calendar::Micros;
 use protocol::id::Xid;
+use protocol::money::Currency;
+use serde_json::json;
 use std::sync::Arc;
 
 /// Why something about an invoice is not done.
@@ -36,6 +40,15 @@ pub enum InvoiceError {
     /// What is stored is not what was stored.
     #[error("read an invoice: its row can't be read")]
     Unreadable,
+    /// Somebody pays it at this moment.
+    #[error("change an invoice: a payment of it is under way")]
+    BeingPaid,
+    /// A part of it is paid, in another currency.
+    #[error("change an invoice: a part of it is paid in {0}")]
+    OtherCurrency(&'static str),
+    /// Its payable refuses.
+    #[error(transparent)]
+    Payable(#[from] PayableError),
     /// The store, or the system's randomness, failed.
     #[error(transparent)]
     Failed(#[from] PersistenceError),
@@ -47,6 +60,7 @@ pub struct Invoices(Arc<Inner>);
 
 struct Inner {
     switch: Switch,
+    payables: Payables,
     outbox: Outbox,
     /// Where whoever pays finds us, without a slash at the end.
     public_url: String,
@@ -54,9 +68,9 @@ struct Inner {
 
 impl Invoices {
     /// The room over a switch's stores. `public_url` is where whoever pays finds us.
-    pub fn new(switch: Switch, outbox: Outbox, public_url: &str) -> Invoices {
+    pub fn new(switch: Switch, payables: Payables, outbox: Outbox, public_url: &str) -> Invoices {
         let public_url = public_url.trim_end_matches('/').to_owned();
-        Invoices(Arc::new(Inner { switch, outbox, public_url }))
+        Invoices(Arc::new(Inner { switch, payables, outbox, public_url }))
     }
 
     /// Makes an invoice, and mails it where that is asked for.
@@ -66,6 +80,8 @@ impl Invoices {
         let mut invoice = Invoice { id, merchant, public_id, created_at: now, updated_at: now, ..Invoice::blank() };
         invoice.take(terms, || switch.draw_id())?;
         self.send(&mut invoice);
+        // A payable without its invoice, should this end here, is one of which nobody has the address.
+        self.ask_for(&invoice).await?;
         switch.stores().add_invoice(&stored(&invoice)?).await?;
         Ok(invoice)
     }
@@ -80,6 +96,11 @@ impl Invoices {
         let switch = &self.0.switch;
         let mut invoice = self.invoice(merchant, id).await?;
         let read_at = invoice.updated_at;
+        let payable = self.payable(&invoice).await?;
+        if payable.state == PayableState::Paying {
+            return Err(InvoiceError::BeingPaid);
+        }
+        invoice.amount_paid = payable.amount_paid;
         let is_to_be_sent = terms.send_via.is_some();
         invoice.take(terms, || switch.draw_id())?;
         // Two changes within a microsecond must not look like one.
@@ -87,12 +108,50 @@ impl Invoices {
         if is_to_be_sent {
             self.send(&mut invoice);
         }
-        let changed = switch.stores().change_invoice(&stored(&invoice)?, read_at).await?;
+        let currency = currency(&invoice)?;
+        if payable.amount_paid > 0 && payable.currency != currency {
+            return Err(InvoiceError::OtherCurrency(payable.currency.code()));
+        }
+        let revised = Payable { amount: invoice.total, currency, ..payable.clone() };
+        let changed = self.0.payables.revise(&payable, revised, &invoice.page(), (stored(&invoice)?, read_at)).await?;
         if changed { Ok(invoice) } else { Err(InvoiceError::Changed) }
     }
 
-    /// Removes an invoice.
+    /// The payable as which an invoice is asked for.
+    async fn payable(&self, invoice: &Invoice) -> Result<Payable, InvoiceError> {
+        let reference = invoice.id.to_string();
+        match self.0.payables.of_reference(&invoice.merchant, Face::Invoice, &reference).await {
+            Err(PayableError::NotFound) => self.ask_for(invoice).await,
+            found => Ok(found?),
+        }
+    }
+
+    async fn ask_for(&self, invoice: &Invoice) -> Result<Payable, InvoiceError> {
+        let body = json!({ "public_url": invoice.public_id, "hosted_url": self.hosted_url(invoice) });
+        let asked = NewPayable {
+            merchant: invoice.merchant,
+            face: Face::Invoice,
+            reference: invoice.id.to_string(),
+            public_id: Some(invoice.public_id.clone()),
+            amount: invoice.total,
+            currency: currency(invoice)?,
+            page: invoice.page(),
+            body: body.to_string(),
+            expires_at: Micros::NONE,
+        };
+        match self.0.payables.create(asked).await? {
+            Made::New(payable) | Made::Known(payable) => Ok(payable),
+        }
+    }
+
+    /// Removes an invoice. From then on nobody can pay it; what was paid stays so.
     pub async fn delete(&self, merchant: &Xid, id: &Xid) -> Result<(), InvoiceError> {
+        let payable = self.payable(&self.invoice(merchant, id).await?).await?;
+        match self.0.payables.cancel(&payable.id).await {
+            Err(PayableError::WrongState(PayableState::Paying)) => return Err(InvoiceError::BeingPaid),
+            Ok(_) | Err(PayableError::WrongState(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
         let deleted = self.0.switch.stores().delete_invoice(merchant, id).await?;
         if deleted { Ok(()) } else { Err(InvoiceError::NotFound) }
     }
@@ -120,6 +179,10 @@ impl Invoices {
         self.0.outbox.post(Mail { to: to.to_owned(), subject, text });
         invoice.last_sent_us = self.0.switch.now().0;
     }
+}
+
+fn currency(invoice: &Invoice) -> Result<Currency, InvoiceError> {
+    Currency::from_code(&invoice.currency).ok_or(InvoiceError::Unreadable)
 }
 
 fn stored(invoice: &Invoice) -> Result<StoredInvoice, InvoiceError> {

@@ -90,7 +90,7 @@ impl Payables {
         for _ in 0..TRIES_MAX {
             let payable = self.of_page(&public_id).await?;
             match payable.state {
-                PayableState::Open if number == payable.attempts + 1 => {
+                PayableState::Open if number == payable.attempts + 1 && payable.due() > 0 => {
                     if let Some((begun, attempt, in_hand)) = self.begin(&payable).await? {
                         return self.carry(begun, attempt, card, &payer, in_hand).await;
                     }
@@ -188,7 +188,7 @@ impl Payables {
     }
 
     /// What came of the attempt that is under way, or that it still is after a while.
-    async fn wait_decided(&self, payable: Payable) -> Result<Payable, PayableError> {
+    pub async fn wait_decided(&self, payable: Payable) -> Result<Payable, PayableError> {
         let deadline = tokio::time::Instant::now() + WAIT_MAX;
         let mut present = payable;
         while present.state == PayableState::Paying && tokio::time::Instant::now() < deadline {

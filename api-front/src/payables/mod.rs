@@ -28,7 +28,7 @@ use crate::switch::handle::{Switch, Unavailable};
 use dashmap::DashSet;
 use outcome::{abandoned, next, of_attempts, of_transaction};
 use persistence::PersistenceError;
-use persistence::stores::{Aftermath, Face, Payable, PayableAttempt, PayableState, Stores};
+use persistence::stores::{Aftermath, Face, Payable, PayableAttempt, PayableState, StoredInvoice, Stores};
 use protocol::calendar::Micros;
 use protocol::id::Xid;
 use protocol::money::Currency;
@@ -173,6 +173,17 @@ impl Payables {
         self.of_reference(&payable.merchant, payable.face, &payable.reference).await.map(Made::Known)
     }
 
+    /// The same for a face whose merchants ask anew under one id: what was withdrawn or has expired makes room.
+    pub async fn create_again(&self, asked: NewPayable) -> Result<Made, PayableError> {
+        match self.create(asked.clone()).await? {
+            Made::Known(known) if matches!(known.state, PayableState::Cancelled | PayableState::Expired) => {
+                self.stores().free_payable_reference(&known.id).await?;
+                self.create(asked).await
+            }
+            made => Ok(made),
+        }
+    }
+
     /// The payable with this id.
     pub async fn payable(&self, id: &Xid) -> Result<Payable, PayableError> {
         self.stores().payable(id).await?.ok_or(PayableError::NotFound)
@@ -216,6 +227,29 @@ impl Payables {
         Err(PayableError::Busy)
     }
 
+    /// Changes what is asked for, and the invoice with it, which was read at this moment. False when somebody has changed either since.
+    pub async fn revise(
+        &self,
+        payable: &Payable,
+        revised: Payable,
+        page: &Page,
+        invoice: (StoredInvoice, Micros),
+    ) -> Result<bool, PayableError> {
+        let attempts = self.stores().attempts(&payable.id).await?;
+        let page = serde_json::to_string(page).map_err(|_| PayableError::Unreadable)?;
+        let mut after = Payable { page, ..of_attempts(&revised, &attempts, self.now()) };
+        let aftermath = Aftermath { invoice: Some(invoice), ..self.aftermath(Some(payable), &mut after)? };
+        self.write(payable, &after, &aftermath).await
+    }
+
+    async fn write(&self, before: &Payable, after: &Payable, aftermath: &Aftermath) -> Result<bool, PayableError> {
+        let changed = self.stores().change_payable(after, before.version, aftermath).await?;
+        if changed {
+            self.0.changed.notify_waiters();
+        }
+        Ok(changed)
+    }
+
     /// Ends an open payable. `None` when somebody has changed it since it was read.
     async fn close(&self, payable: &Payable, end: PayableState) -> Result<Option<Payable>, PayableError> {
         let closed = Payable { state: end, ..next(payable, self.now()) };
@@ -231,11 +265,7 @@ impl Payables {
         attempt: Option<PayableAttempt>,
     ) -> Result<Option<Payable>, PayableError> {
         let aftermath = Aftermath { attempt, ..self.aftermath(Some(before), &mut after)? };
-        let changed = self.stores().change_payable(&after, before.version, &aftermath).await?;
-        if changed {
-            self.0.changed.notify_waiters();
-        }
-        Ok(changed.then_some(after))
+        Ok(self.write(before, &after, &aftermath).await?.then_some(after))
     }
 
     /// Looks at the transactions of a payable's attempts and takes over what has become of them. An attempt that `left` names, and of

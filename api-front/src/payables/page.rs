@@ -32,6 +32,8 @@ pub struct Page {
     pub cancel_url: String,
     /// Where the shopper sees how its order is coming along.
     pub status_url: String,
+    /// True when it is paid by other ways than by card, which are not the page's.
+    pub takes_no_cards: bool,
     /// Id of the processor that takes the payment, as text; empty: by the merchant's routes.
     pub processor_id: String,
 }

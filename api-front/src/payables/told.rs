@@ -131,7 +131,7 @@ pub(super) fn became(before: Option<&Payable>, after: &Payable) -> Option<Became
     if is_refunded && after.amount_refunded < before.amount_refunded {
         return Some(Became::RefundUndone);
     }
-    let has_moved = after.state != before.state || after.amount_refunded != before.amount_refunded;
+    let has_moved = (after.state, after.amount, after.amount_refunded) != (before.state, before.amount, before.amount_refunded);
     match after.state {
         _ if !has_moved => None,
         PayableState::Open if after.amount_paid > before.amount_paid => Some(Became::PartiallyPaid),

@@ -67,15 +67,15 @@ impl Keyring {
         Keyring { known, sessions, unknown, lookups: Semaphore::new(KEY_LOOKUPS_MAX) }
     }
 
-    /// Who presents a request's credentials, if they are good and may do this. `key` and `token` look them up.
+    /// Who presents these credentials, if they are good and may do this. `key` and `token` look them up.
     pub(crate) async fn identity(
         &self,
-        headers: &HeaderMap,
+        presented: Option<&str>,
         right: Right,
         key: impl AsyncFnOnce(&KeyHash) -> Result<Option<Identity>, Problem>,
         token: impl AsyncFnOnce(&str) -> Result<Option<Identity>, Problem>,
     ) -> Result<Arc<Identity>, Problem> {
-        let text = presented(headers).ok_or(Problem::Unauthorized)?;
+        let text = presented.ok_or(Problem::Unauthorized)?;
         let hash = ApiKey::hash_of(text);
         let identity = if looks_like_token(text) {
             self.session(hash, async || token(text).await).await?
@@ -223,7 +223,7 @@ mod tests {
         let (ring, lookups) = (Keyring::new(), Cell::new(0));
         for _ in 0..3 {
             let found = run(ring.identity(
-                &headers("api_x"),
+                Some("api_x"),
                 Right::Manage,
                 async |hash: &KeyHash| {
                     lookups.set(lookups.get() + 1);
@@ -242,7 +242,7 @@ mod tests {
         let (ring, lookups) = (Keyring::new(), Cell::new(0));
         for _ in 0..3 {
             let refused = run(ring.identity(
-                &headers("nobody"),
+                Some("nobody"),
                 Right::Pay,
                 async |_: &KeyHash| {
                     lookups.set(lookups.get() + 1);
@@ -271,7 +271,7 @@ mod tests {
         let ring = Keyring::new();
         let ask = |right| {
             run(ring.identity(
-                &headers("pub_x"),
+                Some("pub_x"),
                 right,
                 async |_: &KeyHash| Ok(Some(key(KeyKind::Public))),
                 async |_: &str| panic!("no token"),
@@ -286,7 +286,7 @@ mod tests {
     #[test]
     fn a_request_without_a_key_asks_nobody() {
         let refused = run(Keyring::new().identity(
-            &HeaderMap::new(),
+            None,
             Right::Pay,
             async |_: &KeyHash| panic!("looked up"),
             async |_: &str| panic!("looked up"),
@@ -299,7 +299,7 @@ mod tests {
         let (ring, lookups) = (Keyring::new(), Cell::new(0));
         let ask = |right, role| {
             run(ring.identity(
-                &headers(TOKEN),
+                Some(TOKEN),
                 right,
                 async |_: &KeyHash| panic!("no key"),
                 async |text: &str| {

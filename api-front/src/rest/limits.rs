@@ -23,6 +23,12 @@ pub const IDEMPOTENCY_KEY_MAX_CHARS: usize = 64;
 pub const DESCRIPTION_MAX_CHARS: usize = 255;
 /// `order_id` and `po_number`: the document says 17, clients in use send more.
 pub const ORDER_ID_MAX_CHARS: usize = 50;
+/// A merchant's own id of an order or a payment request.
+pub const REFERENCE_MAX_CHARS: usize = 100;
+/// An address to which a shopper is sent or news are.
+pub const URL_MAX_CHARS: usize = 2_048;
+/// A body that comes back whole, as it was sent.
+pub const BODY_KEPT_MAX_BYTES: usize = 64 * 1024;
 /// Names, company and city of an address.
 pub const NAME_MAX_CHARS: usize = 50;
 /// A line of an address.

@@ -16,12 +16,16 @@ pub mod limits;
 mod metrics;
 mod openapi;
 mod operator;
+mod orders;
+mod payment_requests;
 mod peer;
+mod plain_problem;
 mod problem;
 mod recurring;
 pub mod request;
 mod sandbox_clock;
 mod search;
+mod sent;
 mod service;
 mod terminals;
 mod token;
@@ -30,11 +34,14 @@ mod users;
 mod view;
 
 pub use auth::presented as presented_key;
+pub(crate) use body::read_any_type;
 pub(crate) use envelope::moment;
+pub(crate) use peer::client_address;
 pub use problem::Problem;
 
 use crate::accounts::{AccountError, Accounts};
 use crate::invoices::Invoices;
+use crate::pages;
 use crate::payables::Payables;
 use crate::recurring::Recurring;
 use crate::switch::directory::Merchant;
@@ -90,10 +97,11 @@ pub struct Behind {
 pub fn router(behind: Behind, trusted_proxies: Vec<IpAddr>) -> Router {
     let Behind { switch, accounts, vault, recurring, invoices, payables } = behind;
     let names = RequestNames::starting_at(switch.now().0);
+    let trusted_proxies: Arc<[IpAddr]> = trusted_proxies.into();
+    let pages = pages::routes(payables.clone(), switch.clone(), Arc::clone(&trusted_proxies));
     let keyring = Arc::new(Keyring::new());
-    let front =
-        Front { switch, keyring, accounts, vault, recurring, invoices, payables, trusted_proxies: trusted_proxies.into() };
-    dressed(routes().with_state(front), names)
+    let front = Front { switch, keyring, accounts, vault, recurring, invoices, payables, trusted_proxies };
+    dressed(routes().with_state(front).merge(pages), names)
 }
 
 /// What every route has: the envelope around unknown paths and methods, and a name for every request.
@@ -122,6 +130,8 @@ fn routes() -> Router<Front> {
         .merge(customers::routes())
         .merge(invoices::routes())
         .merge(recurring::routes())
+        .merge(orders::routes())
+        .merge(payment_requests::routes())
         .merge(operator::routes())
         .route("/metrics", get(metrics::read))
         .merge(openapi::routes())
@@ -132,9 +142,14 @@ fn routes() -> Router<Front> {
 impl Front {
     /// The caller, if its key or token is ours, may do this, and belongs to an account that is active.
     async fn caller(&self, headers: &HeaderMap, right: Right) -> Result<Caller, Problem> {
+        self.caller_with(auth::presented(headers), right).await
+    }
+
+    /// The same for credentials that stand elsewhere than in the gateway's header.
+    async fn caller_with(&self, presented: Option<&str>, right: Right) -> Result<Caller, Problem> {
         let key = async |hash: &[u8; 32]| self.identity_of_key(hash).await;
         let token = async |text: &str| self.identity_of_token(text).await;
-        let key = self.keyring.identity(headers, right, key, token).await?;
+        let key = self.keyring.identity(presented, right, key, token).await?;
         let merchant = self.switch.merchant(&key.merchant).filter(|merchant| merchant.active);
         Ok(Caller { key, merchant: merchant.ok_or(Problem::Refused(Refusal::MerchantNotActive))? })
     }

@@ -9,9 +9,24 @@ use axum::http::request::Parts;
 use std::net::{IpAddr, SocketAddr};
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
+const FORWARDED_PROTO: &str = "x-forwarded-proto";
+
+/// What the listener puts into a request that came over TLS.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Encrypted;
+
+/// True when others than this machine may have read a request on its way: it came in clear, and from elsewhere. What a trusted proxy says
+/// of its own client's connection is believed.
+pub(super) fn is_readable_by_others(parts: &Parts, trusted: &[IpAddr]) -> bool {
+    let Some(ConnectInfo(peer)) = parts.extensions.get::<ConnectInfo<SocketAddr>>() else { return false };
+    let peer = peer.ip().to_canonical();
+    let is_encrypted_before = trusted.contains(&peer) && parts.headers.get(FORWARDED_PROTO).is_some_and(|word| word == "https");
+    let is_encrypted = parts.extensions.get::<Encrypted>().is_some() || is_encrypted_before;
+    !is_encrypted && !peer.is_loopback()
+}
 
 /// The client's address, where the listener has noted the connection's.
-pub(super) fn client_address(parts: &Parts, trusted: &[IpAddr]) -> Option<IpAddr> {
+pub(crate) fn client_address(parts: &Parts, trusted: &[IpAddr]) -> Option<IpAddr> {
     let ConnectInfo(peer) = parts.extensions.get::<ConnectInfo<SocketAddr>>()?;
     Some(behind_proxies(peer.ip().to_canonical(), &parts.headers, trusted))
 }

@@ -171,7 +171,8 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
 
 /// The slow side's rooms around the switch.
 fn behind_the_front(switch: &Switch, outbox: Outbox, public_url: &str) -> Behind {
-    let invoices = Invoices::new(switch.clone(), outbox.clone(), public_url);
+    let payables = Payables::new(switch.clone(), public_url);
+    let invoices = Invoices::new(switch.clone(), payables.clone(), outbox.clone(), public_url);
     let accounts = Accounts::new(switch.clone(), outbox);
     Behind {
         switch: switch.clone(),
@@ -179,7 +180,7 @@ fn behind_the_front(switch: &Switch, outbox: Outbox, public_url: &str) -> Behind
         vault: Vault::new(switch.clone()),
         recurring: Recurring::new(switch.clone()),
         invoices,
-        payables: Payables::new(switch.clone(), public_url),
+        payables,
     }
 }
 

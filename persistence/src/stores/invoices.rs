@@ -2,8 +2,8 @@
 
 use protocol::calendar::Micros;
 use protocol::id::Xid;
-use sqlx::Row;
 use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row};
 
 use super::Stores;
 use crate::error::PersistenceError;
@@ -143,18 +143,6 @@ impl Stores {
         row.as_ref().map(StoredInvoice::read).transpose()
     }
 
-    /// Changes an invoice that is still as it was when it was read, at `read_at` its last change. False, and nothing done, when it
-    /// is not.
-    pub async fn change_invoice(&self, invoice: &StoredInvoice, read_at: Micros) -> Result<bool, PersistenceError> {
-        let update = "UPDATE invoices SET amount_due = $4, date_due = $5, body = $6, updated_at = $7 \
-                      WHERE id = $1 AND merchant = $2 AND updated_at = $3";
-        let update = sqlx::query(update).bind(&invoice.id.0[..]).bind(&invoice.merchant.0[..]).bind(read_at.0);
-        let update = update.bind(signed(invoice.amount_due)).bind(time_or_null(invoice.date_due.0));
-        let update = update.bind(&invoice.body[..]).bind(invoice.updated_at.0);
-        let changed = update.execute(&self.database.pool).await.map_err(PersistenceError::sql("change an invoice"))?;
-        Ok(changed.rows_affected() == 1)
-    }
-
     /// Removes an invoice. False when it is not there.
     pub async fn delete_invoice(&self, merchant: &Xid, id: &Xid) -> Result<bool, PersistenceError> {
         let delete = sqlx::query("DELETE FROM invoices WHERE id = $1 AND merchant = $2").bind(&id.0[..]).bind(&merchant.0[..]);
@@ -186,4 +174,18 @@ impl Stores {
         let invoices = rows.iter().map(StoredInvoice::read).collect::<Result<_, _>>()?;
         Ok((u64::try_from(total).unwrap_or(0), invoices))
     }
+}
+
+/// Changes an invoice that is still as it was when it was read, at `read_at` its last change. False, and nothing done, when it is not.
+pub(super) async fn write_change(
+    connection: &mut AnyConnection,
+    invoice: &StoredInvoice,
+    read_at: Micros,
+) -> Result<bool, sqlx::Error> {
+    let update = "UPDATE invoices SET amount_due = $4, date_due = $5, body = $6, updated_at = $7 \
+                  WHERE id = $1 AND merchant = $2 AND updated_at = $3";
+    let update = sqlx::query(update).bind(&invoice.id.0[..]).bind(&invoice.merchant.0[..]).bind(read_at.0);
+    let update = update.bind(signed(invoice.amount_due)).bind(time_or_null(invoice.date_due.0));
+    let update = update.bind(&invoice.body[..]).bind(invoice.updated_at.0);
+    Ok(update.execute(connection).await?.rows_affected() == 1)
 }

@@ -21,6 +21,7 @@ use sqlx::any::AnyRow;
 use super::Stores;
 use super::balances::{Posting, post};
 use super::events::{self, NewEvent};
+use super::invoices::{self, StoredInvoice};
 use crate::error::PersistenceError;
 use crate::sql::{Fields, id_or_null, signed, time_or_null};
 
@@ -116,6 +117,8 @@ impl core::fmt::Debug for Payable {
 pub struct Aftermath {
     /// The attempt that begins, or that has come further.
     pub attempt: Option<Attempt>,
+    /// The invoice that it is, changed by its merchant, and when it was read.
+    pub invoice: Option<(StoredInvoice, Micros)>,
     /// What is told of it, in the order in which it happened.
     pub events: Vec<NewEvent>,
     /// What of the money is whose, where that is ours to account for.
@@ -225,9 +228,21 @@ impl Stores {
         if !write_change(&mut transaction, payable, read_version).await.map_err(PersistenceError::sql(OPERATION))? {
             return Ok(false);
         }
+        if let Some((invoice, read_at)) = &aftermath.invoice
+            && !invoices::write_change(&mut transaction, invoice, *read_at).await.map_err(PersistenceError::sql(OPERATION))?
+        {
+            return Ok(false);
+        }
         self.write_aftermath(&mut transaction, aftermath).await?;
         transaction.commit().await.map_err(PersistenceError::sql(OPERATION))?;
         Ok(true)
+    }
+
+    /// Gives the reference of a payable that was withdrawn or has expired free for another one; its page keeps its name.
+    pub async fn free_payable_reference(&self, id: &Xid) -> Result<(), PersistenceError> {
+        let update = "UPDATE payables SET reference = reference || '~' || public_id WHERE id = $1 AND state IN (6, 7)";
+        let freed = sqlx::query(update).bind(&id.0[..]).execute(&self.database.pool).await;
+        freed.map(drop).map_err(PersistenceError::sql("free a payable's reference"))
     }
 
     async fn write_aftermath(&self, connection: &mut AnyConnection, aftermath: &Aftermath) -> Result<(), PersistenceError> {
@@ -310,11 +325,7 @@ impl Stores {
 
 /// Writes a payable over the version that was read, and what it says of an invoice into the invoice's row. False when that version
 /// is not the present one.
-pub(super) async fn write_change(
-    connection: &mut AnyConnection,
-    payable: &Payable,
-    read_version: u64,
-) -> Result<bool, sqlx::Error> {
+async fn write_change(connection: &mut AnyConnection, payable: &Payable, read_version: u64) -> Result<bool, sqlx::Error> {
     let update = "UPDATE payables SET amount = $3, currency = $4, state = $5, page = $6, body = $7, expires_at = $8, attempts = $9, \
                   transaction_id = $10, amount_paid = $11, amount_refunded = $12, version = $13, updated_at = $14, paid_at = $15 \
                   WHERE id = $1 AND version = $2";

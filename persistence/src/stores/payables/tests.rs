@@ -103,3 +103,35 @@ async fn open_ones_expire_and_lists_are_newest_first() {
         assert_eq!(listed(&[PayableState::Cancelled, PayableState::Paid], (9, 0)).await, [closed]);
     }
 }
+
+#[tokio::test]
+async fn an_invoice_and_what_asks_for_it_change_together_or_not_at_all() {
+    for home in homes("an_invoice_and_what_asks").await {
+        let stores = Database::open(&home.url).await.unwrap().stores();
+        let invoice = StoredInvoice {
+            id: id(9),
+            merchant: id(1),
+            public_id: "d038ea94".into(),
+            amount_due: 12_200,
+            amount_paid: 0,
+            date_due: Micros::NONE,
+            body: "{}".into(),
+            created_at: Micros(7),
+            updated_at: Micros(7),
+        };
+        let asked = Payable { face: Face::Invoice, reference: id(9).to_string(), ..order(5) };
+        stores.add_invoice(&invoice).await.unwrap();
+        stores.add_payable(&asked, &Aftermath::default()).await.unwrap();
+        let changed = StoredInvoice { amount_due: 60, date_due: Micros(50), updated_at: Micros(8), ..invoice.clone() };
+        let revised = Payable { amount: 60, version: 2, ..asked.clone() };
+        let with = |read_at| Aftermath { invoice: Some((changed.clone(), read_at)), ..Aftermath::default() };
+        assert!(!stores.change_payable(&revised, 1, &with(Micros(6))).await.unwrap(), "somebody has changed the invoice");
+        assert_eq!(stores.payable(&id(5)).await.unwrap().as_ref(), Some(&asked));
+        assert!(stores.change_payable(&revised, 1, &with(Micros(7))).await.unwrap());
+        assert_eq!(stores.invoice(&id(1), &id(9)).await.unwrap().as_ref(), Some(&changed));
+        let paid = Payable { state: PayableState::Paid, amount_paid: 60, version: 3, ..revised };
+        assert!(stores.change_payable(&paid, 2, &Aftermath::default()).await.unwrap());
+        let shown = stores.invoice(&id(1), &id(9)).await.unwrap().unwrap();
+        assert_eq!((shown.amount_due, shown.amount_paid), (0, 60), "a payment is seen in the invoice");
+    }
+}

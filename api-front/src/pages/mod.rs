@@ -1,0 +1,258 @@
+//! The hosted pages: where a shopper sees what is asked for, pays it by card, and goes back to whoever asked.
+//!
+//! Lives here: HTML, its headers, the form. Must not live here: what may be paid and what has been ([`crate::payables`]). A form is
+//! answered by a redirect, so that a reload asks again and pays nothing; its attempt's number makes a second click the first one's.
+
+mod amounts;
+mod assets;
+mod form;
+mod view;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use crate::payables::{Asked, Page, PayableError, Payables};
+use crate::rest::{client_address, read_any_type};
+use crate::switch::handle::Switch;
+use amounts::Manner;
+use assets::{SCRIPT, STYLE};
+use axum::Router;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use form::{Faults, Sent};
+use maud::Markup;
+use persistence::stores::{Payable, PayableState};
+use protocol::response_code::ResponseCode;
+use std::net::IpAddr;
+use std::sync::Arc;
+use view::Shown;
+
+/// Attempts at one payable. Whoever tries stolen cards tries many.
+pub const ATTEMPTS_MAX: u32 = 20;
+
+/// Scripts and styles of ours only, nothing inline; nobody frames a page on which a card is typed. A form may be answered by the way back
+/// to the seller, whose own further ways are its own.
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' https:; form-action 'self' https:SELLER; \
+                      base-uri 'none'; frame-ancestors 'none'";
+
+/// What the handlers share.
+#[derive(Clone)]
+pub(crate) struct Pages {
+    payables: Payables,
+    switch: Switch,
+    trusted_proxies: Arc<[IpAddr]>,
+}
+
+/// The pages' routes.
+pub(crate) fn routes(payables: Payables, switch: Switch, trusted_proxies: Arc<[IpAddr]>) -> Router {
+    Router::new()
+        .route("/pay/{public_id}", get(see).post(pay))
+        .route("/pay/{public_id}/cancel", post(cancel))
+        .route("/invoice/{public_id}", get(to_page))
+        .route(STYLE.route(), get(|| async { STYLE.answer() }))
+        .route(SCRIPT.route(), get(|| async { SCRIPT.answer() }))
+        .with_state(Pages { payables, switch, trusted_proxies })
+}
+
+/// `GET /pay/{public_id}`
+async fn see(State(pages): State<Pages>, Path(public_id): Path<String>, headers: HeaderMap) -> Response {
+    match pages.payables.of_page(&public_id).await {
+        Ok(payable) => pages.show(&payable, &headers, None).await,
+        Err(error) => trouble(&error),
+    }
+}
+
+/// `GET /invoice/{public_id}`: the address that the gateway document shows.
+async fn to_page(Path(public_id): Path<String>) -> Response {
+    see_other(&format!("/pay/{public_id}"))
+}
+
+/// `POST /pay/{public_id}`
+async fn pay(State(pages): State<Pages>, Path(public_id): Path<String>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let ip = client_address(&parts, &pages.trusted_proxies);
+    let sent = match read_any_type(&parts.headers, body, |bytes| Ok(Sent::read(bytes))).await {
+        Ok(sent) => sent,
+        Err(problem) => return plain(problem.status(), "This form can't be read", "Please go back and try again."),
+    };
+    let payable = match pages.payables.of_page(&public_id).await {
+        Ok(payable) => payable,
+        Err(error) => return trouble(&error),
+    };
+    let takes_no_cards = pages.payables.page(&payable).is_ok_and(|page| page.takes_no_cards);
+    if payable.state != PayableState::Open || payable.attempts >= ATTEMPTS_MAX || takes_no_cards {
+        return pages.go_on(&pages.after_second_click(payable).await);
+    }
+    match sent.check(pages.switch.now().civil()) {
+        Ok(mut filled) => {
+            filled.payer.ip = ip;
+            let asked = Asked { public_id, number: filled.attempt, card: filled.card, payer: filled.payer };
+            match pages.payables.pay(asked).await {
+                Ok(payable) => pages.go_on(&payable),
+                Err(error) => trouble(&error),
+            }
+        }
+        Err(faults) => pages.show(&payable, &parts.headers, Some((&sent, &faults))).await,
+    }
+}
+
+/// `POST /pay/{public_id}/cancel`
+async fn cancel(State(pages): State<Pages>, Path(public_id): Path<String>) -> Response {
+    let found = pages.payables.of_page(&public_id).await;
+    let cancelled = match found {
+        // Who offers no way back keeps it open.
+        Ok(payable) if pages.payables.page(&payable).is_ok_and(|page| page.cancel_url.is_empty()) => Ok(payable),
+        Ok(payable) => match pages.payables.cancel(&payable.id).await {
+            Err(PayableError::WrongState(_)) => pages.payables.payable(&payable.id).await,
+            outcome => outcome,
+        },
+        Err(error) => Err(error),
+    };
+    match cancelled {
+        Ok(payable) => pages.go_on(&payable),
+        Err(error) => trouble(&error),
+    }
+}
+
+impl Pages {
+    /// A second click while the first is under way waits for what comes of it.
+    async fn after_second_click(&self, payable: Payable) -> Payable {
+        match payable.state {
+            PayableState::Paying => self.payables.wait_decided(payable.clone()).await.unwrap_or(payable),
+            PayableState::Open
+            | PayableState::Paid
+            | PayableState::PartiallyRefunded
+            | PayableState::Refunded
+            | PayableState::Cancelled
+            | PayableState::Expired => payable,
+        }
+    }
+
+    /// Where a form leads: back to the seller when that is what follows, else to the page, which says how it stands.
+    fn go_on(&self, payable: &Payable) -> Response {
+        let page = self.payables.page(payable).unwrap_or_default();
+        match way_on(payable, &page) {
+            Some(url) => see_other(url),
+            None => see_other(&format!("/pay/{}", payable.public_id)),
+        }
+    }
+
+    async fn show(&self, payable: &Payable, headers: &HeaderMap, refused: Option<(&Sent, &Faults)>) -> Response {
+        match self.render(payable, headers, refused).await {
+            Ok(response) => response,
+            Err(error) => trouble(&error),
+        }
+    }
+
+    async fn render(
+        &self,
+        payable: &Payable,
+        headers: &HeaderMap,
+        refused: Option<(&Sent, &Faults)>,
+    ) -> Result<Response, PayableError> {
+        let page = self.payables.page(payable)?;
+        let merchant = self.switch.merchant(&payable.merchant);
+        let account = merchant.as_ref().map_or("", |merchant| merchant.name.as_str());
+        let shown = Shown {
+            payable,
+            page: &page,
+            seller: if page.seller.is_empty() { account } else { &page.seller },
+            manner: Manner::of(headers),
+            last_answer: self.last_answer(payable).await?,
+            refused,
+            way_on: way_on(payable, &page),
+            is_spent: payable.attempts >= ATTEMPTS_MAX,
+        };
+        let status = if refused.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+        let response = html(status, view::page(&shown));
+        Ok(with_policy(response, [&page.paid_url, &page.cancel_url]))
+    }
+
+    async fn last_answer(&self, payable: &Payable) -> Result<Option<ResponseCode>, PayableError> {
+        let is_of_use = payable.state == PayableState::Open && payable.attempts > 0 && payable.amount_paid == 0;
+        if is_of_use { self.payables.last_answer(payable).await } else { Ok(None) }
+    }
+}
+
+/// Where whoever has paid, or does not want to, goes on to.
+fn way_on<'a>(payable: &Payable, page: &'a Page) -> Option<&'a str> {
+    let url = match payable.state {
+        PayableState::Paid | PayableState::PartiallyRefunded | PayableState::Refunded => &page.paid_url,
+        PayableState::Cancelled => &page.cancel_url,
+        PayableState::Open | PayableState::Paying | PayableState::Expired => return None,
+    };
+    Some(url.as_str()).filter(|url| url.starts_with("https://") || url.starts_with("http://"))
+}
+
+fn html(status: StatusCode, page: Markup) -> Response {
+    let mut response = (status, page.into_string()).into_response();
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    with_policy(response, [""; 2])
+}
+
+/// Names the origins to which a form may lead that are not https: a developer's machine.
+fn with_policy<Url: AsRef<str>>(mut response: Response, urls: [Url; 2]) -> Response {
+    let origins = urls.iter().filter_map(|url| loopback_origin(url.as_ref()));
+    let sellers: String = origins.map(|origin| format!(" {origin}")).collect();
+    if let Ok(policy) = HeaderValue::try_from(POLICY.replace("SELLER", &sellers)) {
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    response
+}
+
+fn loopback_origin(url: &str) -> Option<&str> {
+    let rest = url.strip_prefix("http://")?;
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let is_plain =
+        rest[..end].bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b':' | b'-' | b'[' | b']'));
+    is_plain.then(|| &url[.."http://".len() + end])
+}
+
+fn see_other(place: &str) -> Response {
+    let Ok(place) = HeaderValue::try_from(place) else {
+        return plain(StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong", "Please get in touch with the seller.");
+    };
+    let headers = [(header::LOCATION, place), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+    (StatusCode::SEE_OTHER, headers).into_response()
+}
+
+fn plain(status: StatusCode, title: &str, words: &str) -> Response {
+    html(status, view::notice(title, words))
+}
+
+fn trouble(error: &PayableError) -> Response {
+    match error {
+        PayableError::NotFound => plain(
+            StatusCode::NOT_FOUND,
+            "Nothing to pay here",
+            "This address leads nowhere. Check it, or ask the seller for a new one.",
+        ),
+        PayableError::WrongState(_)
+        | PayableError::TooMuch { .. }
+        | PayableError::Busy
+        | PayableError::Unreadable
+        | PayableError::Refused(_)
+        | PayableError::Unavailable(_)
+        | PayableError::Failed(_) => {
+            tracing::warn!(%error, "a shopper's page");
+            let words = "Please load this page again in a moment. Whatever you had begun, you are charged once at most.";
+            let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, "We can't show this at the moment", words);
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+            response
+        }
+    }
+}

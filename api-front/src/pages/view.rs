@@ -1,0 +1,291 @@
+//! The page on which a shopper sees what is asked for and pays it. One column on a phone, two on a desk; no script is needed.
+
+use super::amounts::Manner;
+use super::assets::{SCRIPT, STYLE};
+use super::form::{Faults, Sent};
+use super::words;
+use crate::payables::{Line, Page};
+use maud::{DOCTYPE, Markup, html};
+use persistence::stores::{Face, Payable, PayableState};
+use protocol::response_code::ResponseCode;
+
+/// All that a page is made of.
+pub(super) struct Shown<'a> {
+    pub(super) payable: &'a Payable,
+    pub(super) page: &'a Page,
+    /// The name of whoever asks.
+    pub(super) seller: &'a str,
+    pub(super) manner: Manner,
+    /// What the last attempt came to.
+    pub(super) last_answer: Option<ResponseCode>,
+    /// What was sent and can't be accepted.
+    pub(super) refused: Option<(&'a Sent, &'a Faults)>,
+    /// Where a shopper that has paid, or does not want to, goes on to.
+    pub(super) way_on: Option<&'a str>,
+    /// True when no more attempts are taken.
+    pub(super) is_spent: bool,
+}
+
+/// The whole page.
+pub(super) fn page(shown: &Shown<'_>) -> Markup {
+    let state = match shown.payable.state {
+        PayableState::Open if shown.payable.due() == 0 => {
+            told("closed", "Nothing to pay", "Nothing of this is left to pay.", shown)
+        }
+        PayableState::Open if shown.page.takes_no_cards => {
+            told("closed", "Not by card", "Please ask the seller how to pay this.", shown)
+        }
+        PayableState::Open if shown.is_spent => spent(shown),
+        PayableState::Open => form(shown),
+        PayableState::Paying => under_way(),
+        PayableState::Paid | PayableState::PartiallyRefunded => paid(shown),
+        PayableState::Refunded => told("refunded", "Refunded", "The seller has given your money back.", shown),
+        PayableState::Cancelled => told("closed", "Cancelled", "There is nothing to pay here any more.", shown),
+        PayableState::Expired => {
+            told("closed", "Expired", "The time to pay this is over. Ask the seller for a new link if you still want to.", shown)
+        }
+    };
+    let title = format!("{} · {}", headline(shown), shown.seller);
+    let refresh = (shown.payable.state == PayableState::Paying).then_some("2");
+    document(
+        &title,
+        refresh,
+        html! {
+            (summary(shown))
+            section.pane.action aria-label="Payment" { (state) }
+        },
+    )
+}
+
+/// A page without a payable: not there, or not now.
+pub(super) fn notice(title: &str, words: &str) -> Markup {
+    document(
+        title,
+        None,
+        html! {
+            section.pane.action.alone aria-label="Payment" {
+                div.told { h1 { (title) } p { (words) } }
+            }
+        },
+    )
+}
+
+fn document(title: &str, refresh: Option<&str>, body: Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="robots" content="noindex";
+                meta name="color-scheme" content="light dark";
+                @if let Some(seconds) = refresh { meta http-equiv="refresh" content=(seconds); }
+                title { (title) }
+                link rel="stylesheet" href=(STYLE.path());
+                script src=(SCRIPT.path()) defer {}
+            }
+            body {
+                main { (body) }
+                footer { p { "Your card goes to the bank over an encrypted connection and is not kept on this page." } }
+            }
+        }
+    }
+}
+
+fn headline<'a>(shown: &Shown<'a>) -> &'a str {
+    if shown.page.title.is_empty() { "Payment" } else { &shown.page.title }
+}
+
+fn summary(shown: &Shown<'_>) -> Markup {
+    let Shown { payable, page, seller, .. } = shown;
+    let total = match payable.state {
+        PayableState::Open | PayableState::Paying | PayableState::Cancelled | PayableState::Expired => payable.due(),
+        PayableState::Paid | PayableState::PartiallyRefunded | PayableState::Refunded => payable.amount,
+    };
+    html! {
+        section.pane.summary aria-label="What you pay for" {
+            header.seller {
+                @if page.logo_url.starts_with("https://") { img src=(page.logo_url) alt="" width="40" height="40"; }
+                @else { span.mark aria-hidden="true" { (seller.chars().next().unwrap_or('·')) } }
+                p { (seller) }
+            }
+            h1 { (headline(shown)) }
+            p.total { (amount(shown, total)) " " span.code { (payable.currency.code()) } }
+            @if !page.due_on.is_empty() { p.due { "Due " (page.due_on) } }
+            @if !page.message.is_empty() { p.message { (page.message) } }
+            @if !page.lines.is_empty() || !page.sums.is_empty() { (lines(shown, total)) }
+            @if !page.payer.is_empty() { p.payer { span { "For " } (page.payer) } }
+        }
+    }
+}
+
+fn lines(shown: &Shown<'_>, total: u64) -> Markup {
+    let Shown { payable, page, .. } = shown;
+    html! {
+        table.lines {
+            caption.unseen { "What you pay for" }
+            tbody { @for line in &page.lines { (row(shown, line)) } }
+            tbody.sums {
+                @for line in &page.sums { (row(shown, line)) }
+                @if payable.amount_paid > 0 && payable.due() > 0 {
+                    tr { th scope="row" { "Paid before" } td { (shown.manner.amount(-signed(payable.amount_paid), payable.currency)) } }
+                }
+            }
+            tfoot { tr { th scope="row" { "Total" } td { (amount(shown, total)) } } }
+        }
+    }
+}
+
+fn row(shown: &Shown<'_>, line: &Line) -> Markup {
+    html! {
+        tr {
+            th scope="row" { (line.label) @if !line.detail.is_empty() { span.detail { (line.detail) } } }
+            td { @if let Some(minor) = line.amount { (shown.manner.amount(minor, shown.payable.currency)) } }
+        }
+    }
+}
+
+fn form(shown: &Shown<'_>) -> Markup {
+    let nothing = Faults::default();
+    let faults = shown.refused.map_or(&nothing, |(_, faults)| faults);
+    let (name, postal_code) = shown.refused.map_or(("", ""), |(sent, _)| (sent.name.as_str(), sent.postal_code.as_str()));
+    let path = format!("/pay/{}", shown.payable.public_id);
+    html! {
+        h2 { "Pay by card" }
+        (alert(shown))
+        form #pay method="post" action=(path) novalidate {
+            input type="hidden" name="attempt" value=(shown.payable.attempts + 1);
+            (field(&Field { id: "number", label: "Card number", autocomplete: "cc-number", numeric: true, ..Field::of(faults.number, faults) }))
+            div.pair {
+                (field(&Field { id: "expiry", label: "Expiry date", hint: "MM/YY", autocomplete: "cc-exp", numeric: true, ..Field::of(faults.expiry, faults) }))
+                (field(&Field { id: "code", label: "Security code", hint: "CVC", autocomplete: "cc-csc", numeric: true, ..Field::of(faults.code, faults) }))
+            }
+            (field(&Field { id: "name", label: "Name on card", autocomplete: "cc-name", value: name, ..Field::of(faults.name, faults) }))
+            (field(&Field { id: "postal_code", label: "Postal code", hint: "optional", autocomplete: "billing postal-code", value: postal_code,
+                ..Field::of(faults.postal_code, faults) }))
+            button type="submit" { "Pay " (amount(shown, shown.payable.due())) }
+        }
+        @if !shown.page.cancel_url.is_empty() {
+            form.cancel method="post" action={ (path) "/cancel" } {
+                button.quiet type="submit" { "Cancel and return to " (shown.seller) }
+            }
+        }
+    }
+}
+
+/// What stands above the form when there is something to say.
+fn alert(shown: &Shown<'_>) -> Markup {
+    let declined = shown.last_answer.filter(|_| shown.refused.is_none()).map(words::of_decline);
+    html! {
+        @if let Some((why, what)) = declined {
+            div.alert role="alert" { p { strong { (why) } } p { "You were not charged. " (what) } }
+        } @else if shown.refused.is_some() {
+            div.alert role="alert" { p { strong { "Please check the fields below." } } p { "You were not charged." } }
+        }
+    }
+}
+
+/// A field of the form.
+struct Field<'a> {
+    id: &'a str,
+    label: &'a str,
+    hint: &'a str,
+    autocomplete: &'a str,
+    numeric: bool,
+    value: &'a str,
+    fault: Option<&'static str>,
+    is_first_wrong: Option<&'static str>,
+}
+
+impl Field<'_> {
+    fn of(fault: Option<&'static str>, faults: &Faults) -> Self {
+        let (id, label, hint, autocomplete, value) = ("", "", "", "", "");
+        Field { id, label, hint, autocomplete, numeric: false, value, fault, is_first_wrong: faults.first() }
+    }
+}
+
+fn field(field: &Field<'_>) -> Markup {
+    let Field { id, label, hint, autocomplete, value, fault, .. } = *field;
+    let said = format!("{id}-fault");
+    let described_by = fault.is_some().then_some(&said);
+    let wrong = fault.is_some().then_some("true");
+    let mode = field.numeric.then_some("numeric");
+    html! {
+        div.field {
+            label for=(id) { (label) @if !hint.is_empty() { span.hint { (hint) } } }
+            div.box {
+                input id=(id) name=(id) type="text" value=(value) autocomplete=(autocomplete) inputmode=[mode] required
+                    aria-invalid=[wrong] aria-describedby=[described_by] autofocus[field.is_first_wrong == Some(id)]
+                    spellcheck="false" autocapitalize=[(id != "name").then_some("off")];
+                @if id == "number" { span #brand .brand aria-live="polite" {} }
+            }
+            @if let Some(fault) = fault { p.fault id=(said) { (fault) } }
+        }
+    }
+}
+
+fn under_way() -> Markup {
+    html! {
+        div.told role="status" {
+            div.wheel aria-hidden="true" {}
+            h2 { "Your payment is under way" }
+            p { "This page looks again by itself. You will be charged once, whatever you click." }
+        }
+    }
+}
+
+fn paid(shown: &Shown<'_>) -> Markup {
+    let Shown { payable, seller, manner, .. } = shown;
+    html! {
+        div.told.good role="status" {
+            div.badge aria-hidden="true" { "✓" }
+            h2 { "Paid" }
+            p { "You have paid " strong { (manner.amount(signed(payable.amount_paid), payable.currency)) } " to " (seller) "." }
+            @if payable.amount_refunded > 0 {
+                p { (manner.amount(signed(payable.amount_refunded), payable.currency)) " of it was given back to you." }
+            }
+            dl {
+                @if !shown.page.order_id.is_empty() { dt { (number_word(payable.face)) } dd { (shown.page.order_id) } }
+                dt { "Paid on" } dd { time datetime=(payable.paid_at.to_string()) { (day(payable)) } }
+                dt { "Reference" } dd { code { (payable.transaction) } }
+            }
+            (way_on(shown, "Return to the seller"))
+            @if !shown.page.status_url.is_empty() { a href=(shown.page.status_url) rel="noreferrer" { "See how your order is coming along" } }
+        }
+    }
+}
+
+/// What the seller's number is a number of.
+fn number_word(face: Face) -> &'static str {
+    match face {
+        Face::Invoice => "Invoice",
+        Face::Order | Face::Request => "Order",
+        Face::Link => "Number",
+    }
+}
+
+fn day(payable: &Payable) -> String {
+    let civil = payable.paid_at.civil();
+    format!("{:04}-{:02}-{:02}", civil.year, civil.month, civil.day)
+}
+
+fn told(class: &str, title: &str, words: &str, shown: &Shown<'_>) -> Markup {
+    html! { div.told.(class) role="status" { h2 { (title) } p { (words) } (way_on(shown, "Return to the seller")) } }
+}
+
+fn spent(shown: &Shown<'_>) -> Markup {
+    told("closed", "Too many attempts", "You were not charged. Please get in touch with the seller.", shown)
+}
+
+fn way_on(shown: &Shown<'_>, label: &str) -> Markup {
+    html! { @if let Some(url) = shown.way_on { a.button href=(url) rel="noreferrer" { (label) } } }
+}
+
+fn amount(shown: &Shown<'_>, minor: u64) -> String {
+    shown.manner.amount(signed(minor), shown.payable.currency)
+}
+
+/// Amounts have twelve digits at most.
+fn signed(minor: u64) -> i64 {
+    i64::try_from(minor).unwrap_or(i64::MAX)
+}
