@@ -5,8 +5,8 @@
 //! journal finds them again.
 
 use super::keys::hint;
-use crate::config::{CATEGORY_DEFAULT, DUPLICATE_WINDOW_S, MerchantSettings, ProcessorSettings};
-use crate::switch::directory::{Compat, Merchant, Processor, ProcessorKind, ProcessorTable};
+use crate::config::{CATEGORY_DEFAULT, DUPLICATE_WINDOW_S, MerchantSettings, ProcessorSettings, TypedLinks};
+use crate::switch::directory::{Compat, LinkTerms, Merchant, Processor, ProcessorKind, ProcessorTable};
 use persistence::PersistenceError;
 use persistence::stores::{self, ApiKey, KeyKind, Stores};
 use protocol::calendar::Micros;
@@ -33,6 +33,7 @@ struct StoredSettings {
     arrays: bool,
     sandbox: bool,
     category: u16,
+    links: TypedLinks,
 }
 
 /// A merchant, and where its cards are taken.
@@ -171,6 +172,7 @@ fn stored(settings: &MerchantSettings) -> String {
         arrays: settings.compat.arrays,
         sandbox: settings.sandbox,
         category: settings.category,
+        links: settings.links.clone(),
     };
     serde_json::to_string(&stored).unwrap_or_default()
 }
@@ -197,10 +199,19 @@ fn readable(stored: &stores::Merchant, is_configured: bool, processors: &Process
         duplicate_window_s: settings.duplicate_window_s,
         processors,
         compat: Compat { live: settings.live, arrays: settings.arrays },
+        links: link_terms(stored, &settings.links),
     };
     let terminal = terminal_of(stored.id);
     let id = format!("SWYARD-{terminal}");
     Enrolled { merchant, acceptor: Acceptor { terminal, id, category: settings.category } }
+}
+
+/// They were checked when they were stored. Ones that a later version has stored and this one refuses hold as usual.
+fn link_terms(merchant: &stores::Merchant, typed: &TypedLinks) -> LinkTerms {
+    typed.check("links", LinkTerms::default()).unwrap_or_else(|error| {
+        tracing::error!(merchant = %merchant.id, %error, "its terms of payment links are not sound; the usual ones hold");
+        LinkTerms::default()
+    })
 }
 
 /// A merchant that is made at run time, as it is while nothing more is said of it: the first processor of a kind takes its

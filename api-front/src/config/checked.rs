@@ -3,6 +3,7 @@
 use super::Overrides;
 use super::error::ConfigError;
 use super::limits::LimitSettings;
+use super::links::TypedLinks;
 use super::mail::MailSettings;
 use super::merchant;
 use super::nacha::NachaSettings;
@@ -11,7 +12,7 @@ use super::retention::RetentionSettings;
 use super::tables;
 use super::typed::{Typed, TypedCompat, TypedJournal, TypedMerchant, TypedSandbox};
 use crate::operator::ConfiguredTables;
-use crate::switch::directory::Compat;
+use crate::switch::directory::{Compat, LinkTerms};
 use persistence::journal::LogOptions;
 use persistence::sql::DatabaseUrl;
 use protocol::frame::{BLOCK_BYTES, SEGMENT_BYTES_MAX};
@@ -100,7 +101,12 @@ pub struct SandboxSettings {
     pub compat: Compat,
     /// Duplicate window, seconds.
     pub duplicate_window_s: u32,
+    /// Terms of its payment links.
+    pub links: TypedLinks,
 }
+
+/// What the sandbox keeps of pay-ins unless configured, percent: what the documents' samples show.
+const SANDBOX_SERVICE_FEE: &str = "1.5";
 
 /// One merchant.
 #[derive(Debug, Clone)]
@@ -121,6 +127,8 @@ pub struct MerchantSettings {
     pub sandbox: bool,
     /// ISO 8583 DE18, a merchant category code of ISO 18245.
     pub category: u16,
+    /// Terms of its payment links.
+    pub links: TypedLinks,
 }
 
 impl Settings {
@@ -200,6 +208,9 @@ impl JournalSettings {
 
 impl SandboxSettings {
     fn check(typed: TypedSandbox) -> Result<SandboxSettings, ConfigError> {
+        let fee = || Some(SANDBOX_SERVICE_FEE.to_owned());
+        let links = TypedLinks { service_fee: typed.links.service_fee.clone().or_else(fee), ..typed.links };
+        links.check("sandbox.links", LinkTerms::default())?;
         let optional_secret = |key: &str, value: Option<String>| value.map(|value| secret(key, value)).transpose();
         Ok(SandboxSettings {
             api_key: optional_secret("sandbox.api_key", typed.api_key)?,
@@ -212,6 +223,7 @@ impl SandboxSettings {
                 "sandbox.duplicate_window_s",
                 typed.duplicate_window_s.unwrap_or(0),
             )?,
+            links,
         })
     }
 }
@@ -281,6 +293,7 @@ impl MerchantSettings {
         if own == ProcessorNames::default() {
             return Err(ConfigError::Missing { key: key("card_processor"), why: "there is no [[processor]]" });
         }
+        typed.links.check(&key("links"), LinkTerms::default())?;
         Ok(MerchantSettings {
             api_key: secret(&key("api_key"), typed.api_key)?,
             pub_key: typed.pub_key.map(|value| secret(&key("pub_key"), value)).transpose()?,
@@ -292,6 +305,7 @@ impl MerchantSettings {
             compat: merchant::compat(&key("compat"), typed.compat)?,
             sandbox: typed.sandbox.unwrap_or(false),
             category: merchant::category(&key("category"), typed.category.unwrap_or(CATEGORY_DEFAULT))?,
+            links: typed.links,
             name: name_of(&key("name"), typed.name)?,
         })
     }

@@ -6,6 +6,7 @@
 pub mod checked;
 pub mod error;
 pub mod limits;
+pub mod links;
 pub mod mail;
 pub mod merchant;
 pub mod nacha;
@@ -23,6 +24,7 @@ pub use checked::{
 };
 pub use error::ConfigError;
 pub use limits::LimitSettings;
+pub use links::TypedLinks;
 pub use mail::MailSettings;
 pub use nacha::NachaSettings;
 pub use processor::{Password, ProcessorNames, ProcessorSettings, SANDBOX_HOSTS};

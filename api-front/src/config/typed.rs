@@ -1,5 +1,6 @@
 //! The configuration as typed: every key optional, unknown keys refused, nothing checked yet.
 
+use super::links::TypedLinks;
 use super::limits::TypedLimits;
 use super::nacha::TypedNacha;
 use crate::operator::typed::{Route, Rule};
@@ -109,6 +110,9 @@ pub struct TypedSandbox {
     pub compat: Option<TypedCompat>,
     /// Duplicate window, seconds. Default 0: off.
     pub duplicate_window_s: Option<u32>,
+    /// Terms of payment links. Default: a service fee of 1.5 percent, the rest as a merchant's.
+    #[serde(default)]
+    pub links: TypedLinks,
 }
 
 /// One word or a list.
@@ -184,4 +188,7 @@ pub struct TypedMerchant {
     pub sandbox: Option<bool>,
     /// Merchant category code, ISO 8583 DE18. Default 5999.
     pub category: Option<u16>,
+    /// Terms of payment links.
+    #[serde(default)]
+    pub links: TypedLinks,
 }

@@ -7,6 +7,7 @@
 use super::Operator;
 use super::changes::{AS_CONFIGURED, Changes, InForce, Made, NotMade, PutInForce, Thing};
 use crate::accounts::{Enrolled, merchant_terms, new_merchant};
+use crate::config::TypedLinks;
 use crate::config::merchant::{self, TypedCompat};
 use crate::switch::directory::{AcceptorTable, Merchant, MerchantTable, ProcessorTable};
 use crate::switch::door::{Door, Return};
@@ -40,6 +41,9 @@ pub struct MerchantWish {
     /// Merchant category code, ISO 8583 DE18.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub category: Option<u16>,
+    /// Terms of payment links.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub links: Option<TypedLinks>,
 }
 
 impl MerchantWish {
@@ -52,6 +56,10 @@ impl MerchantWish {
             duplicate_window_s: self.duplicate_window_s.or(older.duplicate_window_s),
             compat: self.compat.or(older.compat),
             category: self.category.or(older.category),
+            links: match (self.links, older.links) {
+                (Some(said), Some(older)) => Some(said.over(older)),
+                (said, older) => said.or(older),
+            },
         }
     }
 }
@@ -140,7 +148,7 @@ impl Roster {
     }
 
     fn grant(&self, enrolled: &mut Enrolled, wish: MerchantWish) -> Result<(), String> {
-        let MerchantWish { card_processor, ach_processor, terminal_processor, duplicate_window_s, compat, category } = wish;
+        let MerchantWish { card_processor, ach_processor, terminal_processor, duplicate_window_s, compat, category, links } = wish;
         let refused = |error: crate::config::ConfigError| error.to_string();
         let own = &mut enrolled.merchant.processors;
         for (key, place, method, named) in [
@@ -156,6 +164,9 @@ impl Roster {
         }
         if let Some(category) = category {
             enrolled.acceptor.category = merchant::category("category", category).map_err(refused)?;
+        }
+        if let Some(links) = links {
+            enrolled.merchant.links = links.check("links", enrolled.merchant.links).map_err(refused)?;
         }
         if compat.is_some() {
             enrolled.merchant.compat = merchant::compat("compat", compat).map_err(refused)?;

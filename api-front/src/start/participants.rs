@@ -69,6 +69,7 @@ impl Sandbox {
             compat: settings.compat,
             sandbox: true,
             category: CATEGORY_DEFAULT,
+            links: settings.links.clone(),
         }
     }
 

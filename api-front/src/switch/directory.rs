@@ -1,6 +1,7 @@
 //! Who takes part: processors and merchants as the front shows them. What a shard must know of them is switch-core's.
 
 use crate::limits::PROCESSORS_ADDED_MAX;
+use crate::settlement::cut_over::CutOver;
 use crate::switch::growing::Growing;
 use dashmap::DashMap;
 use protocol::id::Xid;
@@ -113,6 +114,19 @@ pub struct Compat {
     pub arrays: bool,
 }
 
+/// On what terms a merchant has payment links.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinkTerms {
+    /// What is kept of each pay-in, hundredths of a percent.
+    pub service_fee_bp: u32,
+    /// When payouts are made.
+    pub payout_at: CutOver,
+    /// Requests a second that one key may make.
+    pub requests_per_s: u32,
+    /// Requests that one key may make at once after a rest.
+    pub requests_burst: u32,
+}
+
 /// A merchant, as the front must know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Merchant {
@@ -130,6 +144,8 @@ pub struct Merchant {
     pub processors: OwnProcessors,
     /// How its clients want answers.
     pub compat: Compat,
+    /// Terms of its payment links.
+    pub links: LinkTerms,
 }
 
 /// All merchants of this run. Clones are the same table.

@@ -6,6 +6,7 @@ use crate::accounts::AccountError;
 use crate::accounts::keys::NotMade as NoKey;
 use crate::accounts::users::create_admin;
 use crate::operator::{MerchantStanding, MerchantWish};
+use crate::payment_links::percent;
 use crate::rest::problem::Problem;
 use crate::rest::{Front, body};
 use crate::sandbox_home::random_bytes;
@@ -160,6 +161,12 @@ impl Front {
             "terminal_processor": name(merchant.processors.terminal),
             "compat": {"live": merchant.compat.live, "arrays": merchant.compat.arrays},
             "sandbox": merchant.sandbox,
+            "links": {
+                "service_fee": percent(merchant.links.service_fee_bp),
+                "payout_at": merchant.links.payout_at.to_string(),
+                "requests_per_s": merchant.links.requests_per_s,
+                "requests_burst": merchant.links.requests_burst,
+            },
             "settings": settings,
             "version": version,
         })

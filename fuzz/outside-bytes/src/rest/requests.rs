@@ -202,6 +202,7 @@ fn merchant() -> Merchant {
         duplicate_window_s: 0,
         processors: switch_core::input::OwnProcessors { card: 1, ach: 2, terminal: 3 },
         compat: Default::default(),
+        links: Default::default(),
     }
 }
 

@@ -1,0 +1,135 @@
+//! The fields of a body, whichever of the two kinds it is: a form, or a JSON object.
+//!
+//! A form's values are texts; numbers and lists stand in them as they would in JSON. Numbers are kept as they were written, so that an
+//! amount is read exactly.
+
+use crate::payment_links::PaymentLinks;
+use crate::rest::problem::Problem;
+use axum::http::{HeaderMap, Uri, header};
+use serde_json::error::Category;
+use serde_json::value::RawValue;
+use std::collections::HashMap;
+
+/// Fields of a body that are read; more are refused.
+const FIELDS_MAX: usize = 256;
+/// Longest address.
+const ADDRESS_MAX_CHARS: usize = 2_000;
+
+/// A value as it was sent.
+#[derive(Debug)]
+enum Sent {
+    /// A text, of a form or of JSON.
+    Text(String),
+    /// JSON that is no text, as written.
+    Json(String),
+}
+
+/// A body's fields by name. What is `null` or an empty text is not there.
+#[derive(Debug)]
+pub(super) struct Fields(HashMap<String, Sent>);
+
+impl Fields {
+    /// Reads a body. Clients call JSON a form now and then, so its first character counts too.
+    pub(super) fn read(headers: &HeaderMap, bytes: &[u8]) -> Result<Fields, Problem> {
+        let text = std::str::from_utf8(bytes).map_err(|error| Problem::NotUtf8 { at: error.valid_up_to() })?;
+        let typed = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+        let essence = typed.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+        let fields = match essence.as_str() {
+            _ if text.trim_ascii().is_empty() => HashMap::new(),
+            "application/json" => json_fields(text)?,
+            "application/x-www-form-urlencoded" | "" if text.trim_ascii_start().starts_with('{') => json_fields(text)?,
+            "application/x-www-form-urlencoded" | "" => form_fields(text),
+            _ => return Err(Problem::UnsupportedType),
+        };
+        if fields.len() > FIELDS_MAX {
+            return Err(Problem::invalid("body", format!("must have at most {FIELDS_MAX} fields")));
+        }
+        Ok(Fields(fields))
+    }
+
+    /// A text.
+    pub(super) fn text(&self, name: &'static str, chars_max: usize) -> Result<Option<String>, Problem> {
+        match self.0.get(name) {
+            None => Ok(None),
+            Some(Sent::Json(_)) => Err(Problem::invalid(name, "must be a text")),
+            Some(Sent::Text(text)) if text.chars().count() > chars_max || text.contains('\0') => {
+                Err(Problem::invalid(name, format!("must be a text of at most {chars_max} characters")))
+            }
+            Some(Sent::Text(text)) => Ok(Some(text.clone())),
+        }
+    }
+
+    /// An address to which a browser or a webhook goes; empty where there is none. A test's own http server is one where
+    /// `loopback_allowed`.
+    pub(super) fn address(&self, name: &'static str, loopback_allowed: bool) -> Result<String, Problem> {
+        let Some(text) = self.text(name, ADDRESS_MAX_CHARS)? else { return Ok(String::new()) };
+        let uri = text.parse::<Uri>().ok();
+        let is_accepted = uri.is_some_and(|uri| match (uri.scheme_str(), uri.host()) {
+            (Some("https"), Some(host)) => !host.is_empty(),
+            (Some("http"), Some(host)) => loopback_allowed && matches!(host, "127.0.0.1" | "localhost" | "[::1]"),
+            _ => false,
+        });
+        if is_accepted { Ok(text) } else { Err(Problem::invalid(name, "must be an address that begins with https://")) }
+    }
+
+    /// An amount in euros, as a text or a number, above zero.
+    pub(super) fn amount(&self, name: &'static str) -> Result<Option<u64>, Problem> {
+        let Some(written) = self.written(name) else { return Ok(None) };
+        let parsed = PaymentLinks::currency().parse_major(written);
+        match parsed.map_err(|why| Problem::invalid(name, why.to_string()))? {
+            0 => Err(Problem::invalid(name, "must be at least 0.01")),
+            amount => Ok(Some(amount)),
+        }
+    }
+
+    /// A whole number, as a text or a number.
+    pub(super) fn number(&self, name: &'static str) -> Result<Option<u64>, Problem> {
+        let Some(written) = self.written(name) else { return Ok(None) };
+        // One that a database can hold: more is no number of ours.
+        let parsed = written.parse::<u64>().ok().filter(|number| i64::try_from(*number).is_ok());
+        parsed.map(Some).ok_or_else(|| Problem::invalid(name, "must be a whole number, such as 124"))
+    }
+
+    /// The first of these fields that is there, as a whole number.
+    pub(super) fn any_number(&self, names: &[&'static str]) -> Result<u64, Problem> {
+        let name = names.iter().find(|name| self.has(name)).or(names.first()).copied().unwrap_or("id");
+        self.number(name)?.ok_or_else(|| Problem::invalid(name, "is required"))
+    }
+
+    /// True where the field was sent.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// What was written, text or not.
+    pub(super) fn written(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(|sent| match sent {
+            Sent::Text(text) | Sent::Json(text) => text.trim(),
+        })
+    }
+}
+
+fn json_fields(text: &str) -> Result<HashMap<String, Sent>, Problem> {
+    let object: HashMap<String, &RawValue> = serde_json::from_str(text).map_err(|error| match error.classify() {
+        Category::Data => Problem::invalid("body", "must be a JSON object or a form"),
+        Category::Io | Category::Syntax | Category::Eof => Problem::Malformed { reason: error.to_string() },
+    })?;
+    let mut fields = HashMap::with_capacity(object.len());
+    for (name, raw) in object {
+        let sent = match raw.get() {
+            "null" | "\"\"" => continue,
+            text if text.starts_with('"') => {
+                let text = serde_json::from_str(text).map_err(|error| Problem::Malformed { reason: error.to_string() })?;
+                Sent::Text(text)
+            }
+            other => Sent::Json(other.to_owned()),
+        };
+        fields.insert(name, sent);
+    }
+    Ok(fields)
+}
+
+fn form_fields(text: &str) -> HashMap<String, Sent> {
+    let pairs = form_urlencoded::parse(text.trim_ascii().as_bytes()).filter(|(_, value)| !value.is_empty());
+    pairs.map(|(name, value)| (name.into_owned(), Sent::Text(value.into_owned()))).collect()
+}
