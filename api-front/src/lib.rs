@@ -20,6 +20,8 @@ pub mod metrics;
 pub mod operator;
 pub mod pages;
 pub mod payables;
+pub mod payment_links;
+pub mod payouts;
 pub mod process;
 pub mod recurring;
 pub mod replay;

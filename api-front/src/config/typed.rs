@@ -1,7 +1,7 @@
 //! The configuration as typed: every key optional, unknown keys refused, nothing checked yet.
 
-use super::links::TypedLinks;
 use super::limits::TypedLimits;
+use super::links::TypedLinks;
 use super::nacha::TypedNacha;
 use crate::operator::typed::{Route, Rule};
 use serde::{Deserialize, Serialize};

@@ -148,7 +148,8 @@ impl Roster {
     }
 
     fn grant(&self, enrolled: &mut Enrolled, wish: MerchantWish) -> Result<(), String> {
-        let MerchantWish { card_processor, ach_processor, terminal_processor, duplicate_window_s, compat, category, links } = wish;
+        let MerchantWish { card_processor, ach_processor, terminal_processor, duplicate_window_s, compat, category, links } =
+            wish;
         let refused = |error: crate::config::ConfigError| error.to_string();
         let own = &mut enrolled.merchant.processors;
         for (key, place, method, named) in [

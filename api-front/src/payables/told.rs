@@ -1,6 +1,7 @@
 //! What is told of a payable: the object that its API shows, the words for its state, and the events that a change brings with it.
 
 use super::{PayableError, Payables};
+use crate::payment_links;
 use crate::rest::moment;
 use persistence::stores::events::{Became, Callback, EventKind, Message, NewEvent, Subject};
 use persistence::stores::{Aftermath, Face, Payable, PayableState};
@@ -9,6 +10,9 @@ use serde_json::{Map, Value, json};
 
 /// A payable as its API shows it: what its face keeps, and above it what the payable itself knows.
 pub fn object(payable: &Payable, pay_url: &str) -> Result<Map<String, Value>, PayableError> {
+    if payable.face == Face::Link {
+        return payment_links::told(payable).map_err(|_| PayableError::Unreadable);
+    }
     let mut object: Map<String, Value> = serde_json::from_str(&payable.body).map_err(|_| PayableError::Unreadable)?;
     let own = match payable.face {
         Face::Invoice => json!({
@@ -36,15 +40,8 @@ pub fn object(payable: &Payable, pay_url: &str) -> Result<Map<String, Value>, Pa
             "transaction_id": id_or_null(&payable.transaction),
             "updated_at": moment(payable.updated_at),
         }),
-        Face::Link => json!({
-            "pay_id": payable.reference,
-            "currency": payable.currency.code(),
-            "amount_paid_cents": payable.amount_paid,
-            "amount_refunded_cents": payable.amount_refunded,
-            "state": order_status(payable.state),
-            "transaction_id": id_or_null(&payable.transaction),
-            "updated_at": moment(payable.updated_at),
-        }),
+        // Has come back above.
+        Face::Link => Value::Null,
     };
     if let Value::Object(own) = own {
         object.extend(own);
@@ -100,7 +97,13 @@ fn plugin_status(state: PayableState) -> &'static str {
 impl Payables {
     /// All that follows from a change, to be written with it. `None` before: it is made.
     pub(super) fn aftermath(&self, before: Option<&Payable>, after: &mut Payable) -> Result<Aftermath, PayableError> {
-        let Some(became) = became(before, after) else { return Ok(Aftermath::default()) };
+        let postings = match before {
+            Some(before) if after.face == Face::Link => {
+                payment_links::books(before, after, after.updated_at).map_err(|_| PayableError::Unreadable)?
+            }
+            Some(_) | None => Vec::new(),
+        };
+        let Some(became) = became(before, after) else { return Ok(Aftermath { postings, ..Aftermath::default() }) };
         let object = Value::Object(object(after, &self.pay_url(after))?).to_string();
         let event = NewEvent {
             id: self.0.switch.draw_id(),
@@ -111,7 +114,7 @@ impl Payables {
             callback: callback(before, after, &object),
             body: object,
         };
-        Ok(Aftermath { events: vec![event], ..Aftermath::default() })
+        Ok(Aftermath { events: vec![event], postings, ..Aftermath::default() })
     }
 }
 
@@ -155,6 +158,7 @@ fn callback(before: Option<&Payable>, after: &Payable, object: &str) -> Option<C
             let url = body.get("callback_url")?.as_str()?.to_owned();
             Some(Callback { url, message: Message::Json(object.to_owned()) })
         }
-        Face::Request | Face::Invoice | Face::Order | Face::Link => None,
+        Face::Link => payment_links::notice(before, after),
+        Face::Request | Face::Invoice | Face::Order => None,
     }
 }

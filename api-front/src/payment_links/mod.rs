@@ -20,6 +20,7 @@ pub use shares::percent;
 
 use crate::accounts::keys::hint;
 use crate::payables::{Made, NewPayable, Page, PayableError, Payables};
+use crate::rest::moment;
 use crate::switch::directory::{LinkTerms, Merchant};
 use crate::switch::handle::Switch;
 use persistence::PersistenceError;
@@ -29,6 +30,7 @@ use protocol::calendar::Micros;
 use protocol::id::Xid;
 use protocol::money::Currency;
 use rate::Rates;
+use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::Notify;
@@ -255,6 +257,24 @@ pub fn books(before: &Payable, after: &mut Payable, at: Micros) -> Result<Vec<Po
     let postings = books::of_change(before, after, &mut body, at);
     after.body = body.text()?;
     Ok(postings)
+}
+
+/// A link as events tell of it.
+pub fn told(link: &Payable) -> Result<Map<String, Value>, LinkError> {
+    let body = Body::of(link)?;
+    let mut told = Map::new();
+    let mut say = |name: &str, value: Value| drop(told.insert(name.to_owned(), value));
+    say("pay_id", link.reference.as_str().into());
+    say("amount", link.currency.major(link.amount).into());
+    say("currency", link.currency.code().into());
+    say("recipient_note", body.note.into());
+    say("transaction_type", if body.recipients.is_some() { "Split" } else { "Basic" }.into());
+    say("amount_paid", link.currency.major(link.amount_paid).into());
+    say("amount_refunded", link.currency.major(link.amount_refunded).into());
+    let transaction = (!link.transaction.is_none()).then(|| link.transaction.to_string());
+    say("transaction_id", transaction.into());
+    say("updated_at", moment(link.updated_at));
+    Ok(told)
 }
 
 /// What the merchant's address is told of a change: a form with the link's number and what became of it.

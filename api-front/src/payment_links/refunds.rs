@@ -20,12 +20,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(60);
 impl PaymentLinks {
     /// Takes a refund of a link's payment, of all that is left where no amount is said, and carries it out if that is possible now. Gives
     /// it and the link as they stand after that.
-    pub async fn refund(
-        &self,
-        merchant: &Xid,
-        number: u64,
-        amount: Option<u64>,
-    ) -> Result<(LinkRefund, Payable), LinkError> {
+    pub async fn refund(&self, merchant: &Xid, number: u64, amount: Option<u64>) -> Result<(LinkRefund, Payable), LinkError> {
         let payable = self.link(merchant, number).await?;
         match payable.state {
             PayableState::Paid | PayableState::PartiallyRefunded => {}

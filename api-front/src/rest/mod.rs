@@ -17,6 +17,7 @@ mod metrics;
 mod openapi;
 mod operator;
 mod orders;
+mod payment_links;
 mod payment_requests;
 mod peer;
 mod plain_problem;
@@ -43,6 +44,7 @@ use crate::accounts::{AccountError, Accounts};
 use crate::invoices::Invoices;
 use crate::pages;
 use crate::payables::Payables;
+use crate::payment_links::PaymentLinks;
 use crate::recurring::Recurring;
 use crate::switch::directory::Merchant;
 use crate::switch::handle::Switch;
@@ -68,6 +70,7 @@ struct Front {
     recurring: Recurring,
     invoices: Invoices,
     payables: Payables,
+    links: PaymentLinks,
     trusted_proxies: Arc<[IpAddr]>,
 }
 
@@ -91,16 +94,18 @@ pub struct Behind {
     pub invoices: Invoices,
     /// What shoppers are asked to pay.
     pub payables: Payables,
+    /// Payment links.
+    pub links: PaymentLinks,
 }
 
 /// Every route of the front. `X-Forwarded-For` is believed where one of `trusted_proxies` sends it.
 pub fn router(behind: Behind, trusted_proxies: Vec<IpAddr>) -> Router {
-    let Behind { switch, accounts, vault, recurring, invoices, payables } = behind;
+    let Behind { switch, accounts, vault, recurring, invoices, payables, links } = behind;
     let names = RequestNames::starting_at(switch.now().0);
     let trusted_proxies: Arc<[IpAddr]> = trusted_proxies.into();
     let pages = pages::routes(payables.clone(), switch.clone(), Arc::clone(&trusted_proxies));
     let keyring = Arc::new(Keyring::new());
-    let front = Front { switch, keyring, accounts, vault, recurring, invoices, payables, trusted_proxies };
+    let front = Front { switch, keyring, accounts, vault, recurring, invoices, payables, links, trusted_proxies };
     dressed(routes().with_state(front).merge(pages), names)
 }
 
@@ -133,6 +138,7 @@ fn routes() -> Router<Front> {
         .merge(orders::routes())
         .merge(payment_requests::routes())
         .merge(operator::routes())
+        .merge(payment_links::routes())
         .route("/metrics", get(metrics::read))
         .merge(openapi::routes())
         .route("/healthz", get(service::healthz))

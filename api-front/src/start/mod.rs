@@ -27,11 +27,13 @@ use crate::data_folder::DataFolder;
 use crate::invoices::Invoices;
 use crate::limits::{CALLERS_MAX, DRAIN_WAIT, FIRST_SIGN_ON_WAIT, PROCESSORS_ADDED_MAX, SHARD_QUEUE_COMMANDS};
 use crate::links::{LinkStarter, Links, Prepared, Shared};
-use crate::metrics::Tally;
 use crate::listeners;
+use crate::metrics::Tally;
 use crate::operator::changes::Changes;
 use crate::operator::{Compiled, ConfiguredTables, Operator, SandboxRules, Steered, SteeredProcessor, added_processors};
 use crate::payables::{Follower as PayablesFollower, Payables};
+use crate::payment_links::PaymentLinks;
+use crate::payouts::Payouts;
 use crate::recurring::Recurring;
 use crate::recurring::scheduler::Scheduler;
 use crate::rest::Behind;
@@ -165,6 +167,8 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let behind = behind_the_front(&switch, outbox, &public_url);
     tokio::spawn(Scheduler::new(behind.recurring.clone(), behind.vault.clone()).run());
     tokio::spawn(PayablesFollower::new(behind.payables.clone()).run());
+    tokio::spawn(Payouts::new(switch.clone()).run());
+    tokio::spawn(behind.links.clone().carry_out_refunds());
     let (stop_listeners, served) = sockets.serve(behind, settings.limits, settings.trusted_proxies)?;
     Ok(Running { http, binary, switch, served, stop_listeners, links, collectors, shards, recorders, database, sandbox })
 }
@@ -180,6 +184,7 @@ fn behind_the_front(switch: &Switch, outbox: Outbox, public_url: &str) -> Behind
         vault: Vault::new(switch.clone()),
         recurring: Recurring::new(switch.clone()),
         invoices,
+        links: PaymentLinks::new(switch.clone(), payables.clone(), public_url),
         payables,
     }
 }

@@ -34,7 +34,8 @@ impl LinkShown {
     pub(super) fn of(links: &PaymentLinks, link: &Payable, tokens: Option<&[String]>) -> Result<LinkShown, Fault> {
         let body = Body::of(link)?;
         let recipient = body.recipients.as_ref().map(|recipients| {
-            let token = |place: usize, hint: &str| tokens.and_then(|sent| sent.get(place)).map_or(hint, String::as_str).to_owned();
+            let token =
+                |place: usize, hint: &str| tokens.and_then(|sent| sent.get(place)).map_or(hint, String::as_str).to_owned();
             let shown = recipients.iter().enumerate().map(|(place, recipient)| RecipientShown {
                 token: token(place, &recipient.token_hint),
                 share: decimal(percent(recipient.share_bp)),
