@@ -36,6 +36,8 @@ impl core::error::Error for NotAnAmount {}
 impl Currency {
     /// US dollar.
     pub const USD: Currency = Currency(Iso::USD);
+    /// Euro.
+    pub const EUR: Currency = Currency(Iso::EUR);
 
     /// By alphabetic code, in either case: `USD` or `usd`.
     pub fn from_code(code: &str) -> Option<Currency> {

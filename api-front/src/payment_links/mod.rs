@@ -35,8 +35,8 @@ use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::Notify;
 
-/// The currency of all links, ISO 4217.
-const EUR: u16 = 978;
+/// The currency of all links.
+pub const CURRENCY: Currency = Currency::EUR;
 /// Characters of a link's title on its page; the whole note stands below it.
 const TITLE_MAX_CHARS: usize = 80;
 /// States in which a link may still be paid.
@@ -140,12 +140,6 @@ impl PaymentLinks {
         PaymentLinks(Arc::new(Inner { switch, payables, public_url, rates: Rates::new(), refund_waits: Notify::new() }))
     }
 
-    /// The currency of all links.
-    pub fn currency() -> Currency {
-        // In ISO 4217 since 1999.
-        Currency::from_numeric(EUR).unwrap_or(Currency::USD)
-    }
-
     /// Takes a request out of a key's allowance, or says in how many seconds there is one.
     pub fn allow(&self, key: &[u8; 32], terms: &LinkTerms) -> Result<(), u32> {
         self.0.rates.take(key, terms, Instant::now())
@@ -175,7 +169,7 @@ impl PaymentLinks {
             reference: number,
             public_id: None,
             amount,
-            currency: PaymentLinks::currency(),
+            currency: CURRENCY,
             page,
             body: body.text()?,
             expires_at: Micros::NONE,

@@ -24,7 +24,7 @@ fn link(body: &Body) -> Payable {
         reference: "124".into(),
         public_id: "cq3v5s1h6ubk2n8p0t7w".into(),
         amount: 10_001,
-        currency: PaymentLinks::currency(),
+        currency: CURRENCY,
         state: PayableState::Open,
         page: "{}".into(),
         body: body.text().unwrap(),

@@ -11,7 +11,7 @@ mod months;
 mod told;
 
 use crate::calendar::Calendar;
-use crate::payment_links::PaymentLinks;
+use crate::payment_links::CURRENCY;
 use crate::sandbox_home::random_bytes;
 use crate::settlement::cut_over::CutOver;
 use crate::switch::handle::Switch;
@@ -90,7 +90,7 @@ impl Payouts {
                 merchant: *merchant,
                 name: name(night)?,
                 night,
-                currency: PaymentLinks::currency(),
+                currency: CURRENCY,
                 at: now,
             };
             let event = self.switch.draw_id();
@@ -111,7 +111,7 @@ impl Payouts {
             if end > now {
                 return Ok(());
             }
-            let (id, event, currency) = (self.switch.draw_id(), self.switch.draw_id(), PaymentLinks::currency());
+            let (id, event, currency) = (self.switch.draw_id(), self.switch.draw_id(), CURRENCY);
             let new = FeeInvoice { id, merchant: *merchant, number: 0, month, fees: 0, payments: 0, currency, created_at: now };
             let made = self.stores().make_fee_invoice(new, end, |made| told::of_fee_invoice(made, event, now)).await?;
             if made.is_none() {

@@ -50,7 +50,8 @@ use crate::switch::directory::Merchant;
 use crate::switch::handle::Switch;
 use crate::vault::Vault;
 use auth::{Identity, Keyring, Right};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, Uri};
+use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use axum::{Router, middleware};
 use correlation::RequestNames;
@@ -112,7 +113,9 @@ pub fn router(behind: Behind, trusted_proxies: Vec<IpAddr>) -> Router {
 /// What every route has: the envelope around unknown paths and methods, and a name for every request.
 fn dressed(routes: Router, names: RequestNames) -> Router {
     routes
-        .fallback(|| async { Problem::NotFound })
+        .fallback(
+            |uri: Uri| async move { payment_links::unknown_call(&uri).unwrap_or_else(|| Problem::NotFound.into_response()) },
+        )
         .method_not_allowed_fallback(|| async { Problem::MethodNotAllowed })
         .layer(middleware::from_fn_with_state(names, correlation::name_request))
 }

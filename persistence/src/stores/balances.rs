@@ -11,8 +11,8 @@ use crate::sql::Fields;
 use protocol::calendar::Micros;
 use protocol::id::Xid;
 use protocol::money::Currency;
-use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Executor, Row};
+use std::collections::BTreeMap;
 
 /// What an account of a merchant is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -177,15 +177,20 @@ impl Stores {
         row.map(|row| Fields::of(&row, "ledger").time("at")).transpose()
     }
 
-    /// What stands on each of a merchant's accounts, minor units, in the order of [`Purpose::ALL`].
-    pub async fn balances(&self, merchant: &Xid, currency: Currency) -> Result<[i64; 5], PersistenceError> {
-        let select = "SELECT purpose, CAST(SUM(amount) AS BIGINT) AS total FROM ledger \
-                      WHERE merchant = $1 AND currency = $2 GROUP BY purpose";
-        let select = sqlx::query(select).bind(&merchant.0[..]).bind(i64::from(currency.numeric()));
-        let rows = select.fetch_all(&self.database.pool).await.map_err(PersistenceError::sql("sum the ledger"))?;
-        let totals = rows.iter().map(total_of).collect::<Result<Vec<_>, _>>()?;
-        let of = |purpose: Purpose| totals.iter().find(|(found, _)| *found == purpose as i64).map_or(0, |(_, total)| *total);
-        Ok(Purpose::ALL.map(of))
+    /// What stands on the accounts of all merchants that have any, minor units, in the order of [`Purpose::ALL`].
+    pub async fn books(&self, currency: Currency) -> Result<BTreeMap<Xid, [i64; 5]>, PersistenceError> {
+        let select = "SELECT merchant, purpose, CAST(SUM(amount) AS BIGINT) AS total FROM ledger \
+                      WHERE currency = $1 GROUP BY merchant, purpose";
+        let rows = sqlx::query(select).bind(i64::from(currency.numeric())).fetch_all(&self.database.pool).await;
+        let mut books: BTreeMap<Xid, [i64; 5]> = BTreeMap::new();
+        for row in rows.map_err(PersistenceError::sql("sum the ledger"))? {
+            let fields = Fields::of(&row, "ledger");
+            let (merchant, purpose, total) = (fields.id("merchant")?, fields.integer("purpose")?, fields.integer("total")?);
+            let place = Purpose::ALL.iter().position(|known| *known as i64 == purpose);
+            let unknown = PersistenceError::StoredRow { table: "ledger", fault: "the purpose is unknown" };
+            books.entry(merchant).or_default()[place.ok_or(unknown)?] = total;
+        }
+        Ok(books)
     }
 
     /// Sums that are not zero, over each posting and over each currency: none, while the books are sound.
@@ -197,11 +202,6 @@ impl Stores {
         let count: i64 = row.try_get(0).map_err(PersistenceError::sql(OPERATION))?;
         Ok(count.unsigned_abs())
     }
-}
-
-fn total_of(row: &AnyRow) -> Result<(i64, i64), PersistenceError> {
-    let fields = Fields::of(row, "ledger");
-    Ok((fields.integer("purpose")?, fields.integer("total")?))
 }
 
 #[cfg(test)]

@@ -25,7 +25,8 @@ fn number(link: &Value) -> String {
 
 #[test]
 fn the_documents_link_is_answered_as_printed_to_a_form_and_to_json() {
-    let client = shared().client();
+    let switch = shared();
+    let client = switch.client();
     let form = send(&client, "createLink", &[("recipient_note", "Payment for Invoice #1234"), ("amount", "100.00")]);
     let json = send_json(&client, "createLink", &json!({"recipient_note": "Payment for Invoice #1234", "amount": 100.00}));
     for response in [form, json] {
@@ -85,7 +86,7 @@ fn a_split_link_shows_its_recipients_as_printed_and_hints_at_their_tokens_later(
 #[test]
 fn every_call_wants_a_key_that_may_and_a_body_that_can_be_read() {
     let switch = shared();
-    let client = switch.client();
+    let client = merchant(&switch.operator(), "asks often", &json!({"requests_burst": 1_000}));
     let nobody = Client { key: "api_of_nobody".to_owned(), ..client.clone() };
     let browser = switch.client_with(keys::PUBLIC);
     for call in CALLS {
@@ -109,7 +110,8 @@ fn every_call_wants_a_key_that_may_and_a_body_that_can_be_read() {
 
 #[test]
 fn a_field_that_is_wrong_is_named_with_what_is_accepted() {
-    let client = shared().client();
+    let switch = shared();
+    let client = merchant(&switch.operator(), "asks wrongly", &json!({"requests_burst": 1_000}));
     for (call, body, said) in [
         ("createLink", json!({}), "invalid amount: is required"),
         ("createLink", json!({"amount": "1.234"}), "invalid amount: must have at most 2 decimals"),
@@ -178,7 +180,8 @@ fn a_link_is_paid_once_listed_as_used_and_never_deleted() {
 
 #[test]
 fn a_deleted_link_is_gone_and_a_decline_leaves_it_unused() {
-    let client = shared().client();
+    let switch = shared();
+    let client = switch.client();
     let made = link(&client, "5.00");
     let (id, page) = (number(&made), page_of(&client, &made));
     assert_eq!(submit(&client, &page, DECLINED).status, 303);
@@ -204,7 +207,8 @@ fn a_key_may_ask_so_often_and_no_more() {
 
 #[test]
 fn a_refund_before_settlement_waits_in_part_and_is_a_void_in_full() {
-    let client = shared().client();
+    let switch = shared();
+    let client = switch.client();
     let (whole, part) = (link(&client, "20.00"), link(&client, "30.00"));
     [&whole, &part].iter().for_each(|link| drop(pay(&client, link)));
     let refunded = data(&send_json(&client, "refundPayment", &json!({"pay_id": whole["id"]})));

@@ -1,8 +1,9 @@
 //! `kill -9` around nights: each payment goes out once, in one payout, whatever the switch was doing.
 
+use super::money::{cents, close};
 use super::shopper::{VISA, page_of, submit};
 use super::{items, link};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::HashSet;
 use std::time::Duration;
 use tests::Switch;
@@ -13,10 +14,6 @@ use tests::patience::{eventually, until};
 const CYCLES: u64 = 8;
 const DAY_S: u64 = 86_400;
 const PATIENCE: Duration = Duration::from_secs(30);
-
-fn cents(value: &Value) -> u64 {
-    value.to_string().replace(['.', '"'], "").parse().expect("an amount")
-}
 
 #[test]
 fn each_payment_goes_out_once_whenever_the_switch_is_killed() {
@@ -54,5 +51,6 @@ fn each_payment_goes_out_once_whenever_the_switch_is_killed() {
         let is_over = amount == paid && payouts.iter().all(|payout| text(payout, "payout_status") == "Paid");
         if is_over { Ok(()) } else { Err(format!("{amount} of {paid} went out")) }
     });
+    close(&switch.operator());
     switch.terminate();
 }

@@ -2,6 +2,7 @@
 
 use super::shopper::pay;
 use super::{data, items, link, merchant, send_json};
+use protocol::money::Currency;
 use serde_json::{Value, json};
 use std::time::Duration;
 use tests::Switch;
@@ -24,8 +25,14 @@ fn payouts(client: &Client, count: usize) -> Vec<Value> {
 }
 
 /// Amount, fee and what is left of a payout.
-fn amounts(payout: &Value) -> (&str, String, String) {
-    (text(payout, "payout_amount"), payout["service_fee"].to_string(), payout["net_amount"].to_string())
+fn amounts(payout: &Value) -> (&str, u64, u64) {
+    (text(payout, "payout_amount"), cents(&payout["service_fee"]), cents(&payout["net_amount"]))
+}
+
+/// Minor units of an amount, a text or a number.
+#[track_caller]
+pub fn cents(amount: &Value) -> u64 {
+    Currency::EUR.parse_major(amount.to_string().trim_matches('"')).expect("an amount in euros")
 }
 
 /// Waits until a payment is settled and a refund of it is carried out: asked for once, then looked at.
@@ -38,6 +45,17 @@ fn refund(client: &Client, link: &Value, amount: Option<&str>, refunded: f64) {
         (paid[0]["refunded_amount"].as_f64() == Some(refunded)).then_some(())
     });
     assert!(done.is_some(), "not refunded: {:?}", items(client, "getPayInTransactions", &[("pay_id", &id)]));
+}
+
+/// Every posting of the books sums to zero, and so does each currency.
+#[track_caller]
+pub fn close(operator: &Client) {
+    let books = operator.call("GET", "/operator/books", &[], b"").data();
+    assert_eq!(books["unbalanced_postings"], 0);
+    let accounts = books["accounts"].as_array().expect("accounts");
+    let names = ["shoppers", "balance", "fees", "in_transit", "paid_out"];
+    let sum = |account: &Value| names.iter().map(|name| account[name].as_i64().expect("an amount")).sum::<i64>();
+    assert_eq!(accounts.iter().map(sum).sum::<i64>(), 0, "{books}");
 }
 
 #[test]
@@ -56,12 +74,12 @@ fn nights_and_months_close_to_the_cent() {
     move_to(&client, "2031-03-11T01:58:04Z");
     let first = payouts(&client, 1).remove(0);
     // 33.33 % of 50.00 are 16.665: the cent that can't be halved is the merchant's. The link's fee of 0.75 is borne by both.
-    assert_eq!(amounts(&first), ("133.34", "2.00".to_owned(), "131.34".to_owned()));
+    assert_eq!(amounts(&first), ("133.34", 200, 13_134));
     assert_eq!((text(&first, "payout_id"), text(&first, "payout_status")), ("1", "InProgress"));
     assert_eq!((text(&first, "request_date"), &text(&first, "transaction_id")[..12]), ("2031-03-10", "20310310-po-"));
     assert_eq!(text(&first, "transaction_id").len(), "20241012-po-WHk3KxTdHQ".len());
     assert!(text(&first, "created_at").starts_with("2031-03-11T01:5") && text(&first, "created_at").ends_with('Z'));
-    assert_eq!(amounts(&payouts(&recipient, 1)[0]), ("16.66", "0.25".to_owned(), "16.41".to_owned()));
+    assert_eq!(amounts(&payouts(&recipient, 1)[0]), ("16.66", 25, 1_641));
     let id = basic["id"].to_string();
     let refunded = until(SETTLED, || {
         let paid = items(&client, "getPayInTransactions", &[("pay_id", &id)]);
@@ -72,32 +90,29 @@ fn nights_and_months_close_to_the_cent() {
     pay(&client, &link(&client, "20.00"));
     move_to(&client, "2031-03-12T00:00:10Z");
     let both = payouts(&client, 2);
-    assert_eq!(amounts(&both[1]), ("10.00", "0.30".to_owned(), "9.70".to_owned()));
+    assert_eq!(amounts(&both[1]), ("10.00", 30, 970));
     assert_eq!((text(&both[0], "payout_status"), text(&both[1], "payout_status")), ("Paid", "InProgress"));
     // After its payout: what is taken back is carried over, on both sides.
     refund(&client, &split, None, 50.0);
     pay(&client, &link(&client, "100.00"));
     move_to(&client, "2031-03-13T12:00:00Z");
-    assert_eq!(amounts(&payouts(&client, 3)[2]), ("66.66", "1.50".to_owned(), "65.16".to_owned()));
+    assert_eq!(amounts(&payouts(&client, 3)[2]), ("66.66", 150, 6_516));
     assert_eq!(payouts(&recipient, 1).len(), 1, "16.66 are owed by the recipient");
     pay(&recipient, &link(&recipient, "30.00"));
     move_to(&client, "2031-04-01T00:01:00Z");
     // Its own links have its own fee.
-    assert_eq!(amounts(&payouts(&recipient, 2)[1]), ("13.34", "2.70".to_owned(), "10.64".to_owned()));
+    assert_eq!(amounts(&payouts(&recipient, 2)[1]), ("13.34", 270, 1_064));
 
     let invoices = |client: &Client| until(SETTLED, || items(client, "getTaxInvoiceList", &[]).pop()).expect("a fee invoice");
     let (own, theirs) = (invoices(&client), invoices(&recipient));
-    assert_eq!(
-        (text(&own, "month"), own["service_fee"].to_string(), &own["payments"]),
-        ("2031-03", "3.80".to_owned(), &json!(4))
-    );
-    assert_eq!((theirs["service_fee"].to_string(), &theirs["payments"]), ("2.95".to_owned(), &json!(2)));
+    assert_eq!((text(&own, "month"), cents(&own["service_fee"]), &own["payments"]), ("2031-03", 380, &json!(4)));
+    assert_eq!((cents(&theirs["service_fee"]), &theirs["payments"]), (295, &json!(2)));
     assert!(text(&own, "invoice_number").starts_with("203103-sf-"));
     // 300.00 were paid and 60.00 given back; what is left has gone out or was kept.
-    let cents = |value: &Value| value.to_string().replace('.', "").parse::<u64>().expect("an amount");
     let all = [payouts(&client, 3), payouts(&recipient, 2)].concat();
     let gone_out: u64 = all.iter().map(|payout| cents(&payout["net_amount"])).sum();
     assert_eq!(gone_out + cents(&own["service_fee"]) + cents(&theirs["service_fee"]), 30_000 - 6_000);
+    close(&switch.operator());
     let listed = items(&client, "getPayOutTransactions", &[("date", "2031-03-11")]);
     assert_eq!(listed, [payouts(&client, 3)[1].clone()]);
     assert_eq!(items(&client, "getPayOutTransactions", &[("since", "1"), ("limit", "1")]), listed);
@@ -115,7 +130,7 @@ fn a_merchants_cut_over_and_fee_are_its_own_and_events_tell_of_its_payouts() {
     pay(&evening, &made);
     move_to(&switch.client(), "2031-05-10T22:31:00Z");
     let payout = payouts(&evening, 1).remove(0);
-    assert_eq!((amounts(&payout), text(&payout, "request_date")), (("1.00", "0.00".to_owned(), "1.00".to_owned()), "2031-05-10"));
+    assert_eq!((amounts(&payout), text(&payout, "request_date")), (("1.00", 0, 100), "2031-05-10"));
     move_to(&switch.client(), "2031-06-02T00:00:00Z");
     let paid = until(SETTLED, || payouts(&evening, 1).pop().filter(|payout| text(payout, "payout_status") == "Paid"));
     assert!(paid.is_some(), "a payout arrives a day later");

@@ -31,6 +31,8 @@ pub(crate) enum Who {
     Anybody,
     /// A merchant's key or its user's token.
     Merchant,
+    /// A merchant's key in the header of the payment links' document.
+    LinkMerchant,
     /// The operator's key.
     Operator,
 }
@@ -158,6 +160,7 @@ impl Who {
         match self {
             Who::Anybody => Vec::new(),
             Who::Merchant => vec![needs("api_key"), needs("token")],
+            Who::LinkMerchant => vec![needs("link_token")],
             Who::Operator => vec![needs("operator_key")],
         }
     }

@@ -9,6 +9,7 @@ mod shapes;
 mod accounts;
 pub(in crate::rest) mod call;
 mod invoices;
+mod links;
 mod operator;
 mod page;
 mod payments;
@@ -29,11 +30,12 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder, PathItem, PathsBuilder};
 
 /// The rooms and their calls.
-const ROOMS: [(&str, &[Call]); 7] = [
+const ROOMS: [(&str, &[Call]); 8] = [
     ("Payments", payments::CALLS),
     ("Vault", vault::CALLS),
     ("Recurring", recurring::CALLS),
     ("Invoices", invoices::CALLS),
+    ("Payment links", links::CALLS),
     ("Users and keys", accounts::CALLS),
     ("Operator", operator::CALLS),
     ("Service", service::CALLS),
@@ -70,7 +72,9 @@ const ABOUT: &str = "A payment switch. Amounts are integers in minor units. A de
 
 fn with_credentials(components: ComponentsBuilder) -> ComponentsBuilder {
     let header = |says| SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description("Authorization", says)));
+    let link_token = ApiKeyValue::with_description("token", "A key of the merchant's, for payment links.");
     components
+        .security_scheme("link_token", SecurityScheme::ApiKey(ApiKey::Header(link_token)))
         .security_scheme("api_key", header("A key of the merchant's."))
         .security_scheme("operator_key", header("The operator's key."))
         .security_scheme("token", SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build()))

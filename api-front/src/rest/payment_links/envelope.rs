@@ -1,6 +1,6 @@
 //! The links' document's envelope, around what is asked for and around what went wrong.
 
-use crate::payment_links::{LinkError, PaymentLinks};
+use crate::payment_links::{CURRENCY, LinkError};
 use crate::rest::answer::{ok, with_status};
 use crate::rest::problem::Problem;
 use axum::http::{StatusCode, header};
@@ -80,7 +80,7 @@ impl From<LinkError> for Fault {
             }
             LinkError::WrongState(state) => Problem::invalid("pay_id", format!("the link is {}", words(state))),
             LinkError::TooMuch { left } => {
-                let left = PaymentLinks::currency().major(left);
+                let left = CURRENCY.major(left);
                 Problem::invalid("amount", format!("must be at most {left}: no more is left of the payment"))
             }
             LinkError::Payable(error) => error.into(),

@@ -3,7 +3,7 @@
 //! A form's values are texts; numbers and lists stand in them as they would in JSON. Numbers are kept as they were written, so that an
 //! amount is read exactly.
 
-use crate::payment_links::PaymentLinks;
+use crate::payment_links::CURRENCY;
 use crate::rest::problem::Problem;
 use axum::http::{HeaderMap, Uri, header};
 use serde_json::error::Category;
@@ -75,7 +75,7 @@ impl Fields {
     /// An amount in euros, as a text or a number, above zero.
     pub(super) fn amount(&self, name: &'static str) -> Result<Option<u64>, Problem> {
         let Some(written) = self.written(name) else { return Ok(None) };
-        let parsed = PaymentLinks::currency().parse_major(written);
+        let parsed = CURRENCY.parse_major(written);
         match parsed.map_err(|why| Problem::invalid(name, why.to_string()))? {
             0 => Err(Problem::invalid(name, "must be at least 0.01")),
             amount => Ok(Some(amount)),

@@ -1,6 +1,7 @@
 //! The calls of the payment links' documents: `/api/v2/…`, all of them POST, a form or JSON each, with the key in the header `token`;
 //! and what shoppers' phones ask for, the QR picture and the way from a link to its page.
 
+mod books;
 mod envelope;
 mod fields;
 mod period;
@@ -17,9 +18,9 @@ use super::{Caller, Front, body};
 use crate::payment_links::{LinkAsked, RecipientAsked, UNUSED, USED};
 use axum::Router;
 use axum::extract::{Path, Query, Request, State};
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::{MethodRouter, any, get, post};
+use axum::routing::{MethodRouter, get, post};
 use envelope::{Fault, list, one};
 use fields::Fields;
 use period::Period;
@@ -46,9 +47,14 @@ pub(super) fn routes() -> Router<Front> {
         .route("/api/v2/getPayOutTransactions", only(post(payouts)))
         .route("/api/v2/refundPayment", only(post(refund)))
         .route("/api/v2/getTaxInvoiceList", only(post(fee_invoices)))
-        .route("/api/v2/{*unknown}", any(|| async { Fault::Other(Problem::NotFound) }))
+        .route("/operator/books", get(books::read))
         .route("/payment", get(to_page))
         .route("/qr/{picture}", get(qr_picture))
+}
+
+/// A path of this API that is no call of it is refused in its envelope.
+pub(super) fn unknown_call(uri: &Uri) -> Option<Response> {
+    uri.path().starts_with("/api/v2/").then(|| Fault::Other(Problem::NotFound).into_response())
 }
 
 /// Other methods are refused in this API's envelope.

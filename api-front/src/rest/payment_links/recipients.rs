@@ -28,9 +28,12 @@ struct Sent<'a> {
 pub(super) fn recipients(fields: &Fields) -> Result<Vec<RecipientAsked>, Problem> {
     let name = if fields.has("recipient") && !fields.has("recipients") { "recipient" } else { "recipients" };
     let written = fields.written(name).ok_or_else(|| Problem::invalid(name, "is required"))?;
-    let sent: Vec<Sent<'_>> =
-        if written.starts_with('{') { serde_json::from_str(written).map(|one| vec![one]) } else { serde_json::from_str(written) }
-            .map_err(|_| Problem::invalid(name, r#"must be a list such as [{"token": "…", "share": 50}]"#))?;
+    let parsed: serde_json::Result<Vec<Sent<'_>>> = match written.starts_with('{') {
+        true => serde_json::from_str(written).map(|one| vec![one]),
+        false => serde_json::from_str(written),
+    };
+    let said = r#"must be a list such as [{"token": "…", "share": 50}]"#;
+    let sent = parsed.map_err(|_| Problem::invalid(name, said))?;
     if sent.is_empty() || sent.len() > RECIPIENTS_MAX {
         return Err(Problem::invalid(name, format!("must name 1 to {RECIPIENTS_MAX} recipients")));
     }
