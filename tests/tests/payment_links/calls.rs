@@ -58,7 +58,7 @@ fn the_documents_link_is_answered_as_printed_to_a_form_and_to_json() {
 fn a_split_link_shows_its_recipients_as_printed_and_hints_at_their_tokens_later() {
     let switch = shared();
     let (client, other) = (switch.client(), merchant(&switch.operator(), "a recipient", &json!({})));
-    let recipients = json!([{"token": other.key, "share": 50}]).to_string();
+    let recipients = format!(r#"[{{"token":"{}","share":50}}]"#, other.key);
     let fields = [("recipient_note", "Payment for Invoice #1234"), ("amount", "100.00"), ("recipients", recipients.as_str())];
     let made = data(&send(&client, "createSplitLink", &fields));
     assert_eq!((text(&made, "transaction_type"), text(&made, "recipient")), ("Split", recipients.as_str()));

@@ -22,6 +22,7 @@ pub fn send_json(client: &Client, call: &str, body: &Value) -> Response {
     send_as(client, call, "application/json", body.to_string().as_bytes())
 }
 
+/// The same with a body of whatever type.
 #[track_caller]
 pub fn send_as(client: &Client, call: &str, content_type: &str, body: &[u8]) -> Response {
     let headers = [("token", client.key.as_str()), ("Content-Type", content_type)];
