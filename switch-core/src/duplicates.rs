@@ -1,8 +1,8 @@
 //! The duplicate window: the same card, amount, currency and type at one merchant, a short while apart, is taken for a
 //! mistake unless the request says otherwise.
 
+use crate::index::Index;
 use crate::wheel::Alarm;
-use hashbrown::HashTable;
 use protocol::id::{Xid, mix};
 use protocol::transaction::Transaction;
 
@@ -51,8 +51,7 @@ pub(crate) struct RecentAt(u32);
 pub(crate) struct Duplicates {
     recent: Vec<Recent>,
     free: Vec<u32>,
-    index: HashTable<u32>,
-    recent_max: u32,
+    index: Index,
 }
 
 impl Duplicates {
@@ -61,14 +60,13 @@ impl Duplicates {
         Duplicates {
             recent: Vec::with_capacity(recent_max as usize),
             free: Vec::with_capacity(recent_max as usize),
-            index: HashTable::with_capacity(recent_max as usize),
-            recent_max,
+            index: Index::new(recent_max),
         }
     }
 
     /// True when one more fits.
     pub(crate) fn has_room(&self) -> bool {
-        (self.index.len() as u32) < self.recent_max
+        self.index.has_room()
     }
 
     /// The payment that one like this would repeat.
@@ -93,8 +91,7 @@ impl Duplicates {
                 self.recent.len() as u32 - 1
             }
         };
-        let all = &self.recent;
-        self.index.insert_unique(likeness.hash64(), at, |&at| all[at as usize].likeness.hash64());
+        self.index.insert(likeness.hash64(), at);
         Some(RecentAt(at))
     }
 
@@ -106,8 +103,7 @@ impl Duplicates {
     /// The window is over for the payment that was remembered at this place.
     pub(crate) fn forget(&mut self, at: RecentAt) {
         let likeness = self.recent[at.0 as usize].likeness;
-        if let Ok(entry) = self.index.find_entry(likeness.hash64(), |&found| found == at.0) {
-            entry.remove();
+        if self.index.remove(likeness.hash64(), at.0) {
             self.free.push(at.0);
         }
     }
@@ -120,8 +116,7 @@ impl Duplicates {
     }
 
     fn find(&self, likeness: &Likeness) -> Option<RecentAt> {
-        let at = self.index.find(likeness.hash64(), |&at| self.recent[at as usize].likeness == *likeness)?;
-        Some(RecentAt(*at))
+        self.index.find(likeness.hash64(), |at| self.recent[at as usize].likeness == *likeness).map(RecentAt)
     }
 }
 

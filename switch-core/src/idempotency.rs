@@ -1,7 +1,7 @@
 //! Idempotency keys (I4): each has at most one effect, and one answer for as long as its window is open.
 
+use crate::index::Index;
 use crate::wheel::Alarm;
-use hashbrown::HashTable;
 use protocol::calendar::Micros;
 use protocol::id::Xid;
 use protocol::words::Verb;
@@ -30,8 +30,7 @@ pub(crate) struct KeyAt(u32);
 pub(crate) struct Keys {
     keys: Vec<Key>,
     free: Vec<u32>,
-    index: HashTable<u32>,
-    keys_max: u32,
+    index: Index,
 }
 
 impl Keys {
@@ -40,19 +39,18 @@ impl Keys {
         Keys {
             keys: Vec::with_capacity(keys_max as usize),
             free: Vec::with_capacity(keys_max as usize),
-            index: HashTable::with_capacity(keys_max as usize),
-            keys_max,
+            index: Index::new(keys_max),
         }
     }
 
     /// True when one more fits.
     pub(crate) fn has_room(&self) -> bool {
-        (self.index.len() as u32) < self.keys_max
+        self.index.has_room()
     }
 
     /// Finds a key.
     pub(crate) fn find(&self, hash: &[u8; 16]) -> Option<KeyAt> {
-        self.index.find(hash64(hash), |&at| self.keys[at as usize].hash == *hash).map(|&at| KeyAt(at))
+        self.index.find(hash64(hash), |at| self.keys[at as usize].hash == *hash).map(KeyAt)
     }
 
     /// Keeps a key that was not there.
@@ -71,16 +69,14 @@ impl Keys {
                 self.keys.len() as u32 - 1
             }
         };
-        let keys = &self.keys;
-        self.index.insert_unique(hash64(&key.hash), at, |&at| hash64(&keys[at as usize].hash));
+        self.index.insert(hash64(&key.hash), at);
         KeyAt(at)
     }
 
     /// The window is over.
     pub(crate) fn remove(&mut self, at: KeyAt) {
         let hash = self.keys[at.0 as usize].hash;
-        if let Ok(entry) = self.index.find_entry(hash64(&hash), |&found| found == at.0) {
-            entry.remove();
+        if self.index.remove(hash64(&hash), at.0) {
             self.free.push(at.0);
         }
     }

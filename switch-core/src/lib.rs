@@ -16,6 +16,7 @@ pub mod rules;
 
 mod duplicates;
 mod idempotency;
+mod index;
 mod payment;
 mod rrn;
 mod settlement;

@@ -1,10 +1,10 @@
-//! Transactions in memory: a slab of slots, found by id through an open-addressing table. Nothing grows past its reserve.
+//! Transactions in memory: a slab of slots, found by id through an index. Nothing grows past its reserve.
 
+use crate::index::Index;
 use crate::limits::{EVICTION_ABOVE_PERCENT, EVICTION_SWEEP_SLOTS, RESIDENCY_MIN_MS};
 use crate::tails::{TailAt, Tails};
 use crate::waiters::Chain;
 use crate::wheel::Alarm;
-use hashbrown::HashTable;
 use protocol::calendar::Micros;
 use protocol::id::Xid;
 use protocol::transaction::Transaction;
@@ -37,7 +37,7 @@ pub(crate) struct Slot {
 pub(crate) struct Table {
     slots: Vec<Slot>,
     free: Vec<u32>,
-    index: HashTable<u32>,
+    index: Index,
     sweep_at: u32,
     slots_max: u32,
 }
@@ -48,7 +48,7 @@ impl Table {
         Table {
             slots: Vec::with_capacity(slots_max as usize),
             free: Vec::with_capacity(slots_max as usize),
-            index: HashTable::with_capacity(slots_max as usize),
+            index: Index::new(slots_max),
             sweep_at: 0,
             slots_max,
         }
@@ -56,17 +56,17 @@ impl Table {
 
     /// How many more transactions fit.
     pub(crate) fn room(&self) -> u32 {
-        self.slots_max - self.index.len() as u32
+        self.slots_max - self.index.len()
     }
 
     /// How many are in memory.
     pub(crate) fn len(&self) -> u32 {
-        self.index.len() as u32
+        self.index.len()
     }
 
     /// Finds a transaction.
     pub(crate) fn find(&self, id: Xid) -> Option<SlotAt> {
-        self.index.find(id.hash64(), |&at| self.slots[at as usize].transaction.id == id).map(|&at| SlotAt(at))
+        self.index.find(id.hash64(), |at| self.slots[at as usize].transaction.id == id).map(SlotAt)
     }
 
     /// Takes a transaction into memory.
@@ -95,8 +95,7 @@ impl Table {
                 self.slots.len() as u32 - 1
             }
         };
-        let slots = &self.slots;
-        self.index.insert_unique(transaction.id.hash64(), at, |&at| slots[at as usize].transaction.id.hash64());
+        self.index.insert(transaction.id.hash64(), at);
         SlotAt(at)
     }
 
@@ -137,9 +136,7 @@ impl Table {
 
     fn remove(&mut self, at: u32, tails: &mut Tails) {
         let id = self.slots[at as usize].transaction.id;
-        if let Ok(entry) = self.index.find_entry(id.hash64(), |&found| found == at) {
-            entry.remove();
-        }
+        self.index.remove(id.hash64(), at);
         tails.forget(self.slots[at as usize].tail);
         self.slots[at as usize].occupied = false;
         self.free.push(at);
