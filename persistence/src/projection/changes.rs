@@ -78,6 +78,14 @@ impl IdempotencyKey {
     }
 }
 
+/// A use of an idempotency key.
+#[derive(Debug)]
+pub(super) struct KeyUse {
+    pub key: IdempotencyKey,
+    /// The table may have it: the first of these records that shows it was not its transaction's first.
+    pub is_stored_before: bool,
+}
+
 /// One part of a change of the configuration.
 #[derive(Debug)]
 pub(super) struct ConfigurationPart {
@@ -103,7 +111,7 @@ pub(super) struct Changes {
     /// Versions that a newer one among these records follows, as far as they are kept; by LSN.
     pub superseded: Vec<Version>,
     /// Uses of idempotency keys, by expiry and hash.
-    pub keys: BTreeMap<(Micros, [u8; 16]), IdempotencyKey>,
+    pub keys: BTreeMap<(Micros, [u8; 16]), KeyUse>,
     /// The newest version of each batch with its LSN, by id.
     pub batches: BTreeMap<Xid, (u64, Batch)>,
     /// Parts of changes of the configuration, in their order.
@@ -132,17 +140,17 @@ impl Changes {
     }
 
     fn take_version(&mut self, lsn: u64, record: &Record<'_>, transaction: &Transaction, tail: Tail<'_>) {
+        let is_stored_before = transaction.version.get() > 1;
         if let Some(key) = key_of(record, transaction) {
             match self.keys.entry(key.usage()) {
-                Entry::Vacant(entry) => drop(entry.insert(key)),
-                Entry::Occupied(mut entry) => drop(entry.insert(entry.get().then(key))),
+                Entry::Vacant(entry) => drop(entry.insert(KeyUse { key, is_stored_before })),
+                Entry::Occupied(mut entry) => entry.get_mut().key = entry.get().key.then(key),
             }
         }
         let body = [transaction.as_bytes(), tail.bytes()].concat();
         let version = Version { lsn, kind: record.kind, body };
         match self.newest.entry(transaction.id) {
             Entry::Vacant(entry) => {
-                let is_stored_before = transaction.version.get() > 1;
                 entry.insert(Newest { version, is_stored_before });
             }
             Entry::Occupied(mut entry) => {

@@ -11,13 +11,13 @@ use sqlx::any::AnyArguments;
 use sqlx::error::BoxDynError;
 use zerocopy::IntoBytes;
 
-use super::changes::{Changes, ConfigurationPart, IdempotencyKey, Version};
+use super::changes::{Changes, ConfigurationPart, IdempotencyKey, KeyUse, Newest, Version};
 use crate::error::PersistenceError;
 use crate::sql::{BulkStatement, BulkWriter, id_or_null, signed, text_or_null, time_or_null};
 
 /// Versions that this SQL transaction brings and supersedes. One is written once: a second one under its LSN is an error.
 static VERSIONS: BulkStatement =
-    BulkStatement::new("write versions", "INSERT INTO versions (transaction_id, lsn, version, kind, body) VALUES", 5, "");
+    BulkStatement::of_new_rows("write versions", "INTO versions (transaction_id, lsn, version, kind, body) VALUES", 5);
 
 /// Versions that were the newest until now. The numbers are the intents': what `Version::is_kept` says.
 static SUPERSEDED: BulkStatement = BulkStatement::new(
@@ -28,6 +28,15 @@ static SUPERSEDED: BulkStatement = BulkStatement::new(
     ")",
 );
 const _: () = assert!(Kind::Intent as u8 == 1 && Kind::StepIntent as u8 == 3);
+
+/// Transactions whose first version is among these records: nearly all, when payments are many.
+static NEW_TRANSACTIONS: BulkStatement = BulkStatement::of_new_rows(
+    "write new transactions",
+    "INTO transactions (id, merchant, parent, verb, status, version, lsn, kind, response_code, amount, \
+     amount_authorized, amount_captured, amount_settled, amount_refunded, currency, processor, batch, batch_share, is_open, \
+     created_at, updated_at, captured_at, settled_at, order_id, first_six, last_four, rrn, body) VALUES",
+    28,
+);
 
 /// What a transaction never changes (merchant, parent, type, birth) is left alone, and its indexes with it.
 static TRANSACTIONS: BulkStatement = BulkStatement::new(
@@ -44,6 +53,13 @@ static TRANSACTIONS: BulkStatement = BulkStatement::new(
      batch_share = excluded.batch_share, is_open = excluded.is_open, updated_at = excluded.updated_at, \
      captured_at = excluded.captured_at, settled_at = excluded.settled_at, order_id = excluded.order_id, \
      rrn = excluded.rrn, body = excluded.body",
+);
+
+/// Uses of keys that begin with these records.
+static NEW_IDEMPOTENCY: BulkStatement = BulkStatement::of_new_rows(
+    "write new idempotency keys",
+    "INTO idempotency (expires_at, key_hash, request_hash, transaction_id, verb, answer_version) VALUES",
+    6,
 );
 
 /// The same rule as `IdempotencyKey::then`.
@@ -82,17 +98,21 @@ pub(super) async fn write(
     changes: &Changes,
 ) -> Result<(), PersistenceError> {
     let stored: Vec<&Xid> = changes.newest.iter().filter(|(_, newest)| newest.is_stored_before).map(|(id, _)| id).collect();
-    let newest: Vec<&Version> = changes.newest.values().map(|newest| &newest.version).collect();
-    let keys: Vec<&IdempotencyKey> = changes.keys.values().collect();
+    let (known, new): (Vec<&Newest>, Vec<&Newest>) = changes.newest.values().partition(|newest| newest.is_stored_before);
+    let (known_keys, new_keys): (Vec<&KeyUse>, Vec<&KeyUse>) = changes.keys.values().partition(|used| used.is_stored_before);
     let batches: Vec<&(u64, Batch)> = changes.batches.values().collect();
     let written = writer.write(connection, &SUPERSEDED, &stored, |id, out| out.add(&id.0[..])).await;
     written.map_err(PersistenceError::sql(SUPERSEDED.operation))?;
     let written = writer.write(connection, &VERSIONS, &changes.superseded, bind_version).await;
     written.map_err(PersistenceError::sql(VERSIONS.operation))?;
-    let written = writer.write(connection, &TRANSACTIONS, &newest, |version, out| bind_transaction(version, out)).await;
-    written.map_err(PersistenceError::sql(TRANSACTIONS.operation))?;
-    let written = writer.write(connection, &IDEMPOTENCY, &keys, |key, out| bind_key(key, out)).await;
-    written.map_err(PersistenceError::sql(IDEMPOTENCY.operation))?;
+    for (statement, rows) in [(&TRANSACTIONS, &known), (&NEW_TRANSACTIONS, &new)] {
+        let written = writer.write(connection, statement, rows, |newest, out| bind_transaction(&newest.version, out)).await;
+        written.map_err(PersistenceError::sql(statement.operation))?;
+    }
+    for (statement, rows) in [(&IDEMPOTENCY, &known_keys), (&NEW_IDEMPOTENCY, &new_keys)] {
+        let written = writer.write(connection, statement, rows, |used, out| bind_key(&used.key, out)).await;
+        written.map_err(PersistenceError::sql(statement.operation))?;
+    }
     let written = writer.write(connection, &BATCHES, &batches, |(lsn, batch), out| bind_batch(*lsn, batch, out)).await;
     written.map_err(PersistenceError::sql(BATCHES.operation))?;
     let parts: Vec<&ConfigurationPart> = changes.configuration.iter().collect();
