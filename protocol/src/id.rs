@@ -78,20 +78,15 @@ impl Xid {
         mix(high ^ low.wrapping_mul(0x9e37_79b9_7f4a_7c15))
     }
 
-    /// The twenty characters of base32hex.
+    /// The twenty characters of base32hex: twelve out of the first 60 bits, eight out of the other 36 and four zeros.
     pub fn to_text(self) -> [u8; XID_TEXT_LEN] {
-        let mut text = [0; XID_TEXT_LEN];
-        for (position, character) in text.iter_mut().enumerate() {
-            *character = ALPHABET[self.five_bits(position * 5) as usize];
-        }
-        text
-    }
-
-    fn five_bits(&self, bit: usize) -> u8 {
-        let byte = bit / 8;
-        let next = self.0.get(byte + 1).copied().unwrap_or(0);
-        let window = u16::from_be_bytes([self.0[byte], next]);
-        ((window >> (11 - bit % 8)) & 0x1f) as u8
+        let [a, b, c, d, e, f, g, h, last @ ..] = self.0;
+        let high = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
+        let low = (high & 0xf) << 36 | u64::from(u32::from_be_bytes(last)) << 4;
+        core::array::from_fn(|place| {
+            let five = if place < 12 { high >> (59 - 5 * place) } else { low >> (95 - 5 * place) };
+            ALPHABET[(five & 0x1f) as usize]
+        })
     }
 }
 

@@ -10,6 +10,8 @@ use protocol::id::Xid;
 /// Says that the answer was given before to the same idempotency key.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 const PREFER: HeaderName = HeaderName::from_static("prefer");
+/// Where a transaction is found, but for its id.
+const PLACE: &[u8] = b"/api/transaction/";
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// 200 with a body of ours.
@@ -29,7 +31,7 @@ pub(crate) fn with_status(status: StatusCode, body: Vec<u8>) -> Response {
 pub(crate) fn resulted(body: Vec<u8>, id: &Xid, replayed: bool) -> Response {
     let mut response = ok(body);
     let headers = response.headers_mut();
-    if let Ok(location) = HeaderValue::try_from(format!("/api/transaction/{id}")) {
+    if let Ok(location) = HeaderValue::from_bytes(&[PLACE, &id.to_text()].concat()) {
         headers.insert(header::LOCATION, location);
     }
     if replayed {

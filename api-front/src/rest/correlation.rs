@@ -16,18 +16,22 @@ const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 pub(crate) struct RequestNames(Arc<Counter>);
 
 struct Counter {
-    start_micros: i64,
+    /// The part that all names of this run share.
+    prefix: String,
     drawn: AtomicU64,
 }
 
 impl RequestNames {
     pub(crate) fn starting_at(start_micros: i64) -> RequestNames {
-        RequestNames(Arc::new(Counter { start_micros, drawn: AtomicU64::new(0) }))
+        RequestNames(Arc::new(Counter { prefix: format!("req-{start_micros:x}-"), drawn: AtomicU64::new(0) }))
     }
 
     fn draw(&self) -> HeaderValue {
         let number = self.0.drawn.fetch_add(1, Ordering::Relaxed);
-        let name = format!("req-{:x}-{number:x}", self.0.start_micros);
+        let mut name = Vec::with_capacity(self.0.prefix.len() + 2 * size_of::<u64>());
+        name.extend_from_slice(self.0.prefix.as_bytes());
+        let digits = number.checked_ilog2().unwrap_or(0) / 4;
+        name.extend((0..=digits).rev().map(|digit| b"0123456789abcdef"[(number >> (4 * digit) & 15) as usize]));
         HeaderValue::try_from(name).unwrap_or(HeaderValue::from_static("req"))
     }
 }
@@ -72,6 +76,10 @@ mod tests {
     #[test]
     fn no_name_is_drawn_twice() {
         let names = RequestNames::starting_at(7);
-        assert_ne!(names.draw(), names.draw());
+        let drawn: Vec<HeaderValue> = (0..18).map(|_| names.draw()).collect();
+        assert_eq!(
+            (&drawn[0], &drawn[15], &drawn[17]),
+            (&"req-7-0".parse().unwrap(), &"req-7-f".parse().unwrap(), &"req-7-11".parse().unwrap())
+        );
     }
 }

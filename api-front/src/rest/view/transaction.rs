@@ -290,7 +290,11 @@ impl<'a> Sent<'a> {
     }
 
     pub(super) fn text(&self, tag: u16) -> &'a str {
-        std::str::from_utf8(self.0[usize::from(tag)]).unwrap_or("")
+        // Most of sixty fields are not there.
+        match self.0[usize::from(tag)] {
+            [] => "",
+            bytes => std::str::from_utf8(bytes).unwrap_or(""),
+        }
     }
 
     pub(super) fn number(&self, tag: u16) -> u64 {
