@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use protocol::id::Xid;
+use protocol::iso8583::MacKey;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -71,6 +72,22 @@ pub struct Serve {
     pub log: LogForm,
 }
 
+/// Who proves who it is, between the sandbox's hosts and whoever connects.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum SandboxTls {
+    /// Nobody: in clear.
+    #[default]
+    Off,
+    /// The hosts.
+    Server,
+    /// Both sides; the client's certificate is `sandbox/client.pem`, its key `sandbox/client-key.pem`.
+    Mutual,
+}
+
+fn mac_key(text: &str) -> Result<MacKey, &'static str> {
+    MacKey::from_hex(text).ok_or("must be 32 to 128 hexadecimal digits")
+}
+
 /// Flags of `sandbox`.
 #[derive(Debug, Args)]
 pub struct Sandbox {
@@ -101,6 +118,12 @@ pub struct Sandbox {
     /// Address of the terminal host's control.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     pub terminal_control: SocketAddr,
+    /// What the hosts' wires are wrapped in; the authority is `sandbox/ca.pem` in the folder.
+    #[arg(long, value_name = "WHO", default_value = "off")]
+    pub tls: SandboxTls,
+    /// Key of the codes that authenticate the card hosts' messages, 32 to 128 hexadecimal digits [default: messages carry none].
+    #[arg(long, value_name = "HEX", value_parser = mac_key)]
+    pub mac_key_hex: Option<MacKey>,
     /// How log lines on stderr are written.
     #[arg(long, value_name = "FORM", default_value = "text")]
     pub log: LogForm,
@@ -163,6 +186,7 @@ mod tests {
         for line in [
             "serve --insecure --log json",
             "sandbox --data d",
+            "sandbox --tls mutual --mac-key-hex 00112233445566778899aabbccddeeff",
             "journal verify d",
             "journal dump d --from 3 --json",
             "config check f",

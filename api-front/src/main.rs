@@ -1,6 +1,6 @@
 //! The `switchyard` binary: reads the command line, and starts what it says.
 
-use api_front::cli::{Cli, Command, Config, Dump, Journal, Sandbox, Serve};
+use api_front::cli::{Cli, Command, Config, Dump, Journal, Sandbox, SandboxTls, Serve};
 use api_front::config::{self, Overrides};
 use api_front::journal_tools::{Filter, ToolError};
 use api_front::{journal_tools, logs, process, start};
@@ -77,6 +77,12 @@ fn run_sandbox(flags: &Sandbox) -> Result<(), Box<dyn Error>> {
     options.card_2 = sandbox::Listen { addr: flags.card_2, control: flags.card_2_control };
     options.ach = sandbox::Listen { addr: flags.ach, control: flags.ach_control };
     options.terminal = sandbox::Listen { addr: flags.terminal, control: flags.terminal_control };
+    options.tls = match flags.tls {
+        SandboxTls::Off => sandbox::Tls::Off,
+        SandboxTls::Server => sandbox::Tls::Server,
+        SandboxTls::Mutual => sandbox::Tls::Mutual,
+    };
+    options.mac_key.clone_from(&flags.mac_key_hex);
     let running = sandbox::start(options)?;
     runtime()?.block_on(async {
         let mut stop = StopSignals::listen()?;

@@ -1,16 +1,17 @@
-//! The terminals of this run: those that the stores hold, and the sandbox's own.
+//! The terminals of this run: those that the stores hold, those that an operator registers, and the sandbox's own.
 //!
-//! Lives here: bringing them in. What is said to a terminal is its connector's, and how a merchant sees it is the REST front's.
+//! Lives here: bringing them in, and what is accepted of one. What is said to a terminal is its connector's, and how a merchant sees it is the REST front's.
 
 use crate::switch::directory::{AtTerminal, TerminalTable};
 use persistence::PersistenceError;
 use persistence::stores::{Stores, Terminal};
 use protocol::calendar::Micros;
 use protocol::id::Xid;
+use serde::Deserialize;
 use switch_core::connectors::dejavoo::Register;
 
-/// Model of the sandbox's terminals: one of those that the gateway's document names.
-const SANDBOX_MODEL: &str = "z11";
+/// Model of a terminal of which nothing else is said: one of those that the gateway's document names.
+const MODEL: &str = "z11";
 
 /// Gives the sandbox's merchant one terminal of each kind that the sandbox's host has, under ids that follow from the merchant's.
 /// What is there already stays as it is.
@@ -25,7 +26,7 @@ pub async fn enroll_sandbox(stores: &Stores, merchant: Xid, register_id: &str, n
             id,
             merchant,
             manufacturer: "dejavoo".to_owned(),
-            model: SANDBOX_MODEL.to_owned(),
+            model: MODEL.to_owned(),
             serial_number: terminal.tpn.to_owned(),
             tpn: terminal.tpn.to_owned(),
             description: format!("sandbox terminal, {}", terminal.description),
@@ -53,10 +54,113 @@ pub fn sandbox_terminal(merchant: &Xid, tpn: &str) -> Xid {
 
 /// All terminals that are stored.
 pub async fn load(stores: &Stores) -> Result<TerminalTable, PersistenceError> {
-    Ok(TerminalTable::of(stores.all_terminals().await?.into_iter().map(|terminal| {
-        let Terminal { id, merchant, active, auth_key, register_id, tpn, .. } = terminal;
-        (id, AtTerminal { merchant, active, register: Register { id: register_id, auth_key: auth_key.into(), tpn } })
-    })))
+    Ok(TerminalTable::of(stores.all_terminals().await?.into_iter().map(|terminal| (terminal.id, at_terminal(terminal)))))
+}
+
+fn at_terminal(terminal: Terminal) -> AtTerminal {
+    let Terminal { merchant, active, auth_key, register_id, tpn, .. } = terminal;
+    AtTerminal { merchant, active, register: Register { id: register_id, auth_key: auth_key.into(), tpn } }
+}
+
+/// What is said of a terminal that is registered, or registered again: what is absent then stays.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Registration {
+    /// Terminal profile number: one terminal in the world.
+    tpn: String,
+    /// Number of the register at the processor.
+    register_id: Option<String>,
+    /// What proves it.
+    auth_key: Option<String>,
+    model: Option<String>,
+    serial_number: Option<String>,
+    description: Option<String>,
+    /// False takes no payment.
+    active: Option<bool>,
+}
+
+/// Why a terminal is not registered.
+#[derive(Debug, thiserror::Error)]
+pub enum NotRegistered {
+    /// A field is missing, or no such value is accepted.
+    #[error("{field}: {accepted}")]
+    Field {
+        /// The field.
+        field: &'static str,
+        /// What is accepted.
+        accepted: &'static str,
+    },
+    /// Another merchant has it.
+    #[error("tpn: this terminal is registered for another merchant")]
+    Taken,
+    /// The stores can't be read or written.
+    #[error(transparent)]
+    Store(#[from] PersistenceError),
+}
+
+/// Registers a terminal for a merchant, or changes the one that has this number. It takes payments from the next request on.
+pub async fn register(
+    (stores, table): (&Stores, &TerminalTable),
+    merchant: Xid,
+    registration: Registration,
+    drawn: Xid,
+    now: Micros,
+) -> Result<Terminal, NotRegistered> {
+    let known = stores.all_terminals().await?.into_iter().find(|known| known.tpn == registration.tpn);
+    let terminal = match known {
+        Some(known) if known.merchant != merchant => return Err(NotRegistered::Taken),
+        Some(known) => Terminal { updated_at: now, ..known },
+        None => Terminal {
+            id: drawn,
+            merchant,
+            manufacturer: "dejavoo".to_owned(),
+            model: MODEL.to_owned(),
+            serial_number: registration.tpn.clone(),
+            tpn: registration.tpn.clone(),
+            description: String::new(),
+            active: true,
+            auth_key: String::new(),
+            register_id: String::new(),
+            auto_settle: true,
+            settle_at_s: 0,
+            created_at: now,
+            updated_at: Micros::NONE,
+        },
+    };
+    let terminal = registration.over(terminal)?;
+    stores.put_terminal(&terminal).await?;
+    table.put(terminal.id, at_terminal(terminal.clone()));
+    Ok(terminal)
+}
+
+impl Registration {
+    /// What is said over what was said before.
+    fn over(self, older: Terminal) -> Result<Terminal, NotRegistered> {
+        let Registration { tpn, register_id, auth_key, model, serial_number, description, active } = self;
+        let check = |field, accepted, is_sound| if is_sound { Ok(()) } else { Err(NotRegistered::Field { field, accepted }) };
+        let register_id = register_id.unwrap_or(older.register_id);
+        let auth_key = auth_key.unwrap_or(older.auth_key);
+        let is_short = |text: &str, max: usize| (1..=max).contains(&text.len());
+        let is_alphanumeric = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let is_number = tpn.bytes().all(|digit| digit.is_ascii_digit()) && tpn.parse::<u32>().is_ok_and(|number| number > 0);
+        check("tpn", "must be 1 to 12 digits, up to 4294967295", is_short(&tpn, 12) && is_number)?;
+        check("register_id", "must be 1 to 8 letters and digits", is_short(&register_id, 8) && is_alphanumeric(&register_id))?;
+        check("auth_key", "must be 1 to 64 letters and digits", is_short(&auth_key, 64) && is_alphanumeric(&auth_key))?;
+        let printable = "must be at most 64 printable characters";
+        for (field, text) in [("model", &model), ("serial_number", &serial_number), ("description", &description)] {
+            let is_sound = |text: &String| text.chars().count() <= 64 && !text.chars().any(char::is_control);
+            check(field, printable, text.as_ref().is_none_or(is_sound))?;
+        }
+        Ok(Terminal {
+            register_id,
+            auth_key,
+            model: model.unwrap_or(older.model),
+            serial_number: serial_number.unwrap_or(older.serial_number),
+            description: description.unwrap_or(older.description),
+            active: active.unwrap_or(older.active),
+            ..older
+        })
+    }
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use std::time::Instant;
 
 use protocol::calendar::Micros;
 use protocol::iso8583::{EncodeError, Encoder, Frames, Mti, TSYS, append_frame};
+use sandbox::shell::Host as _;
 use sandbox::tsys::{ConnectionId, Host, Replies};
 
 fn main() -> Result<(), Box<dyn Error>> {

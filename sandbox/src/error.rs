@@ -4,6 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::tls::TlsError;
+
 /// A failed operation of the sandbox.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
@@ -46,6 +48,9 @@ pub enum SandboxError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// The hosts' ports can't speak TLS.
+    #[error("TLS at the sandbox's ports: {0}")]
+    Tls(#[from] TlsError),
     /// A time beyond its limit.
     #[error("late_ms {late_ms}: at most {max}")]
     LateTooLong {

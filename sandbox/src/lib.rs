@@ -13,11 +13,14 @@ pub mod faults;
 pub mod ledger;
 pub mod limits;
 pub mod sage;
+pub mod shell;
 pub mod spin;
+pub mod tls;
 pub mod triggers;
 pub mod tsys;
 pub mod web;
 
+use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
@@ -26,11 +29,13 @@ use std::thread::JoinHandle;
 use protocol::iso8583::MacKey;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+use tokio_rustls::TlsAcceptor;
 
 pub use error::SandboxError;
+pub use tls::Tls;
 pub use triggers::trigger_for;
 
-use tsys::server::Server;
+use shell::{Port, Shell};
 
 /// How late a "late" answer is unless configured, in milliseconds: three of the sandbox's time-outs of 2,000 ms and a half.
 pub const LATE_DEFAULT_MS: u32 = 7_000;
@@ -68,6 +73,8 @@ pub struct Options {
     pub late_ms: u32,
     /// What the card hosts authenticate messages with; `None` when messages carry no codes.
     pub mac_key: Option<MacKey>,
+    /// What the hosts' wires are wrapped in.
+    pub tls: Tls,
 }
 
 impl Options {
@@ -81,6 +88,7 @@ impl Options {
             terminal: Listen::default(),
             late_ms: LATE_DEFAULT_MS,
             mac_key: None,
+            tls: Tls::Off,
         }
     }
 }
@@ -177,39 +185,47 @@ fn tell(report: &mpsc::SyncSender<Started>, started: Started) {
 }
 
 async fn open(options: Options) -> Started {
-    let folder = options.data_dir.join("sandbox");
-    let late_ms = options.late_ms;
-    let card = open_card_host("card", &folder, options.card, late_ms, options.mac_key.clone()).await?;
-    let card_2 = open_card_host("card_2", &folder, options.card_2, late_ms, options.mac_key).await?;
-    let terminal = open_web_host("terminal", &folder, options.terminal, spin::Host::new(late_ms)).await?;
-    let ach = open_web_host("ach", &folder, options.ach, sage::Host::new(late_ms)).await?;
+    let Options { data_dir, card, card_2, ach, terminal, late_ms, mac_key, tls } = options;
+    let folder = data_dir.join("sandbox");
+    fs::create_dir_all(&folder).map_err(|source| SandboxError::Ledger { operation: "create", path: folder.clone(), source })?;
+    let place = Place { tls: tls::acceptor(tls, &folder)?, folder };
+    let card = place.card_host("card", card, tsys::Host::new(late_ms).authenticated_by(mac_key.clone())).await?;
+    let card_2 = place.card_host("card_2", card_2, tsys::Host::new(late_ms).authenticated_by(mac_key)).await?;
+    let terminal = place.web_host("terminal", terminal, spin::Host::new(late_ms)).await?;
+    let ach = place.web_host("ach", ach, sage::Host::new(late_ms)).await?;
     Ok(Endpoints { card, card_2, ach, terminal })
 }
 
-async fn open_card_host(
-    name: &'static str,
-    folder: &Path,
-    listen: Listen,
-    late_ms: u32,
-    mac_key: Option<MacKey>,
-) -> Result<Endpoint, SandboxError> {
-    let (wire, addr) = bind(listen.addr).await?;
-    let server = Server::open(name, &ledger_of(name, folder), late_ms, mac_key)?;
-    tokio::spawn(Arc::clone(&server).listen(wire));
-    Ok(Endpoint { addr, control: open_control(name, listen.control, server).await? })
+/// What the hosts' ports and ledgers have in common.
+struct Place {
+    folder: PathBuf,
+    tls: Option<TlsAcceptor>,
 }
 
-/// A host that is asked by HTTP.
-async fn open_web_host(
-    name: &'static str,
-    folder: &Path,
-    listen: Listen,
-    host: impl web::WebHost,
-) -> Result<Endpoint, SandboxError> {
-    let (wire, addr) = bind(listen.addr).await?;
-    let server = web::server::Server::open(name, &ledger_of(name, folder), host)?;
-    tokio::spawn(Arc::clone(&server).listen(wire));
-    Ok(Endpoint { addr, control: open_control(name, listen.control, server).await? })
+impl Place {
+    async fn card_host(&self, name: &'static str, listen: Listen, host: tsys::Host) -> Result<Endpoint, SandboxError> {
+        let (shell, port, addr) = self.open(name, listen, host).await?;
+        tokio::spawn(tsys::server::Server::new(Arc::clone(&shell)).listen(port));
+        Ok(Endpoint { addr, control: open_control(name, listen.control, shell).await? })
+    }
+
+    /// A host that is asked by HTTP.
+    async fn web_host(&self, name: &'static str, listen: Listen, host: impl web::WebHost) -> Result<Endpoint, SandboxError> {
+        let (shell, port, addr) = self.open(name, listen, host).await?;
+        tokio::spawn(web::server::Server::new(Arc::clone(&shell)).listen(port));
+        Ok(Endpoint { addr, control: open_control(name, listen.control, shell).await? })
+    }
+
+    async fn open<H: shell::Host>(
+        &self,
+        name: &'static str,
+        listen: Listen,
+        host: H,
+    ) -> Result<(Arc<Shell<H>>, Port, SocketAddr), SandboxError> {
+        let (listener, addr) = bind(listen.addr).await?;
+        let shell = Shell::open(name, &ledger_of(name, &self.folder), host)?;
+        Ok((Arc::new(shell), Port { listener, tls: self.tls.clone() }, addr))
+    }
 }
 
 fn ledger_of(name: &str, folder: &Path) -> PathBuf {

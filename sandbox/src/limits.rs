@@ -10,6 +10,8 @@ pub const WRITE_BUFFER_MAX_BYTES: usize = 1024 * 1024;
 pub const LATE_ANSWERS_MAX: usize = 4096;
 /// How long a client may take to accept a burst of answers, in milliseconds, before it is cut off.
 pub const WRITE_TIMEOUT_MS: u64 = 10_000;
+/// How long a client may take to agree on TLS, in milliseconds.
+pub const HANDSHAKE_TIMEOUT_MS: u64 = 5_000;
 /// Transactions that a host remembers for duplicates, captures, voids and reversals, about 90 bytes each; beyond, the
 /// oldest are forgotten, and what refers to them is answered "no such original".
 pub const TRANSACTIONS_HELD_MAX: usize = 4 * 1024 * 1024;

@@ -90,8 +90,11 @@ fn entry(value: &Value) -> Entry {
 pub struct HostProcess {
     running: Option<Leash>,
     folder: Folder,
+    flags: &'static [&'static str],
     /// Where it takes payments.
     pub addr: SocketAddr,
+    /// Where the ACH host beside it takes entries.
+    pub ach: SocketAddr,
     /// Where its ledger and faults are.
     pub control: Control,
 }
@@ -99,8 +102,13 @@ pub struct HostProcess {
 impl HostProcess {
     /// Starts a host with an empty ledger on free ports.
     pub fn start() -> HostProcess {
+        HostProcess::start_with(&[])
+    }
+
+    /// The same with more flags of `switchyard sandbox`.
+    pub fn start_with(flags: &'static [&'static str]) -> HostProcess {
         let free = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut host = HostProcess { running: None, folder: Folder::new(), addr: free, control: Control(free) };
+        let mut host = HostProcess { running: None, folder: Folder::new(), flags, addr: free, ach: free, control: Control(free) };
         host.start_again();
         host
     }
@@ -110,6 +118,7 @@ impl HostProcess {
         let mut command = Command::new(switchyard());
         command.arg("sandbox").arg("--data").arg(self.folder.path());
         command.args(["--card", &self.addr.to_string(), "--card-control", &self.control.0.to_string()]);
+        command.args(["--ach", &self.ach.to_string()]).args(self.flags);
         let mut leash = Leash::start(command, &self.folder.join("host.log"));
         let words = leash.ready().unwrap_or_else(|ended| panic!("the host ended with {}:\n{}", ended.status, ended.stderr));
         let address = |name: &str| {
@@ -117,6 +126,7 @@ impl HostProcess {
             value.parse().unwrap_or_else(|_| panic!("{name}={value} is an address"))
         };
         self.addr = address("card");
+        self.ach = address("ach");
         self.control = Control(address("card_control"));
         self.running = Some(leash);
     }

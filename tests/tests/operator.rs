@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 use tests::books::reconcile;
 use tests::client::{Client, id, text};
-use tests::payment::{VISA, amount, payment};
+use tests::payment::{VISA, amount, payment, with};
 use tests::switch::keys;
 use tests::{HostProcess, Options, Switch, until};
 
@@ -386,9 +386,12 @@ fn a_processor_that_is_added_takes_payments_at_once_and_after_a_kill() {
         (json!({"name": "x", "type": "visa_direct", "addr": "127.0.0.1:9"}), "type"),
         (json!({"name": "x", "type": "tsys_sierra", "addr": "nowhere"}), "addr"),
         (json!({"name": "x", "type": "tsys_sierra", "addr": "127.0.0.1:9", "timeout_ms": 1}), "timeout_ms"),
+        (json!({"name": "x", "type": "tsys_sierra", "addr": "127.0.0.1:9", "mac_key_hex": "0011"}), "mac_key_hex"),
+        (json!({"name": "x", "type": "sage_ach", "addr": "127.0.0.1:9"}), "password"),
+        (json!({"name": "x", "type": "tsys_sierra", "addr": "127.0.0.1:9", "tls": {"server_name": "a b"}}), "tls.server_name"),
         (
-            json!({"name": "x", "type": "tsys_sierra", "addr": "127.0.0.1:9", "mac_key_hex": "00112233445566778899aabbccddeeff"}),
-            "mac_key_hex",
+            json!({"name": "x", "type": "tsys_sierra", "addr": "127.0.0.1:9", "tls": {"server_name": "a", "ca_file": "/nowhere.pem"}}),
+            "tls.ca_file /nowhere.pem",
         ),
     ] {
         let (status, said) = post(&switch.operator(), "/operator/processors", &wrong).refusal();
@@ -403,6 +406,88 @@ fn a_processor_that_is_added_takes_payments_at_once_and_after_a_kill() {
             .map(|all| { all.iter().filter(|processor| text(processor, "name") == "second home").count() }),
         Some(1)
     );
+}
+
+#[test]
+fn a_terminal_is_registered_for_a_merchant_made_at_run_time_and_takes_its_payments_also_after_a_kill() {
+    let mut switch = Switch::sandboxed();
+    let operator = switch.operator();
+    let made =
+        post(&operator, "/operator/merchants", &json!({"name": "counter", "settings": {"terminal_processor": "terminal"}}))
+            .data();
+    let (shop, key) = (id(&made).to_owned(), text(&made, "api_key").to_owned());
+    let path = format!("/operator/merchants/{shop}/terminals");
+    let wanted = |tpn: &str| json!({"tpn": tpn, "register_id": "R7", "auth_key": sandbox::spin::AUTH_KEY, "description": "till"});
+    let (status, said) = post(&operator, &path, &wanted("000000000001")).refusal();
+    assert_eq!((status, said.contains("another merchant")), (409, true), "{said}");
+    for (wrong, named) in [(json!({"tpn": "x1"}), "tpn"), (json!({"tpn": "77"}), "register_id"), (json!({}), "tpn")] {
+        let (status, said) = post(&operator, &path, &wrong).refusal();
+        assert_eq!((status, said.contains(named)), (400, true), "{wrong}: {said}");
+    }
+    let terminal = post(&operator, &path, &wanted("000000000077")).data();
+    let client = switch.client_with(&key);
+    assert_eq!(client.call("GET", "/api/terminals", &[], b"").data(), json!([terminal]));
+    let pay = |client: &Client| {
+        let sale = json!({"type": "sale", "amount": 500, "payment_method": {"terminal": {"id": terminal["id"]}}});
+        client.pay(&with(sale, &json!({"allow_duplicate": true})))
+    };
+    assert_eq!(pay(&client).data()["response_code"], 100);
+    switch.kill9();
+    switch.start_again();
+    let client = switch.client_with(&key);
+    assert_eq!(pay(&client).data()["response_code"], 100);
+    let off = post(&switch.operator(), &path, &json!({"tpn": "000000000077", "active": false})).data();
+    assert_eq!((&off["status"], &off["id"]), (&json!("inactive"), &terminal["id"]));
+    assert_eq!(pay(&client).status, 400);
+}
+
+const MAC_KEY: &str = "00112233445566778899aabbccddeeff";
+const HOST_PASSWORD: &str = "rather-secret-indeed";
+
+#[test]
+fn processors_with_secrets_are_added_and_spoken_to_in_tls_and_come_back_with_a_kill() {
+    let host = HostProcess::start_with(&["--tls", "mutual", "--mac-key-hex", MAC_KEY]);
+    let file = |name: &str| host.folder().path().join("sandbox").join(name).display().to_string();
+    let tls = json!({"server_name": "sandbox.test", "ca_file": file("ca.pem"), "client_cert_file": file("client.pem"),
+        "client_key_file": file("client-key.pem")});
+    let mut switch = Switch::sandboxed();
+    let add = |wanted: Value| id(&post(&switch.operator(), "/operator/processors", &wanted).data()).to_owned();
+    let card = add(json!({"name": "safe cards", "type": "tsys_sierra", "addr": host.addr.to_string(), "mac_key_hex": MAC_KEY,
+        "connections": 3, "tls": tls}));
+    let ach = add(json!({"name": "safe accounts", "type": "sage_ach", "addr": host.ach.to_string(), "password": HOST_PASSWORD,
+        "tls": tls}));
+    for restart in [false, true] {
+        if restart {
+            switch.kill9();
+            switch.start_again();
+        }
+        let (operator, client) = (switch.operator(), switch.client());
+        let connections = |id: &str, wanted: u64| {
+            let shown = operator.call("GET", &format!("/operator/processors/{id}"), &[], b"").data();
+            (shown["connections"] == wanted).then_some(())
+        };
+        until(DRAINED, || connections(&card, 3)).expect("all connections sign on");
+        until(DRAINED, || connections(&ach, 1)).expect("the ACH host is reached");
+        let by_card = client.pay(&with(payment("sale", 7_203, VISA), &json!({"processor_id": card}))).data();
+        assert_eq!((by_card["response_code"].as_u64(), text(&by_card, "processor_name")), (Some(100), "safe cards"), "{by_card}");
+        let account = json!({"routing_number": "490000018", "account_number": "000000001", "sec_code": "web",
+            "account_type": "checking"});
+        let by_account = client.pay(&json!({"type": "sale", "amount": 2_002, "processor_id": ach,
+            "payment_method": {"ach": account}, "billing_address": {"first_name": "John", "last_name": "Smith"}}));
+        let by_account = by_account.data();
+        assert_eq!(by_account["response_code"], 100, "{by_account}");
+        let returned = || (text(&client.get(id(&by_account)), "status") == "returned").then_some(());
+        until(DRAINED, returned).unwrap_or_else(|| panic!("its return is fetched: {}", client.get(id(&by_account))));
+    }
+    assert_eq!(host.control.ledger().len(), 2);
+    let said = switch.operator().call("GET", "/operator/changes", &[], b"").text();
+    assert!(said.contains("safe cards") && !said.contains(MAC_KEY) && !said.contains(HOST_PASSWORD), "{said}");
+    let journal = std::fs::read_dir(switch.journal()).expect("a folder");
+    for path in journal.map(|file| file.expect("a file").path()).filter(|path| path.is_file()) {
+        let bytes = std::fs::read(&path).expect("it can be read");
+        let holds = |secret: &str| bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+        assert!(!holds(MAC_KEY) && !holds(HOST_PASSWORD), "{} holds a secret in clear", path.display());
+    }
 }
 
 #[test]

@@ -13,6 +13,7 @@ pub mod nacha;
 pub mod processor;
 pub mod retention;
 mod tables;
+pub mod tls;
 pub mod typed;
 
 #[cfg(test)]
@@ -29,6 +30,7 @@ pub use mail::MailSettings;
 pub use nacha::NachaSettings;
 pub use processor::{Password, ProcessorNames, ProcessorSettings, SANDBOX_HOSTS};
 pub use retention::RetentionSettings;
+pub use tls::{ClientCertificate, TlsSettings};
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

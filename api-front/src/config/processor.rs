@@ -2,6 +2,7 @@
 
 use super::checked::{address, in_bound, name_of, secret};
 use super::error::ConfigError;
+use super::tls::TlsSettings;
 use super::typed::TypedProcessor;
 use crate::settlement::cut_over::CutOver;
 use crate::switch::directory::ProcessorKind;
@@ -44,6 +45,8 @@ pub struct ProcessorSettings {
     pub password: Option<Password>,
     /// When its batches are closed; `None` by command only.
     pub cut_over: Option<CutOver>,
+    /// What it must prove before it hears a byte; `None` in clear.
+    pub tls: Option<TlsSettings>,
 }
 
 /// A password of ours at a host. `Debug` shows none of it.
@@ -128,6 +131,7 @@ impl ProcessorSettings {
             mac_key: typed.mac_key_hex.map(|text| mac_key(key("mac_key_hex"), &text)).transpose()?,
             password,
             cut_over: typed.cut_over.map(|text| cut_over(key("cut_over"), &text)).transpose()?,
+            tls: typed.tls.map(|tls| TlsSettings::check(&key("tls"), tls)).transpose()?,
             name: name_of(&key("name"), typed.name)?,
         })
     }
@@ -151,6 +155,7 @@ impl ProcessorSettings {
             connections: 1,
             mac_key: None,
             cut_over: Some(CutOver::MIDNIGHT),
+            tls: None,
         }
     }
 }

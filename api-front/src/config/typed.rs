@@ -162,6 +162,26 @@ pub struct TypedProcessor {
     /// When its business day ends and its batches are closed, `HH:MM` UTC. Default: by the operator's command only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cut_over: Option<String>,
+    /// TLS, which the host must speak then. Default: in clear.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TypedTls>,
+}
+
+/// `tls` of a `[[processor]]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TypedTls {
+    /// The name, or address, that the host's certificate must be for.
+    pub server_name: String,
+    /// PEM file of the authorities that may vouch for it. Default: those that browsers trust.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<PathBuf>,
+    /// PEM file of the chain by which we prove who we are, our own certificate first. Default: the host asks for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_cert_file: Option<PathBuf>,
+    /// PEM file of its key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_key_file: Option<PathBuf>,
 }
 
 /// `[[merchant]]`.

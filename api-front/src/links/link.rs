@@ -1,11 +1,12 @@
 //! One connection of a processor's link: connects again and again, and carries the bytes of its [`Traffic`].
 
+use super::host::{Host, Reader, Wire, Writer, ends};
 use super::order::Order;
 use super::pool::{LinkState, Orders, Seated};
 use super::traffic::{Happened, Traffic};
 use super::{Control, Shared};
 use crate::limits::{
-    CONNECT_TIMEOUT, LINK_READ_BYTES, LINK_TURN_REQUESTS, LINK_WRITE_TIMEOUT, RECONNECT_MAX, RECONNECT_MIN, SETTLE_CHUNK_MEMBERS,
+    LINK_READ_BYTES, LINK_TURN_REQUESTS, LINK_WRITE_TIMEOUT, RECONNECT_MAX, RECONNECT_MIN, SETTLE_CHUNK_MEMBERS,
 };
 use crate::switch::door::Return;
 use crate::switch::handle::Unavailable;
@@ -13,13 +14,12 @@ use crate::switch::version::Version;
 use protocol::id::Xid;
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
 use switch_core::connectors::tsys::DisconnectReason;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::either::Either;
 use zeroize::Zeroize;
 
 /// Wake-up while the session waits for nothing.
@@ -30,7 +30,7 @@ pub struct Link {
     /// Index of the processor.
     pub index: u16,
     /// Where it listens.
-    pub addr: SocketAddr,
+    pub host: Host,
     /// What passes over it.
     pub traffic: Traffic,
     /// What shards send; all connections of the link take from it.
@@ -78,16 +78,15 @@ impl Link {
                 self.hold().await;
                 continue;
             }
-            let (addr, connecting) = (self.addr, TcpStream::connect(self.addr));
-            match self.refusing(timeout(CONNECT_TIMEOUT, connecting)).await {
+            let host = self.host.clone();
+            match self.refusing(host.connect()).await {
                 None => break,
-                Some(Ok(Ok(stream))) => {
-                    if !self.is_held && self.serve(stream).await {
+                Some(Ok(wire)) => {
+                    if !self.is_held && self.serve(wire).await {
                         wait = RECONNECT_MIN;
                     }
                 }
-                Some(Ok(Err(error))) => tracing::warn!(link = self.traffic.name(), %addr, %error, "can't connect"),
-                Some(Err(_)) => tracing::warn!(link = self.traffic.name(), %addr, "connecting takes too long"),
+                Some(Err(error)) => tracing::warn!(link = self.traffic.name(), %host, %error, "can't connect"),
             }
             if self.refusing(tokio::time::sleep(wait)).await.is_none() {
                 break;
@@ -139,18 +138,14 @@ impl Link {
     }
 
     /// Serves one connection to its end. True when the host had let us sign on.
-    async fn serve(&mut self, stream: TcpStream) -> bool {
-        // Requests are written in batches of our own making; waiting for more would only delay them.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::warn!(link = self.traffic.name(), %error, "can't turn off delayed writes");
-        }
+    async fn serve(&mut self, wire: Wire) -> bool {
         self.traffic.connected(self.shared.clock.now());
-        let mut connection = Connection::new(self, stream);
+        let mut connection = Connection::new(self, wire);
         let ended = connection.run().await;
         let was_signed_on = connection.was_signed_on;
         match ended {
             Ended::Session(DisconnectReason::SignedOff) => tracing::info!(link = self.traffic.name(), "signed off"),
-            ended => tracing::warn!(link = self.traffic.name(), addr = %self.addr, why = %ended, "disconnected"),
+            ended => tracing::warn!(link = self.traffic.name(), host = %self.host, why = %ended, "disconnected"),
         }
         was_signed_on
     }
@@ -162,7 +157,7 @@ impl Link {
             match happened {
                 Happened::SignedOn => {
                     acted.signed_on = true;
-                    tracing::info!(link = self.traffic.name(), addr = %self.addr, "signed on");
+                    tracing::info!(link = self.traffic.name(), host = %self.host, "signed on");
                 }
                 Happened::Give { shard, returned } => {
                     self.shared.doors[usize::from(shard)].give(returned);
@@ -225,12 +220,15 @@ struct Acted {
 /// One connection while it lasts.
 struct Connection<'a> {
     link: &'a mut Link,
-    stream: TcpStream,
+    reader: Reader,
+    writer: Writer,
     turn: Vec<Order>,
     inbound: Box<[u8]>,
     /// Being written; holds cards in clear, so it is wiped as soon as it is out.
     outbound: Vec<u8>,
     written: usize,
+    /// TLS may keep a part of what it has taken until the socket has room again.
+    is_flushed: bool,
     write_until: Instant,
     was_signed_on: bool,
 }
@@ -251,14 +249,17 @@ enum Woken {
 }
 
 impl<'a> Connection<'a> {
-    fn new(link: &'a mut Link, stream: TcpStream) -> Connection<'a> {
+    fn new(link: &'a mut Link, wire: Wire) -> Connection<'a> {
+        let (reader, writer) = ends(wire);
         Connection {
             link,
-            stream,
+            reader,
+            writer,
             turn: Vec::with_capacity(LINK_TURN_REQUESTS),
             inbound: vec![0; LINK_READ_BYTES].into_boxed_slice(),
             outbound: Vec::new(),
             written: 0,
+            is_flushed: true,
             write_until: Instant::now(),
             was_signed_on: false,
         }
@@ -309,12 +310,11 @@ impl<'a> Connection<'a> {
     async fn wake(&mut self, signing_off: bool) -> Woken {
         let now = self.link.shared.clock.now();
         let tick = self.link.traffic.next_tick().map_or(IDLE_TICK, |at| self.link.shared.clock.until(at.max(now)).min(IDLE_TICK));
-        let is_writing = self.written < self.outbound.len();
+        let is_writing = self.written < self.outbound.len() || !self.is_flushed;
         let is_up = self.link.traffic.is_up();
-        let (mut reader, mut writer) = self.stream.split();
         tokio::select! {
-            read = reader.read(&mut self.inbound) => Woken::Read(read),
-            written = writer.write(&self.outbound[self.written..]), if is_writing => Woken::Written(written),
+            read = self.reader.read(&mut self.inbound) => Woken::Read(read),
+            written = write_on(&mut self.writer, &self.outbound[self.written..]), if is_writing => Woken::Written(written),
             () = sleep_until(self.write_until), if is_writing => Woken::WriteStalled,
             () = self.link.orders.take(&mut self.turn), if is_up && !is_writing => Woken::Orders,
             order = self.link.orders.take_unsendable(&self.link.state), if !is_up => Woken::Unsendable(order),
@@ -336,6 +336,7 @@ impl<'a> Connection<'a> {
     }
 
     fn wrote(&mut self, count: usize) {
+        self.is_flushed = count == 0 || matches!(self.writer, Either::Left(_));
         self.written += count;
         self.write_until = Instant::now() + LINK_WRITE_TIMEOUT;
     }
@@ -346,4 +347,9 @@ impl<'a> Connection<'a> {
             self.link.traffic.submit(&order, now);
         }
     }
+}
+
+/// Writes some of what is left, or when nothing is, all that TLS still keeps: 0 bytes then. Nothing is lost when it is given up.
+async fn write_on(writer: &mut Writer, left: &[u8]) -> io::Result<usize> {
+    if left.is_empty() { writer.flush().await.map(|()| 0) } else { writer.write(left).await }
 }

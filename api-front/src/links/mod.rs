@@ -3,6 +3,7 @@
 //! Lives here: connections, queues, and the moment in which a sealed card is open. What messages mean is
 //! `switch_core::connectors`'. A link serves all shards; which one waits for an answer is kept beside each request.
 
+pub mod host;
 pub mod link;
 pub mod meter;
 pub mod order;
@@ -20,6 +21,7 @@ use crate::switch::directory::{AcceptorTable, ProcessorKind, TerminalTable};
 use crate::switch::door::Door;
 use crate::switch::history::History;
 use crate::switch::sensitive_table::SensitiveTable;
+use host::{Host, TlsError};
 use link::Link;
 use meter::Meter;
 use order::{Order, Outboxes};
@@ -74,6 +76,8 @@ pub struct LinkHandle {
     pub state: LinkState,
     /// What passed over it.
     pub meter: Arc<Meter>,
+    /// Where it leads.
+    pub host: Host,
     seats: Arc<[Seat]>,
 }
 
@@ -100,13 +104,13 @@ struct PreparedLink {
 }
 
 impl Prepared {
-    /// Makes the queue of a processor's link.
-    pub fn add(&mut self, index: u16, settings: &ProcessorSettings) -> LinkHandle {
-        let (queue, link) = PreparedLink::new(index, settings);
+    /// Makes the queue of a processor's link. Fails when it is to speak TLS and can't.
+    pub fn add(&mut self, index: u16, settings: &ProcessorSettings) -> Result<LinkHandle, TlsError> {
+        let (queue, link) = PreparedLink::new(index, settings, Host::of(settings)?);
         self.outboxes.put(index, queue);
         let handle = link.handle.clone();
         self.links.push(link);
-        handle
+        Ok(handle)
     }
 
     /// The queues, for a shard.
@@ -123,10 +127,10 @@ impl Prepared {
 }
 
 impl PreparedLink {
-    fn new(index: u16, settings: &ProcessorSettings) -> (mpsc::Sender<Order>, PreparedLink) {
+    fn new(index: u16, settings: &ProcessorSettings, host: Host) -> (mpsc::Sender<Order>, PreparedLink) {
         let (queue, orders) = mpsc::channel(LINK_QUEUE_REQUESTS);
         let (seats, seated): (Vec<_>, Vec<_>) = (0..settings.connections).map(|_| Seat::new()).unzip();
-        let handle = LinkHandle { state: LinkState::down(), meter: Arc::default(), seats: seats.into() };
+        let handle = LinkHandle { state: LinkState::down(), meter: Arc::default(), host, seats: seats.into() };
         (queue, PreparedLink { index, settings: settings.clone(), orders, seated, handle })
     }
 
@@ -144,11 +148,11 @@ impl PreparedLink {
     /// One link, whatever number of connections is configured: each request has its own.
     fn asked_by_http(self, connector: Connector, shared: &Shared, stop: &watch::Receiver<bool>) -> Option<WebLink> {
         let PreparedLink { index, settings, orders, seated, handle } = self;
-        let ProcessorSettings { name, addr, timeout_ms, .. } = settings;
+        let ProcessorSettings { name, timeout_ms, .. } = settings;
         let traffic = WebTraffic::new(WebOptions { index, name, connector, timeout_ms, meter: handle.meter });
         let (orders, state, stop) = (Orders::new(orders), handle.state, stop.clone());
         let seated = seated.into_iter().next()?;
-        Some(WebLink { index, addr, traffic, orders, state, shared: shared.clone(), seated, stop })
+        Some(WebLink { index, host: handle.host, traffic, orders, state, shared: shared.clone(), seated, stop })
     }
 
     fn connections(self, shared: &Shared, stop: &watch::Receiver<bool>) -> Vec<Link> {
@@ -158,7 +162,7 @@ impl PreparedLink {
             let name = if several { format!("{} #{number}", settings.name) } else { settings.name.clone() };
             Link {
                 index,
-                addr: settings.addr,
+                host: handle.host.clone(),
                 traffic: traffic(index, name, &settings, shared, &handle),
                 orders: orders.clone(),
                 state: handle.state.clone(),
@@ -204,9 +208,9 @@ pub struct LinkStarter {
 }
 
 impl LinkStarter {
-    /// Starts a processor's link on the present runtime; it ends with the others. Gives its queue, for the shards.
-    pub fn start(&self, index: u16, settings: &ProcessorSettings) -> (mpsc::Sender<Order>, LinkHandle) {
-        let (queue, link) = PreparedLink::new(index, settings);
+    /// Starts the link to a processor's host on the present runtime; it ends with the others. Gives its queue, for the shards.
+    pub fn start(&self, index: u16, settings: &ProcessorSettings, host: Host) -> (mpsc::Sender<Order>, LinkHandle) {
+        let (queue, link) = PreparedLink::new(index, settings, host);
         let handle = link.handle.clone();
         self.tasks.lock().extend(link.start(&self.shared, &self.stop));
         (queue, handle)

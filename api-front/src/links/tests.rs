@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::ProcessorSettings;
+use crate::config::{ClientCertificate, ProcessorSettings, TlsSettings};
 use crate::switch::directory::ProcessorKind;
 use crate::switch::door::{Inside, Return};
 use protocol::calendar::Micros;
@@ -56,7 +56,7 @@ impl Fixture {
             history: None,
         };
         let mut prepared = Prepared::default();
-        let link = prepared.add(PROCESSOR, settings);
+        let link = prepared.add(PROCESSOR, settings).unwrap();
         let outboxes = prepared.outboxes();
         let links = prepared.start(&shared);
         Fixture { links, outboxes, link, shared, insides, _keys: keys }
@@ -276,4 +276,88 @@ async fn messages_are_authenticated_both_ways_and_a_spoiled_answer_is_none() {
     let sent = stranger.send(4, 1112, stranger.now().plus_s(5));
     assert!(matches!(stranger.next_return(), Return::NotSent(back) if back == sent));
     stranger.links.stop().await;
+}
+
+/// A host that speaks TLS, and how it is reached under a name.
+fn over_tls(folder: &tempfile::TempDir, tls: sandbox::Tls) -> (sandbox::Running, impl Fn(&'static str) -> ProcessorSettings) {
+    let host = sandbox::start(sandbox::Options { tls, ..sandbox::Options::new(folder.path()) }).unwrap();
+    let file = |name: &str| folder.path().join("sandbox").join(name);
+    let client = (tls == sandbox::Tls::Mutual)
+        .then(|| ClientCertificate { cert_file: file("client.pem"), key_file: file("client-key.pem") });
+    let (addr, ca_file) = (host.card.addr, Some(file("ca.pem")));
+    let reached = move |name: &'static str| {
+        let tls = TlsSettings { server_name: name.try_into().unwrap(), ca_file: ca_file.clone(), client: client.clone() };
+        ProcessorSettings { tls: Some(tls), ..ProcessorSettings::of_sandbox("card", ProcessorKind::TsysSierra, addr) }
+    };
+    (host, reached)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cards_travel_in_tls_to_a_host_that_proves_its_name() {
+    for tls in [sandbox::Tls::Server, sandbox::Tls::Mutual] {
+        let folder = tempfile::tempdir().unwrap();
+        let (host, reached) = over_tls(&folder, tls);
+        let fixture = Fixture::with(&reached("sandbox.test"));
+        assert!(matches!(fixture.next_return(), Return::LinkUp { .. }));
+        for stan in 1..=100 {
+            fixture.send(stan, 1112, fixture.now().plus_s(5));
+        }
+        let mut answered: Vec<u32> = (0..100).map(|_| fixture.answer().sent.stan).collect();
+        answered.sort_unstable();
+        assert!(answered.into_iter().eq(1..=100), "{tls:?}");
+        host.shutdown();
+        assert!(matches!(fixture.next_return(), Return::LinkDown { .. }), "{tls:?}");
+        fixture.links.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_proves_too_little_gets_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (host, reached) = over_tls(&folder, sandbox::Tls::Server);
+    let trusted = reached("sandbox.test");
+    let why = async |settings: &ProcessorSettings| match Host::of(settings).unwrap().connect().await {
+        Ok(_) => "connected".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    assert_eq!(why(&trusted).await, "connected");
+    let stranger = why(&reached("elsewhere.test")).await;
+    assert!(stranger.contains("elsewhere.test") && stranger.contains("not valid for name"), "{stranger}");
+    let anybody = TlsSettings { ca_file: None, ..trusted.tls.clone().unwrap() };
+    let unknown = why(&ProcessorSettings { tls: Some(anybody), ..trusted.clone() }).await;
+    assert!(unknown.contains("UnknownIssuer"), "{unknown}");
+    let plain = sandbox(&tempfile::tempdir().unwrap());
+    let in_clear = why(&ProcessorSettings { addr: plain.terminal.addr, ..trusted.clone() }).await;
+    assert!(in_clear.contains("TLS as sandbox.test"), "{in_clear}");
+    // Nor is a payment sent: it goes back.
+    let fixture = Fixture::with(&reached("elsewhere.test"));
+    let sent = fixture.send(1, 1112, fixture.now().plus_s(5));
+    assert!(matches!(fixture.next_return(), Return::NotSent(back) if back == sent));
+    fixture.links.stop().await;
+    // A host that asks who we are serves nobody who can't say.
+    let folder = tempfile::tempdir().unwrap();
+    let (asking, reached) = over_tls(&folder, sandbox::Tls::Mutual);
+    let mut nobody = reached("sandbox.test");
+    nobody.tls.as_mut().unwrap().client = None;
+    let fixture = Fixture::with(&nobody);
+    let sent = fixture.send(2, 1112, fixture.now().plus_s(5));
+    assert!(matches!(fixture.next_return(), Return::NotSent(back) if back == sent));
+    fixture.links.stop().await;
+    drop((host, asking));
+}
+
+#[test]
+fn files_of_tls_that_are_of_no_use_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let empty = folder.path().join("empty.pem");
+    std::fs::write(&empty, "").unwrap();
+    let of = |ca_file: &std::path::Path| {
+        let tls = TlsSettings { server_name: "sandbox.test".try_into().unwrap(), ca_file: Some(ca_file.into()), client: None };
+        let addr = ([127, 0, 0, 1], 1).into();
+        Host::of(&ProcessorSettings { tls: Some(tls), ..ProcessorSettings::of_sandbox("card", ProcessorKind::TsysSierra, addr) })
+    };
+    let error = of(&empty).unwrap_err().to_string();
+    assert!(error.starts_with("tls.ca_file") && error.ends_with("empty.pem: holds no certificate"), "{error}");
+    let error = of(&folder.path().join("missing.pem")).unwrap_err().to_string();
+    assert!(error.starts_with("tls.ca_file") && error.contains("missing.pem"), "{error}");
 }

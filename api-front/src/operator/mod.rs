@@ -3,6 +3,7 @@
 //! Lives here: the changes, how each is checked and put in force, and what is in force after a start. Must not live here: HTTP and
 //! JSON of answers (`rest::operator`), what rules and routes mean (switch-core).
 
+mod added;
 pub mod changes;
 mod dry_run;
 mod merchants;
@@ -12,14 +13,16 @@ mod standing;
 mod tables;
 pub mod typed;
 
+pub use added::Added;
 pub use dry_run::{DRY_RUN_PAYMENTS, DRY_RUN_PAYMENTS_MAX, dry_run};
 pub use merchants::{MerchantStanding, MerchantWish, Roster};
-pub use processors::{Added, SteeredProcessor, added_processors, word_of};
+pub use processors::{SteeredProcessor, added_processors, word_of};
 pub use sandbox_rules::SandboxRules;
 pub use standing::{Standing, share_bp};
 pub use tables::{Compiled, ConfiguredTables, TableKind};
 
 use crate::links::LinkStarter;
+use crate::returns::Collectors;
 use crate::settlement::schedule::CutOvers;
 use crate::switch::directory::ProcessorTable;
 use crate::switch::door::Door;
@@ -27,8 +30,10 @@ use crate::switch::growing::Growing;
 use crate::switch::readiness::LinkVitals;
 use changes::{AS_CONFIGURED, Changes, Made, NotMade};
 use persistence::projection::StoredChange;
+use persistence::sealing::Sealer;
 use protocol::change::Area;
 use protocol::id::Xid;
+use std::sync::Arc;
 use tokio::sync::{Mutex, watch};
 
 /// What an operator steers. Clones are the same.
@@ -42,14 +47,25 @@ pub struct Steered {
     pub table: ProcessorTable,
     /// Links that are looked at for readiness.
     pub(crate) watched: Growing<LinkVitals>,
-    /// Starts the link of a processor that is added.
-    pub links: LinkStarter,
+    /// What a processor that is added needs.
+    pub starters: Starters,
     /// When processors cut over: the schedule of settlement follows it.
     pub cut_overs: watch::Sender<CutOvers>,
+    /// Seals the secrets of a processor that is added.
+    pub sealer: Arc<Sealer>,
     /// Rules and routes as configured.
     pub tables: ConfiguredTables,
     /// Merchants.
     pub roster: Roster,
+}
+
+/// Starts what works for a processor that is added. Clones are the same.
+#[derive(Clone)]
+pub struct Starters {
+    /// Its link.
+    pub links: LinkStarter,
+    /// What brings its returns in, where it takes bank accounts.
+    pub collectors: Collectors,
 }
 
 /// The switch, as its operator steers it.

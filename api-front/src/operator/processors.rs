@@ -1,16 +1,19 @@
 //! What an operator says of a processor: that it is there, and whether it takes payments.
 
+use super::added::Added;
 use super::changes::{AS_CONFIGURED, Made, NotMade, PutInForce, Thing};
 use super::{Operator, Steered};
 use crate::accounts::{processor_id_of, terms_of};
 use crate::config::ProcessorSettings;
 use crate::config::typed::TypedProcessor;
 use crate::links::LinkHandle;
+use crate::links::host::Host;
 use crate::settlement::cut_over::CutOver;
-use crate::switch::directory::Processor;
+use crate::switch::directory::{Processor, ProcessorKind};
 use crate::switch::door::{Door, Return};
 use crate::switch::readiness::LinkVitals;
 use persistence::projection::StoredChange;
+use persistence::sealing::Sealer;
 use protocol::change::Area;
 use protocol::choice::SKIP_PROCESSOR_MAX;
 use protocol::id::Xid;
@@ -41,25 +44,6 @@ struct Text {
     /// Of one that was added at run time: the number in records, and what the configuration would say of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     added: Option<Added>,
-}
-
-/// A processor that was added at run time.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Added {
-    index: u16,
-    settings: TypedProcessor,
-}
-
-impl Added {
-    /// The number in records.
-    pub fn index(&self) -> u16 {
-        self.index
-    }
-
-    fn checked(&self) -> Result<ProcessorSettings, String> {
-        ProcessorSettings::check("", self.settings.clone()).map_err(|error| error.to_string())
-    }
 }
 
 /// A processor as the configuration has it, and its link.
@@ -117,7 +101,7 @@ fn put(terms: ProcessorTerms, doors: &[Door]) {
 
 /// Processors that were added at run time and are still there, with the indexes in their records. One that can't be read any more is
 /// left out, and takes nothing new: its payments stay.
-pub fn added_processors(changes: &[StoredChange]) -> Vec<(Added, ProcessorSettings)> {
+pub fn added_processors(changes: &[StoredChange], sealer: &Sealer) -> Vec<(Added, ProcessorSettings)> {
     let mut newest: BTreeMap<Xid, &StoredChange> = BTreeMap::new();
     for change in changes.iter().filter(|change| change.area == Area::Processor) {
         newest.insert(change.subject, change);
@@ -125,7 +109,7 @@ pub fn added_processors(changes: &[StoredChange]) -> Vec<(Added, ProcessorSettin
     let added = newest.values().filter_map(|change| {
         let text = Text::of(&String::from_utf8_lossy(&change.text)).ok().flatten()?;
         let added = text.added?;
-        match added.checked() {
+        match added.checked(&change.subject, sealer) {
             Ok(settings) => Some((added, settings)),
             Err(error) => {
                 tracing::error!(processor = %change.subject, %error, "a processor that was added can't be used any more");
@@ -134,7 +118,7 @@ pub fn added_processors(changes: &[StoredChange]) -> Vec<(Added, ProcessorSettin
         }
     });
     let mut added: Vec<_> = added.collect();
-    added.sort_unstable_by_key(|(added, _)| added.index);
+    added.sort_unstable_by_key(|(added, _)| added.index());
     added
 }
 
@@ -185,14 +169,8 @@ impl Operator {
 
     /// Adds a processor: its link connects, and payments may go to it from the next one on.
     pub async fn add_processor(&self, typed: TypedProcessor) -> Result<Made, NotMade> {
-        for (key, is_given) in [("mac_key_hex", typed.mac_key_hex.is_some()), ("password", typed.password.is_some())] {
-            if is_given {
-                return Err(NotMade::Invalid(format!(
-                    "{key}: a change is journaled in clear; secrets stand in the configuration"
-                )));
-            }
-        }
         let settings = ProcessorSettings::check("", typed.clone()).map_err(|error| NotMade::Invalid(error.to_string()))?;
+        let host = Host::of(&settings).map_err(|error| NotMade::Invalid(error.to_string()))?;
         let _adding = self.adding.lock().await;
         let (table, id) = (&self.steered.table, processor_id_of(&settings.name));
         if table.by_name(&settings.name).is_some() {
@@ -204,10 +182,10 @@ impl Operator {
         }
         let processor = Processor { index, id, name: settings.name.clone(), kind: settings.kind };
         let state = if settings.enabled { ProcessorState::Enabled } else { ProcessorState::Draining };
-        let added = Added { index, settings: typed };
+        let added = Added::new(index, &id, typed, &self.steered.sealer).map_err(|error| NotMade::Invalid(error.to_string()))?;
         let text = Text { state: word_of(state).to_owned(), added: Some(added.clone()) }.written()?;
         let steered = self.steered.clone();
-        let check = move |_| Ok(Box::new(move || steered.begin(processor, added, &settings)) as PutInForce);
+        let check = move |_| Ok(Box::new(move || steered.begin(processor, added, &settings, host)) as PutInForce);
         self.changes.make(Thing { area: Area::Processor, subject: id }, text, Some(0), 0, check).await
     }
 
@@ -224,12 +202,15 @@ impl Operator {
 
 impl Steered {
     /// A processor that was added joins the others: shards know its queue before its terms, and everybody else after both.
-    fn begin(&self, processor: Processor, added: Added, settings: &ProcessorSettings) {
+    fn begin(&self, processor: Processor, added: Added, settings: &ProcessorSettings, host: Host) {
         let (id, index, configured) = (processor.id, processor.index, terms_of(&processor, Some(settings)));
-        let (queue, link) = self.links.start(index, settings);
+        let (queue, link) = self.starters.links.start(index, settings, host.clone());
         for door in &self.doors {
             door.give(Return::Outbox { processor: index, queue: queue.clone() });
             door.give(Return::Processor(configured));
+        }
+        if processor.kind == ProcessorKind::SageAch {
+            self.starters.collectors.start(&processor, host);
         }
         let vitals = LinkVitals { processor: id, name: processor.name.clone(), link: link.clone() };
         let steered = SteeredProcessor { id, configured, link: Some(link), added: Some(added) };

@@ -28,7 +28,7 @@ async fn list(State(front): State<Front>, headers: HeaderMap) -> Result<Response
     Ok(envelope::list(terminals.iter().map(shown).collect()))
 }
 
-fn shown(terminal: &Terminal) -> Value {
+pub(super) fn shown(terminal: &Terminal) -> Value {
     json!({
         "id": terminal.id.to_string(),
         "merchant_id": terminal.merchant.to_string(),

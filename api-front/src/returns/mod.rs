@@ -11,11 +11,14 @@ mod fetch;
 
 use crate::calendar::Calendar;
 use crate::limits::{RETURNS_EVERY, RETURNS_EVERY_IN_SANDBOX, RETURNS_RETRY};
+use crate::links::host::Host;
 use crate::switch::clock::Clock;
+use crate::switch::directory::Processor;
 use crate::switch::door::{Door, FromBank, Hydration, Return, Told};
 use crate::switch::handle::Unavailable;
 use crate::switch::history::History;
 use crate::switch::version::Version;
+use parking_lot::Mutex;
 use persistence::PersistenceError;
 use persistence::projection::StoredTransaction;
 use persistence::sealing::{Sealer, SecretKind};
@@ -24,20 +27,15 @@ use protocol::id::Xid;
 use protocol::refusal::Refusal;
 use protocol::tail::tag;
 use protocol::words::Status;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use switch_core::connectors::sage::feed::Notice;
 use switch_core::{ids_of_rrn, shard_of};
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 
-/// Brings one processor's notices to their shards.
-pub struct Collector {
-    /// Index of the processor.
-    pub processor: u16,
-    /// Its id, under which the position in its feed is kept.
-    pub processor_id: Xid,
-    /// Where it is.
-    pub addr: SocketAddr,
+/// What all collectors share.
+#[derive(Clone)]
+pub struct Shared {
     /// Readings of transactions.
     pub history: History,
     /// The shards' doors.
@@ -50,6 +48,42 @@ pub struct Collector {
     pub sealer: Arc<Sealer>,
     /// Keeps the position.
     pub stores: Stores,
+}
+
+/// Collectors at work, one for each processor of bank accounts. Clones are the same.
+#[derive(Clone)]
+pub struct Collectors {
+    shared: Shared,
+    tasks: Arc<Mutex<JoinSet<()>>>,
+}
+
+impl Collectors {
+    /// None yet.
+    pub fn new(shared: Shared) -> Collectors {
+        Collectors { shared, tasks: Arc::default() }
+    }
+
+    /// Starts the collector of a processor, on the present runtime.
+    pub fn start(&self, processor: &Processor, host: Host) {
+        let Processor { index, id, .. } = *processor;
+        let collector = Collector { processor: index, processor_id: id, host, shared: self.shared.clone() };
+        self.tasks.lock().spawn(collector.run());
+    }
+
+    /// Stops all of them, wherever they are: what is not durable comes again.
+    pub async fn stop(&self) {
+        let mut tasks = std::mem::take(&mut *self.tasks.lock());
+        tasks.shutdown().await;
+    }
+}
+
+/// Brings one processor's notices to their shards.
+struct Collector {
+    processor: u16,
+    /// Its position in the feed is kept under it.
+    processor_id: Xid,
+    host: Host,
+    shared: Shared,
 }
 
 /// Why a page was not brought in whole; it is begun again.
@@ -87,8 +121,8 @@ impl std::fmt::Display for Why {
 
 impl Collector {
     /// Runs until it is dropped.
-    pub async fn run(self) {
-        let every = if self.calendar.is_movable() { RETURNS_EVERY_IN_SANDBOX } else { RETURNS_EVERY };
+    async fn run(self) {
+        let every = if self.shared.calendar.is_movable() { RETURNS_EVERY_IN_SANDBOX } else { RETURNS_EVERY };
         loop {
             let wait = match self.collect_page().await {
                 Ok(true) => continue,
@@ -102,15 +136,15 @@ impl Collector {
                     every
                 }
             };
-            let due = self.calendar.now().plus_ms(u32::try_from(wait.as_millis()).unwrap_or(u32::MAX));
-            self.calendar.wait_until(due).await;
+            let due = self.shared.calendar.now().plus_ms(u32::try_from(wait.as_millis()).unwrap_or(u32::MAX));
+            self.shared.calendar.wait_until(due).await;
         }
     }
 
     /// Brings the next page in. True when another follows at once.
     async fn collect_page(&self) -> Result<bool, Interrupted> {
         let position = self.position().await?;
-        let page = fetch::page(self.addr, position).await?;
+        let page = fetch::page(&self.host, position).await?;
         let Some(last) = page.notices.last().map(|notice| notice.sequence) else { return Ok(false) };
         for notice in &page.notices {
             if let Err(why) = self.bring(notice).await {
@@ -124,12 +158,12 @@ impl Collector {
     }
 
     async fn position(&self) -> Result<u64, Interrupted> {
-        let kept = self.stores.meta(&self.position_key()).await?;
+        let kept = self.shared.stores.meta(&self.position_key()).await?;
         kept.map_or(Ok(0), |text| text.parse().map_err(|_| Interrupted::Position))
     }
 
     async fn keep_position(&self, sequence: u64) -> Result<(), PersistenceError> {
-        self.stores.put_meta(&self.position_key(), &sequence.to_string()).await
+        self.shared.stores.put_meta(&self.position_key(), &sequence.to_string()).await
     }
 
     fn position_key(&self) -> String {
@@ -138,8 +172,8 @@ impl Collector {
 
     /// Gives a notice to its shard and waits until it is durable. One that can never be taken is named in the log and left.
     async fn bring(&self, notice: &Notice) -> Result<(), Interrupted> {
-        let read_at = self.clock.now();
-        self.history.catch_up().await?;
+        let read_at = self.shared.clock.now();
+        self.shared.history.catch_up().await?;
         let Some(entry) = self.entry_of(notice).await? else {
             tracing::error!(processor = %self.processor_id, rrn = %rrn(notice), code = %code(notice), "a return of no entry of ours");
             return Ok(());
@@ -147,12 +181,12 @@ impl Collector {
         let transaction = entry.transaction();
         let (id, merchant, parent) = (transaction.id, transaction.merchant, transaction.parent);
         let facts = self.facts(notice, &entry)?;
-        let sale = if parent.is_none() { None } else { self.history.queries().transaction_by_id(&parent).await? };
+        let sale = if parent.is_none() { None } else { self.shared.history.queries().transaction_by_id(&parent).await? };
         let hydration = |stored: StoredTransaction| Hydration { version: version_of(&stored), read_at };
         let hydrations = [sale, Some(entry)].into_iter().flatten().map(hydration).collect();
         let (reply, told) = oneshot::channel();
         let news = FromBank { transaction: id, hydrations, facts, reply };
-        self.doors[usize::from(shard_of(merchant, self.doors.len() as u16))].give(match notice.is_return() {
+        self.shared.doors[usize::from(shard_of(merchant, self.shared.doors.len() as u16))].give(match notice.is_return() {
             true => Return::Returned { news, code: notice.code, returned_at: notice.at },
             false => Return::ChangeNotified(news),
         });
@@ -176,8 +210,8 @@ impl Collector {
 
     /// The transaction that a notice is about, if this processor had it.
     async fn entry_of(&self, notice: &Notice) -> Result<Option<StoredTransaction>, PersistenceError> {
-        let Some(ids) = ids_of_rrn(&notice.rrn, self.clock.now()) else { return Ok(None) };
-        let found = self.history.queries().transaction_by_rrn(ids, &rrn(notice)).await?;
+        let Some(ids) = ids_of_rrn(&notice.rrn, self.shared.clock.now()) else { return Ok(None) };
+        let found = self.shared.history.queries().transaction_by_rrn(ids, &rrn(notice)).await?;
         Ok(found.filter(|stored| stored.transaction().processor.get() == self.processor))
     }
 
@@ -188,7 +222,7 @@ impl Collector {
             let transaction = entry.transaction();
             let mut sealed = Vec::new();
             let (merchant, fingerprint) = (&transaction.merchant, &transaction.fingerprint);
-            self.sealer.seal_text(SecretKind::Correction, &[corrected.as_str()], merchant, fingerprint, &mut sealed)?;
+            self.shared.sealer.seal_text(SecretKind::Correction, &[corrected.as_str()], merchant, fingerprint, &mut sealed)?;
             facts.bytes(tag::SEALED_CHANGE, &sealed);
         }
         Ok(facts.finish())

@@ -3,6 +3,7 @@
 use crate::accounts::AccountError;
 use crate::accounts::mail::MailError;
 use crate::config::ConfigError;
+use crate::links::host::TlsError;
 use persistence::PersistenceError;
 use persistence::journal::JournalError;
 use sandbox::SandboxError;
@@ -54,6 +55,14 @@ pub enum StartError {
     /// The table of rules in force can't be used.
     #[error("the rules in force can't be used, and payments would pass that they deny: {0}")]
     Rules(String),
+    /// A processor's TLS can't be spoken as configured.
+    #[error("processor {processor:?}: {source}")]
+    Tls {
+        /// Its name.
+        processor: String,
+        /// Why.
+        source: TlsError,
+    },
     /// A thread can't be started.
     #[error("start a thread: {0}")]
     Thread(io::Error),

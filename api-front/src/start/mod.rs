@@ -26,18 +26,18 @@ use crate::config::{LimitSettings, NachaSettings, SANDBOX_MERCHANT, Settings};
 use crate::data_folder::DataFolder;
 use crate::invoices::Invoices;
 use crate::limits::{CALLERS_MAX, DRAIN_WAIT, FIRST_SIGN_ON_WAIT, PROCESSORS_ADDED_MAX, SHARD_QUEUE_COMMANDS};
-use crate::links::{LinkStarter, Links, Prepared, Shared};
+use crate::links::{Links, Prepared, Shared};
 use crate::listeners;
 use crate::metrics::Tally;
 use crate::operator::changes::Changes;
-use crate::operator::{Compiled, ConfiguredTables, Operator, SandboxRules, Steered, SteeredProcessor, added_processors};
+use crate::operator::{Compiled, ConfiguredTables, Operator, SandboxRules, Starters, Steered, SteeredProcessor, added_processors};
 use crate::payables::{Follower as PayablesFollower, Payables};
 use crate::payment_links::PaymentLinks;
 use crate::payouts::Payouts;
 use crate::recurring::Recurring;
 use crate::recurring::scheduler::Scheduler;
 use crate::rest::Behind;
-use crate::returns::Collector;
+use crate::returns::{self, Collectors};
 use crate::sandbox_home::random_bytes;
 use crate::settlement::Settler;
 use crate::settlement::board::Board;
@@ -75,7 +75,7 @@ use switch_core::Shard;
 use switch_core::limits::Limits;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
-use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
+use tokio::task::{JoinHandle, spawn_blocking};
 
 /// A switch at work.
 pub struct Running {
@@ -88,7 +88,7 @@ pub struct Running {
     served: JoinHandle<bool>,
     stop_listeners: watch::Sender<bool>,
     links: Links,
-    collectors: JoinSet<()>,
+    collectors: Collectors,
     shards: ShardThreads,
     recorders: Recorders,
     database: Database,
@@ -110,7 +110,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let calendar = calendar(run.clock, sandbox.as_ref(), &data).await?;
     processor_numbers::recall(&stores, &data).await?;
     let participants =
-        Participants::enroll(&settings, sandbox.as_ref(), &stores, added_processors(&stored_changes), &run.ids, now).await?;
+        Participants::enroll(&settings, sandbox.as_ref(), &stores, added_processors(&stored_changes, &run.sealer), &run.ids, now).await?;
     processor_numbers::remember(&participants.processors, &data)?;
     if settings.database.is_server() && storage.fold.is_none() {
         standby::keep(&stores, &data).await?;
@@ -132,7 +132,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         digest::say(&database.queries(), "recovered").await;
     }
     let recorders = Recorders::start(storage, &settings, &data, run.doors.clone())?;
-    let (prepared, vitals) = prepare_links(&participants, &recorders, &run, &data);
+    let (prepared, vitals) = prepare_links(&participants, &recorders, &run, &data)?;
     let (moved, moves) = mpsc::unbounded_channel();
     let shards = start_shards(shards, insides, &run, &recorders, &prepared, &moved)?;
     // Whoever waits for batches is told that there will be no more when the last shard has gone.
@@ -143,7 +143,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     tokio::spawn(settler.run(moves));
     let (cut_overs, watched) = watch::channel(participants.cut_overs());
     tokio::spawn(Schedule { calendar: calendar.clone(), doors: run.doors.clone(), cut_overs: watched }.run());
-    let collectors = collectors(&participants, &run, &recorders, &calendar, &stores).map(Collector::run).collect();
+    let collectors = start_collectors(&participants, &run, &vitals, &calendar, &stores);
     let shared = run.shared_by_links(&participants, &recorders.history);
     let links = prepared.start(&shared);
     vitals.first_sign_on(FIRST_SIGN_ON_WAIT).await;
@@ -156,7 +156,8 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         }
         None => settings.operator_key,
     };
-    let steered = steered(&participants, &run, &vitals, cut_overs, configured_tables, links.starter(shared));
+    let starters = Starters { links: links.starter(shared), collectors: collectors.clone() };
+    let steered = steered(&participants, &run, &vitals, cut_overs, configured_tables, starters);
     let operator = Operator::start(changes, steered).await;
     let operator_key_hash = operator_key.as_deref().map(ApiKey::hash_of);
     let oversight = Oversight { vitals, operator, operator_key_hash, calendar };
@@ -191,9 +192,9 @@ fn behind_the_front(switch: &Switch, outbox: Outbox, public_url: &str) -> Behind
 
 impl Running {
     /// Takes nothing new, finishes what is in flight (for a bounded time), signs off, and closes what lasts.
-    pub async fn stop(mut self) {
+    pub async fn stop(self) {
         self.switch.begin_draining();
-        self.collectors.shutdown().await;
+        self.collectors.stop().await;
         self.stop_listeners.send_replace(true);
         if !matches!(self.served.await, Ok(true)) {
             tracing::warn!("connections were still open after the time for draining");
@@ -349,7 +350,7 @@ fn steered(
     vitals: &Vitals,
     cut_overs: watch::Sender<CutOvers>,
     tables: ConfiguredTables,
-    links: LinkStarter,
+    starters: Starters,
 ) -> Steered {
     let terms = processor_terms(&participants.processors, &participants.configured);
     let steered = participants.processors.iter().filter_map(|processor| {
@@ -362,8 +363,9 @@ fn steered(
         processors: Growing::of(steered, PROCESSORS_ADDED_MAX),
         table: participants.processors.clone(),
         watched: vitals.links.clone(),
-        links,
+        starters,
         cut_overs,
+        sealer: Arc::clone(&run.sealer),
         tables,
         roster: participants.roster.clone(),
     }
@@ -396,35 +398,37 @@ async fn recovered_shards(
 }
 
 /// One for each processor of bank accounts.
-fn collectors(
-    participants: &Participants,
-    run: &Run,
-    recorders: &Recorders,
-    calendar: &Calendar,
-    stores: &Stores,
-) -> impl Iterator<Item = Collector> {
-    participants.links.iter().filter(|(_, settings)| settings.kind == ProcessorKind::SageAch).filter_map(|(index, settings)| {
-        Some(Collector {
-            processor: *index,
-            processor_id: participants.processors.by_index(*index)?.id,
-            addr: settings.addr,
-            history: recorders.history.clone(),
-            doors: run.doors.clone(),
-            clock: run.clock,
-            calendar: calendar.clone(),
-            sealer: Arc::clone(&run.sealer),
-            stores: stores.clone(),
-        })
-    })
+fn start_collectors(participants: &Participants, run: &Run, vitals: &Vitals, calendar: &Calendar, stores: &Stores) -> Collectors {
+    let collectors = Collectors::new(returns::Shared {
+        history: vitals.history.clone(),
+        doors: run.doors.clone(),
+        clock: run.clock,
+        calendar: calendar.clone(),
+        sealer: Arc::clone(&run.sealer),
+        stores: stores.clone(),
+    });
+    for processor in participants.processors.iter().filter(|processor| processor.kind == ProcessorKind::SageAch) {
+        if let Some(link) = vitals.link(&processor.id) {
+            collectors.start(processor, link.host.clone());
+        }
+    }
+    collectors
 }
 
-fn prepare_links(participants: &Participants, recorders: &Recorders, run: &Run, data: &DataFolder) -> (Prepared, Vitals) {
+fn prepare_links(
+    participants: &Participants,
+    recorders: &Recorders,
+    run: &Run,
+    data: &DataFolder,
+) -> Result<(Prepared, Vitals), StartError> {
     let mut prepared = Prepared::default();
-    let links = participants.links.iter().filter_map(|(index, settings)| {
-        let processor = participants.processors.by_index(*index)?;
-        let link = prepared.add(*index, settings);
-        Some(LinkVitals { processor: processor.id, name: processor.name.clone(), link })
-    });
+    let mut links = Vec::with_capacity(participants.links.len());
+    for (index, settings) in &participants.links {
+        let Some(processor) = participants.processors.by_index(*index) else { continue };
+        let unusable = |source| StartError::Tls { processor: settings.name.clone(), source };
+        let link = prepared.add(*index, settings).map_err(unusable)?;
+        links.push(LinkVitals { processor: processor.id, name: processor.name.clone(), link });
+    }
     let vitals = Vitals {
         draining: AtomicBool::new(false),
         journal_writable: Arc::clone(&run.journal_writable),
@@ -434,7 +438,7 @@ fn prepare_links(participants: &Participants, recorders: &Recorders, run: &Run, 
         projection: recorders.follower.states(),
         links: Growing::of(links, PROCESSORS_ADDED_MAX),
     };
-    (prepared, vitals)
+    Ok((prepared, vitals))
 }
 
 fn start_shards(

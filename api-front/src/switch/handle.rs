@@ -195,6 +195,11 @@ impl Switch {
         self.0.merchants.get(id)
     }
 
+    /// Terminals that payments may name.
+    pub fn terminals(&self) -> &TerminalTable {
+        &self.0.terminals
+    }
+
     /// A terminal of a merchant's that takes payments.
     pub fn has_terminal(&self, merchant: &Xid, id: &Xid) -> bool {
         self.0.terminals.get(id).is_some_and(|terminal| terminal.merchant == *merchant && terminal.active)

@@ -1,4 +1,4 @@
-//! Short secret texts beside the card: bank accounts, driving licences, corrected account data.
+//! Short secret texts beside the card: bank accounts, driving licences, corrected account data, what opens a host.
 //!
 //! ```text
 //! key id u32 LE | nonce 12 | ciphertext | tag 16
@@ -27,6 +27,10 @@ pub enum SecretKind {
     Licence = 2,
     /// What a notification of change says the account's data should be.
     Correction = 3,
+    /// What proves merchants to a processor's host.
+    HostPassword = 4,
+    /// The key, in hexadecimal digits, of the codes that authenticate a processor's messages.
+    HostMacKey = 5,
 }
 
 /// Cuts bytes from outside; the lengths are checked here, authenticity is the cipher's.

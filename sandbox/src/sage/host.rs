@@ -1,6 +1,6 @@
 //! The ACH host's decisions. [`Host`] is a value: time and requests come in, answers and ledger rows come out.
 //!
-//! Whoever drives it writes [`WebHost::unwritten`] away before an answer leaves: [`crate::web::server`] with a file and sockets, a
+//! Whoever drives it writes [`shell::Host::unwritten`] away before an answer leaves: [`crate::shell`] with a file and sockets, a
 //! simulator on its virtual clock. What banks do by themselves is done when the next request comes, at the moment it was due.
 
 use protocol::calendar::Micros;
@@ -13,6 +13,7 @@ use super::triggers::{self, Case, Then};
 use super::wire::{self, Call, Check, Identifier, Request, RequestId, Says, Settlement, Unfit};
 use crate::faults::{Dice, Fate, Faults};
 use crate::ledger::{Kind, NO_ORDINAL, Row};
+use crate::shell;
 use crate::triggers::Mishap;
 use crate::web::{Asked, Reply, WebAnswer, WebHost};
 
@@ -338,11 +339,34 @@ impl Host {
     }
 }
 
-impl WebHost for Host {
+impl shell::Host for Host {
     fn reload(&mut self, row: &Row) {
         self.book.apply(row);
     }
 
+    fn unwritten(&self) -> &[u8] {
+        &self.unwritten
+    }
+
+    fn rows_written(&mut self) {
+        self.unwritten.clear();
+    }
+
+    fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    fn set_faults(&mut self, faults: Faults) {
+        self.dice = Dice::new(faults.seed);
+        self.faults = faults;
+    }
+
+    fn counted(&self) -> Value {
+        serde_json::to_value(self.stats).unwrap_or(Value::Null)
+    }
+}
+
+impl WebHost for Host {
     fn accept(&mut self, now: Micros, asked: &Asked<'_>) -> Reply {
         self.stats.requests += 1;
         let fate = self.dice.cast(&self.faults);
@@ -367,26 +391,5 @@ impl WebHost for Host {
     /// Nothing waits here: no person is at work.
     fn resume(&mut self, _now: Micros, _ticket: u64, _is_due: bool) -> Reply {
         Reply::Cut
-    }
-
-    fn unwritten(&self) -> &[u8] {
-        &self.unwritten
-    }
-
-    fn rows_written(&mut self) {
-        self.unwritten.clear();
-    }
-
-    fn faults(&self) -> &Faults {
-        &self.faults
-    }
-
-    fn set_faults(&mut self, faults: Faults) {
-        self.dice = Dice::new(faults.seed);
-        self.faults = faults;
-    }
-
-    fn stats(&self) -> Value {
-        serde_json::to_value(self.stats).unwrap_or(Value::Null)
     }
 }

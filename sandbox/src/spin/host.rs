@@ -16,6 +16,7 @@ use super::triggers::{self, Then, Word};
 use super::wire::{self, Answer, Ask, Booked, Reference, Request, Totals, Unreadable, card_for, text};
 use crate::faults::{Dice, Fate, Faults};
 use crate::ledger::{Kind, NO_AUTH, Row};
+use crate::shell;
 use crate::triggers::Mishap;
 use crate::tsys::book::{Difference, Standing, Totals as Open, Verdict};
 use crate::tsys::wire::auth_text;
@@ -358,11 +359,34 @@ impl Host {
     }
 }
 
-impl WebHost for Host {
+impl shell::Host for Host {
     fn reload(&mut self, row: &Row) {
         self.book.apply(row);
     }
 
+    fn unwritten(&self) -> &[u8] {
+        &self.unwritten
+    }
+
+    fn rows_written(&mut self) {
+        self.unwritten.clear();
+    }
+
+    fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    fn set_faults(&mut self, faults: Faults) {
+        self.dice = Dice::new(faults.seed);
+        self.faults = faults;
+    }
+
+    fn counted(&self) -> Value {
+        json!(self.stats)
+    }
+}
+
+impl WebHost for Host {
     fn accept(&mut self, now: Micros, asked: &Asked<'_>) -> Reply {
         self.stats.requests += 1;
         let fate = self.dice.cast(&self.faults);
@@ -390,27 +414,6 @@ impl WebHost for Host {
         }
         let answer = self.told(&work.request).render(&work.request);
         self.deliver(answer, work.fate.mishap(), 0)
-    }
-
-    fn unwritten(&self) -> &[u8] {
-        &self.unwritten
-    }
-
-    fn rows_written(&mut self) {
-        self.unwritten.clear();
-    }
-
-    fn faults(&self) -> &Faults {
-        &self.faults
-    }
-
-    fn set_faults(&mut self, faults: Faults) {
-        self.dice = Dice::new(faults.seed);
-        self.faults = faults;
-    }
-
-    fn stats(&self) -> Value {
-        json!(self.stats)
     }
 }
 

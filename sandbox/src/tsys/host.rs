@@ -1,13 +1,14 @@
 //! The card host's decisions. [`Host`] is a value: time, connections and frames come in, answers and ledger rows come out.
 //!
-//! Whoever drives it writes [`Host::unwritten`] away before a byte of [`Replies`] leaves; a simulator does that on its
-//! virtual clock, [`super::server`] with a file and sockets.
+//! Whoever drives it writes [`shell::Host::unwritten`] away before a byte of [`Replies`] leaves; a simulator does that on its
+//! virtual clock, [`crate::shell`] with a file.
 
 use std::collections::HashSet;
 
 use protocol::calendar::Micros;
 use protocol::iso8583::{MacKey, Message, TSYS};
 use serde::Serialize;
+use serde_json::Value;
 use zerocopy::IntoBytes;
 
 use super::book::{Book, Difference, Held, Standing, Totals, Verdict};
@@ -15,6 +16,7 @@ use super::upload::{Reason, Uploaded, Uploads};
 use super::wire::{Answer, BatchNumbers, Key, Request, Unfit, Verb, append_answer};
 use crate::faults::{Dice, Fate, Faults};
 use crate::ledger::{Kind, NO_AUTH, NO_ORDINAL, Row};
+use crate::shell;
 use crate::triggers::{self, ActionCode, Mishap, Seen, Then};
 
 /// Names one connection, for sign-on; whoever drives the host draws it and never uses it again.
@@ -113,6 +115,33 @@ const OVERSIZED_FRAME: [u8; 6] = *b"\xff\xff0210";
 
 const _: () = assert!(GARBAGE_FRAME[1] as usize + 2 == GARBAGE_FRAME.len());
 
+impl shell::Host for Host {
+    fn reload(&mut self, row: &Row) {
+        self.book.apply(row);
+    }
+
+    fn unwritten(&self) -> &[u8] {
+        &self.unwritten
+    }
+
+    fn rows_written(&mut self) {
+        self.unwritten.clear();
+    }
+
+    fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    fn set_faults(&mut self, faults: Faults) {
+        self.dice = Dice::new(faults.seed);
+        self.faults = faults;
+    }
+
+    fn counted(&self) -> Value {
+        serde_json::to_value(self.stats()).unwrap_or(Value::Null)
+    }
+}
+
 impl Host {
     /// A host with an empty ledger. An answer that a trigger makes late is late by `late_ms`.
     pub fn new(late_ms: u32) -> Host {
@@ -132,32 +161,6 @@ impl Host {
     /// Seals every answer, and acts on no message that is not sealed.
     pub fn authenticated_by(self, key: Option<MacKey>) -> Host {
         Host { key, ..self }
-    }
-
-    /// Takes in a row that an earlier life of the host wrote. Rows come in order, before any request.
-    pub fn reload(&mut self, row: &Row) {
-        self.book.apply(row);
-    }
-
-    /// Ledger rows to be written away before the answers leave: [`crate::ledger::ROW_BYTES`] each.
-    pub fn unwritten(&self) -> &[u8] {
-        &self.unwritten
-    }
-
-    /// Says that [`Host::unwritten`] was written away.
-    pub fn rows_written(&mut self) {
-        self.unwritten.clear();
-    }
-
-    /// Puts faults in force in place of those before, and starts their dice anew.
-    pub fn set_faults(&mut self, faults: Faults) {
-        self.dice = Dice::new(faults.seed);
-        self.faults = faults;
-    }
-
-    /// The faults in force.
-    pub fn faults(&self) -> &Faults {
-        &self.faults
     }
 
     /// What was counted.

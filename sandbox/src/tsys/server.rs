@@ -1,142 +1,56 @@
-//! Sockets, clock and ledger file around a card host. Nothing is decided here.
+//! The connections of a card host. Nothing is decided here.
 //!
-//! A connection reads a burst of frames, lets the host answer them all, writes their ledger rows in one write and then
-//! their answers in one write: the order is what makes the ledger outlive a crash that the answer has outlived.
+//! A connection reads a burst of frames, lets the host answer them all, and writes their answers in one write.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::path::Path;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use parking_lot::Mutex;
-use protocol::iso8583::{Frames, MacKey};
-use serde_json::{Value, json};
+use protocol::iso8583::Frames;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::host::{ConnectionId, Host, Replies};
-use crate::clock::HostClock;
-use crate::control::{Controlled, Health};
-use crate::error::SandboxError;
-use crate::faults::Faults;
-use crate::ledger::file::{LedgerFile, RowReader};
-use crate::limits::{CONNECTIONS_MAX, LATE_ANSWERS_MAX, READ_BURST_MAX_BYTES, WRITE_BUFFER_MAX_BYTES, WRITE_TIMEOUT_MS};
+use crate::limits::{LATE_ANSWERS_MAX, READ_BURST_MAX_BYTES, WRITE_BUFFER_MAX_BYTES, WRITE_TIMEOUT_MS};
+use crate::shell::{Port, Shell, Stopped, Wire};
 
-/// A card host at work: shared by its connections and its control address.
+/// A card host at work.
 #[derive(Debug)]
 pub struct Server {
-    name: &'static str,
-    shell: Mutex<Shell>,
-    clock: HostClock,
-    /// True while the host is away, by command or because its ledger can't be written.
-    down: watch::Sender<bool>,
+    shell: Arc<Shell<Host>>,
     connections: AtomicU64,
 }
 
-#[derive(Debug)]
-struct Shell {
-    host: Host,
-    file: LedgerFile,
-    /// The ledger could not be written: from then on nothing may be answered.
-    broken: bool,
-}
-
 impl Server {
-    /// Opens the ledger and brings the host to where it was.
-    pub fn open(name: &'static str, ledger: &Path, late_ms: u32, key: Option<MacKey>) -> Result<Arc<Server>, SandboxError> {
-        let mut host = Host::new(late_ms).authenticated_by(key);
-        let file = LedgerFile::open(ledger, |row| host.reload(row))?;
-        let shell = Mutex::new(Shell { host, file, broken: false });
-        let (down, connections) = (watch::Sender::new(false), AtomicU64::new(0));
-        Ok(Arc::new(Server { name, shell, clock: HostClock::default(), down, connections }))
+    /// Around a host.
+    pub fn new(shell: Arc<Shell<Host>>) -> Arc<Server> {
+        Arc::new(Server { shell, connections: AtomicU64::new(0) })
     }
 
     /// Serves whoever connects; never returns.
-    pub async fn listen(self: Arc<Server>, listener: TcpListener) {
-        let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-        loop {
-            let stream = match listener.accept().await {
-                Ok((stream, _)) => stream,
-                Err(error) => {
-                    tracing::warn!(host = self.name, %error, "accept failed");
-                    tokio::time::sleep(Duration::from_millis(10)).await;
-                    continue;
-                }
-            };
-            let Ok(place) = places.clone().try_acquire_owned() else {
-                tracing::warn!(host = self.name, max = CONNECTIONS_MAX, "too many connections, one refused");
-                continue;
-            };
-            if *self.down.borrow() {
-                continue;
-            }
-            let server = self.clone();
-            tokio::spawn(async move {
-                Connection::new(server, stream).run().await;
-                drop(place);
-            });
-        }
+    pub async fn listen(self: Arc<Server>, port: Port) {
+        let shell = Arc::clone(&self.shell);
+        shell.accept(port, move |wire| Connection::new(Arc::clone(&self), wire).run()).await;
     }
 
-    /// Lets the host answer frames and makes its ledger rows outlive this process. After an error nothing may be sent.
-    fn answer(&self, id: ConnectionId, frames: &mut Frames<'_>, replies: &mut Replies) -> Result<(), SandboxError> {
-        let now = self.clock.now();
-        let mut shell = self.shell.lock();
-        let Shell { host, file, broken } = &mut *shell;
-        while !replies.cut && !*broken {
-            match frames.next_message() {
-                Ok(Some(message)) => host.accept(now, id, message, replies),
-                Ok(None) => break,
-                Err(error) => {
-                    tracing::debug!(host = self.name, %error, "stream is no longer in frames, connection closed");
-                    replies.cut = true;
+    /// Lets the host answer frames. After an error nothing may be sent.
+    fn answer(&self, id: ConnectionId, frames: &mut Frames<'_>, replies: &mut Replies) -> Result<(), Stopped> {
+        self.shell.ask(|host, now| {
+            while !replies.cut {
+                match frames.next_message() {
+                    Ok(Some(message)) => host.accept(now, id, message, replies),
+                    Ok(None) => break,
+                    Err(error) => {
+                        tracing::debug!(host = self.shell.name(), %error, "stream is no longer in frames, connection closed");
+                        replies.cut = true;
+                    }
                 }
             }
-        }
-        let written = file.append(host.unwritten());
-        host.rows_written();
-        *broken |= written.is_err();
-        if *broken {
-            self.down.send_replace(true);
-        }
-        written
-    }
-}
-
-impl Controlled for Server {
-    fn health(&self) -> Health {
-        let shell = self.shell.lock();
-        match (shell.broken, shell.host.faults().down) {
-            (true, _) => Health::LedgerBroken,
-            (false, true) => Health::Down,
-            (false, false) => Health::Serving,
-        }
-    }
-
-    fn stats(&self) -> Value {
-        json!(self.shell.lock().host.stats())
-    }
-
-    fn faults(&self) -> Faults {
-        self.shell.lock().host.faults().clone()
-    }
-
-    fn set_faults(&self, faults: Faults) {
-        let mut shell = self.shell.lock();
-        self.down.send_replace(faults.down || shell.broken);
-        shell.host.set_faults(faults);
-    }
-
-    fn rows(&self) -> Result<RowReader, SandboxError> {
-        self.shell.lock().file.reader()
-    }
-
-    fn clock(&self) -> &HostClock {
-        &self.clock
+        })
     }
 }
 
@@ -146,7 +60,7 @@ enum End {
     Cut,
     Down,
     TooSlow,
-    Ledger(SandboxError),
+    Ledger,
     Socket(std::io::Error),
 }
 
@@ -162,7 +76,7 @@ enum Event {
 
 struct Connection {
     server: Arc<Server>,
-    stream: TcpStream,
+    wire: Wire,
     id: ConnectionId,
     down: watch::Receiver<bool>,
     input: Box<[u8]>,
@@ -175,13 +89,13 @@ struct Connection {
 }
 
 impl Connection {
-    fn new(server: Arc<Server>, stream: TcpStream) -> Connection {
+    fn new(server: Arc<Server>, wire: Wire) -> Connection {
         let id = ConnectionId(server.connections.fetch_add(1, Ordering::Relaxed));
-        let down = server.down.subscribe();
+        let down = server.shell.down();
         let input = vec![0; READ_BURST_MAX_BYTES].into_boxed_slice();
         Connection {
             server,
-            stream,
+            wire,
             id,
             down,
             input,
@@ -193,19 +107,17 @@ impl Connection {
     }
 
     async fn run(mut self) {
-        // Without it an answer may wait 40 ms for the client's acknowledgement; an old kernel's refusal costs only that.
-        let _ = self.stream.set_nodelay(true);
         let end = loop {
             if let Err(end) = self.turn().await {
                 break end;
             }
         };
-        self.server.shell.lock().host.closed(self.id);
-        let host = self.server.name;
+        // A host that has stopped remembers nobody who was signed on.
+        let _ = self.server.shell.ask(|host, _| host.closed(self.id));
+        let host = self.server.shell.name();
         match end {
-            End::Client | End::Cut | End::Down => {}
+            End::Client | End::Cut | End::Down | End::Ledger => {}
             End::TooSlow => tracing::warn!(host, "client does not take its answers, connection closed"),
-            End::Ledger(error) => tracing::error!(host, %error, "ledger not written, the host stops answering"),
             End::Socket(error) => tracing::debug!(host, %error, "connection lost"),
         }
     }
@@ -230,13 +142,13 @@ impl Connection {
             biased;
             _ = self.down.wait_for(|down| *down) => Event::Down,
             () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => Event::Due,
-            read = self.stream.read(room), if self.late.len() < LATE_ANSWERS_MAX => Event::Read(read),
+            read = self.wire.read(room), if self.late.len() < LATE_ANSWERS_MAX => Event::Read(read),
         }
     }
 
     async fn answer_burst(&mut self) -> Result<(), End> {
         let mut frames = Frames::new(self.input.get(..self.filled).unwrap_or_default());
-        self.server.answer(self.id, &mut frames, &mut self.replies).map_err(End::Ledger)?;
+        self.server.answer(self.id, &mut frames, &mut self.replies).map_err(|Stopped| End::Ledger)?;
         let consumed = frames.consumed();
         self.input.copy_within(consumed..self.filled, 0);
         self.filled -= consumed;
@@ -275,10 +187,16 @@ impl Connection {
         let limit = Duration::from_millis(WRITE_TIMEOUT_MS);
         let sent = tokio::select! {
             biased;
-            sent = timeout(limit, self.stream.write_all(bytes)) => sent,
+            sent = timeout(limit, write_out(&mut self.wire, bytes)) => sent,
             _ = self.down.wait_for(|down| *down) => return Err(End::Down),
         };
         bytes.clear();
         sent.map_err(|_| End::TooSlow)?.map_err(End::Socket)
     }
+}
+
+/// All of it, through to the socket.
+async fn write_out(wire: &mut Wire, bytes: &[u8]) -> io::Result<()> {
+    wire.write_all(bytes).await?;
+    wire.flush().await
 }

@@ -1,15 +1,12 @@
-//! The shell around every host that is asked by HTTP: sockets, clock and ledger file. Nothing is decided here.
+//! What every host that is asked by HTTP has in common. Nothing is decided here.
 //!
-//! A host is a value ([`WebHost`]): requests come in, replies and ledger rows come out. [`server`] writes the rows before the
-//! answer leaves, so that the ledger outlives a crash that the answer has outlived. What a processor's bytes mean is its folder's.
+//! A host is a value ([`WebHost`]): requests come in, replies and ledger rows come out. What a processor's bytes mean is its folder's.
 
 pub mod server;
 
 use protocol::calendar::Micros;
-use serde_json::Value;
 
-use crate::faults::Faults;
-use crate::ledger::Row;
+use crate::shell::Host;
 
 /// A request as it came.
 #[derive(Debug, Clone, Copy)]
@@ -53,22 +50,10 @@ pub enum Reply {
     },
 }
 
-/// A host as a value.
-pub trait WebHost: Send + 'static {
-    /// Takes in a row that an earlier life of the host wrote. Rows come in order, before any request.
-    fn reload(&mut self, row: &Row);
+/// A host as a value that is asked by HTTP.
+pub trait WebHost: Host {
     /// Takes a request.
     fn accept(&mut self, now: Micros, asked: &Asked<'_>) -> Reply;
     /// Goes on with what waits under a ticket: its time has come (`is_due`), or something else was asked of the host.
     fn resume(&mut self, now: Micros, ticket: u64, is_due: bool) -> Reply;
-    /// Ledger rows to be written away before the answers leave: [`crate::ledger::ROW_BYTES`] each.
-    fn unwritten(&self) -> &[u8];
-    /// Says that [`WebHost::unwritten`] was written away.
-    fn rows_written(&mut self);
-    /// The faults in force.
-    fn faults(&self) -> &Faults;
-    /// Puts faults in force in place of those before.
-    fn set_faults(&mut self, faults: Faults);
-    /// What was counted, as `GET /stats` shows it.
-    fn stats(&self) -> Value;
 }

@@ -1,6 +1,5 @@
-//! A host at work on a port: connections, the ledger's file, and requests that wait.
+//! The connections of a host that is asked by HTTP, and requests that wait.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,38 +9,20 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use parking_lot::Mutex;
-use serde_json::Value;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, Semaphore, watch};
+use protocol::calendar::Micros;
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{Asked, Reply, WebAnswer, WebHost};
-use crate::clock::HostClock;
-use crate::control::{Controlled, Health};
-use crate::error::SandboxError;
-use crate::faults::Faults;
-use crate::ledger::file::{LedgerFile, RowReader};
-use crate::limits::{CONNECTIONS_MAX, DELAY_MAX_MS, WEB_REQUEST_MAX_BYTES};
+use crate::limits::{DELAY_MAX_MS, WEB_REQUEST_MAX_BYTES};
+use crate::shell::{Port, Shell, Stopped, Wire};
 
-/// A host at work: shared by its connections and its control address.
+/// A host at work.
 #[derive(Debug)]
 pub struct Server<H> {
-    name: &'static str,
-    shell: Mutex<Shell<H>>,
-    clock: HostClock,
-    /// True while the host is away, by command or because its ledger can't be written.
-    down: watch::Sender<bool>,
+    shell: Arc<Shell<H>>,
     /// Told after each request, for those that wait may be decided by it.
     changed: Notify,
-}
-
-#[derive(Debug)]
-struct Shell<H> {
-    host: H,
-    file: LedgerFile,
-    /// The ledger could not be written: from then on nothing may be answered.
-    broken: bool,
 }
 
 /// A connection that is cut in place of an answer.
@@ -50,52 +31,26 @@ struct Shell<H> {
 struct Cut;
 
 impl<H: WebHost> Server<H> {
-    /// Opens the ledger and brings the host to where it was.
-    pub fn open(name: &'static str, ledger: &Path, mut host: H) -> Result<Arc<Server<H>>, SandboxError> {
-        let file = LedgerFile::open(ledger, |row| host.reload(row))?;
-        let shell = Mutex::new(Shell { host, file, broken: false });
-        let (down, changed) = (watch::Sender::new(false), Notify::new());
-        Ok(Arc::new(Server { name, shell, clock: HostClock::default(), down, changed }))
+    /// Around a host.
+    pub fn new(shell: Arc<Shell<H>>) -> Arc<Server<H>> {
+        Arc::new(Server { shell, changed: Notify::new() })
     }
 
     /// Serves whoever connects; never returns.
-    pub async fn listen(self: Arc<Server<H>>, listener: TcpListener) {
-        let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-        loop {
-            let stream = match listener.accept().await {
-                Ok((stream, _)) => stream,
-                Err(error) => {
-                    tracing::warn!(host = self.name, %error, "accept failed");
-                    sleep(Duration::from_millis(10)).await;
-                    continue;
-                }
-            };
-            let Ok(place) = places.clone().try_acquire_owned() else {
-                tracing::warn!(host = self.name, max = CONNECTIONS_MAX, "too many connections, one refused");
-                continue;
-            };
-            if *self.down.borrow() {
-                continue;
-            }
-            let server = self.clone();
-            tokio::spawn(async move {
-                server.serve(stream).await;
-                drop(place);
-            });
-        }
+    pub async fn listen(self: Arc<Server<H>>, port: Port) {
+        let shell = Arc::clone(&self.shell);
+        shell.accept(port, move |wire| Arc::clone(&self).serve(wire)).await;
     }
 
-    async fn serve(self: Arc<Server<H>>, stream: TcpStream) {
-        // Without it an answer may wait 40 ms for the client's acknowledgement; an old kernel's refusal costs only that.
-        let _ = stream.set_nodelay(true);
-        let mut down = self.down.subscribe();
+    async fn serve(self: Arc<Server<H>>, wire: Wire) {
+        let mut down = self.shell.down();
         let service = service_fn(|request| self.clone().respond(request));
-        let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+        let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(wire), service);
         tokio::select! {
             biased;
             _ = down.wait_for(|down| *down) => {}
             ended = connection => if let Err(error) = ended {
-                tracing::debug!(host = self.name, %error, "connection lost");
+                tracing::debug!(host = self.shell.name(), %error, "connection lost");
             },
         }
     }
@@ -156,23 +111,9 @@ impl<H: WebHost> Server<H> {
         }
     }
 
-    /// Lets the host decide and makes its ledger rows outlive this process. After an error nothing may be sent.
-    fn decide(&self, ask: impl FnOnce(&mut H, protocol::calendar::Micros) -> Reply) -> Reply {
-        let mut shell = self.shell.lock();
-        let Shell { host, file, broken } = &mut *shell;
-        if *broken {
-            return Reply::Cut;
-        }
-        let reply = ask(host, self.clock.now());
-        let written = file.append(host.unwritten());
-        host.rows_written();
-        if let Err(error) = written {
-            tracing::error!(host = self.name, %error, "ledger not written, the host stops answering");
-            *broken = true;
-            self.down.send_replace(true);
-            return Reply::Cut;
-        }
-        reply
+    /// Lets the host decide; one that has stopped answers nobody.
+    fn decide(&self, ask: impl FnOnce(&mut H, Micros) -> Reply) -> Reply {
+        self.shell.ask(ask).unwrap_or_else(|Stopped| Reply::Cut)
     }
 }
 
@@ -187,37 +128,4 @@ fn rendered(answer: WebAnswer) -> Response<Full<Bytes>> {
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
     *response.body_mut() = Full::new(Bytes::from(answer.body));
     response
-}
-
-impl<H: WebHost> Controlled for Server<H> {
-    fn health(&self) -> Health {
-        let shell = self.shell.lock();
-        match (shell.broken, shell.host.faults().down) {
-            (true, _) => Health::LedgerBroken,
-            (false, true) => Health::Down,
-            (false, false) => Health::Serving,
-        }
-    }
-
-    fn stats(&self) -> Value {
-        self.shell.lock().host.stats()
-    }
-
-    fn faults(&self) -> Faults {
-        self.shell.lock().host.faults().clone()
-    }
-
-    fn set_faults(&self, faults: Faults) {
-        let mut shell = self.shell.lock();
-        self.down.send_replace(faults.down || shell.broken);
-        shell.host.set_faults(faults);
-    }
-
-    fn rows(&self) -> Result<RowReader, SandboxError> {
-        self.shell.lock().file.reader()
-    }
-
-    fn clock(&self) -> &HostClock {
-        &self.clock
-    }
 }

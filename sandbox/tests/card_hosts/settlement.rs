@@ -4,6 +4,7 @@ use protocol::calendar::Micros;
 use protocol::iso8583::FRAME_HEADER_BYTES;
 use sandbox::faults::Faults;
 use sandbox::ledger::{Entry, Kind, Marks, ROW_BYTES, Row};
+use sandbox::shell::Host as _;
 use sandbox::tsys::{ConnectionId, Host, Replies};
 
 use crate::client::{Answer, Hosts, Request};

@@ -10,6 +10,7 @@ use crate::simulator::stage::Stage;
 use crate::simulator::wires::Wires;
 use protocol::iso8583::{Frames, Message, TSYS};
 use sandbox::ledger::{ROW_BYTES, Row};
+use sandbox::shell::Host as _;
 use sandbox::tsys::{ConnectionId, Host, Replies};
 use std::collections::BTreeMap;
 use switch_core::connectors::tsys::{Session, SessionOptions};

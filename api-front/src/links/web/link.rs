@@ -2,11 +2,12 @@
 //!
 //! A connection that can't be made proves that nothing was sent. From its first byte on, a request without a whole answer is lost.
 
+use super::super::host::{Host, Wire};
 use super::super::order::Order;
 use super::super::pool::{LinkState, Orders, Seated};
 use super::super::{Control, Shared};
 use super::traffic::{Happened, Ticket, WebTraffic};
-use crate::limits::{CONNECT_TIMEOUT, RECONNECT_MAX, RECONNECT_MIN};
+use crate::limits::{RECONNECT_MAX, RECONNECT_MIN};
 use crate::switch::door::Return;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
@@ -14,20 +15,18 @@ use hyper::header::{CONNECTION, CONTENT_TYPE, HOST};
 use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::time::Duration;
 use switch_core::connectors::exchange::{ANSWER_MAX_BYTES, Came, HttpRequest};
-use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until};
 
 /// A link and all that it works with.
 pub struct WebLink {
     /// Index of the processor.
     pub index: u16,
     /// Where it listens.
-    pub addr: SocketAddr,
+    pub host: Host,
     /// What passes over it.
     pub traffic: WebTraffic,
     /// What shards send.
@@ -175,8 +174,8 @@ impl AtWork {
                     self.link.shared.doors[usize::from(shard)].give(returned);
                 }
                 Happened::Ask { ticket, wait_ms, request, until } => {
-                    let (addr, patience) = (self.link.addr, self.link.shared.clock.until(until));
-                    self.tasks.spawn(async move { Done::Sent(ticket, send(addr, wait_ms, request, patience).await) });
+                    let (host, patience) = (self.link.host.clone(), self.link.shared.clock.until(until));
+                    self.tasks.spawn(async move { Done::Sent(ticket, send(&host, wait_ms, request, patience).await) });
                 }
             }
         }
@@ -207,8 +206,8 @@ impl AtWork {
 
     fn probe(&mut self) {
         self.probe_at = None;
-        let addr = self.link.addr;
-        self.tasks.spawn(async move { Done::Probed(connect(addr).await.is_some()) });
+        let (name, host) = (self.link.traffic.name().to_owned(), self.link.host.clone());
+        self.tasks.spawn(async move { Done::Probed(is_there(&name, &host).await) });
     }
 
     fn go_up(&mut self) {
@@ -217,7 +216,7 @@ impl AtWork {
             return;
         }
         self.is_up = true;
-        tracing::info!(link = self.link.traffic.name(), addr = %self.link.addr, "reached");
+        tracing::info!(link = self.link.traffic.name(), host = %self.link.host, "reached");
         self.link.seated.set_up(true);
         let processor = self.link.index;
         self.link.state.one_up(|| self.tell_shards(|| Return::LinkUp { processor }));
@@ -229,7 +228,7 @@ impl AtWork {
             return;
         }
         self.is_up = false;
-        tracing::warn!(link = self.link.traffic.name(), addr = %self.link.addr, "out of reach");
+        tracing::warn!(link = self.link.traffic.name(), host = %self.link.host, "out of reach");
         self.link.seated.set_up(false);
         self.link.traffic.refuse_waiting(self.link.shared.clock.now());
         let processor = self.link.index;
@@ -244,19 +243,18 @@ impl AtWork {
     }
 }
 
-async fn connect(addr: SocketAddr) -> Option<TcpStream> {
-    let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect(addr)).await.ok()?.ok()?;
-    // A request is written at once; waiting for more would only delay it.
-    stream.set_nodelay(true).ok()?;
-    Some(stream)
+/// Whether the host is there, and is who it must be.
+async fn is_there(name: &str, host: &Host) -> bool {
+    let connected = host.connect().await;
+    connected.inspect_err(|error| tracing::warn!(link = name, %host, %error, "can't connect")).is_ok()
 }
 
 /// Sends one request on a connection of its own and waits for its answer, `patience` at most.
-async fn send(addr: SocketAddr, wait_ms: u32, request: HttpRequest, patience: Duration) -> Sending {
+async fn send(host: &Host, wait_ms: u32, request: HttpRequest, patience: Duration) -> Sending {
     let give_up = Instant::now() + patience;
     sleep(Duration::from_millis(u64::from(wait_ms))).await;
-    let Ok(Some(stream)) = tokio::time::timeout_at(give_up, connect(addr)).await else { return Sending::NotSent };
-    match tokio::time::timeout_at(give_up, ask(stream, addr, request)).await {
+    let Ok(Ok(wire)) = tokio::time::timeout_at(give_up, host.connect()).await else { return Sending::NotSent };
+    match tokio::time::timeout_at(give_up, ask(wire, host, request)).await {
         Ok(Ok((status, body))) => Sending::Answered(status, body),
         Ok(Err(_)) | Err(_) => Sending::Lost,
     }
@@ -273,15 +271,15 @@ enum BrokenOff {
     Body,
 }
 
-async fn ask(stream: TcpStream, addr: SocketAddr, request: HttpRequest) -> Result<(u16, Bytes), BrokenOff> {
-    let mut head = Request::builder().method(Method::POST).uri(request.path).header(HOST, addr.to_string());
+async fn ask(wire: Wire, host: &Host, request: HttpRequest) -> Result<(u16, Bytes), BrokenOff> {
+    let mut head = Request::builder().method(Method::POST).uri(request.path).header(HOST, host.authority());
     head = head.header(CONTENT_TYPE, request.content_type).header(CONNECTION, "close");
     if let Some(action) = request.soap_action {
         head = head.header("SOAPAction", format!("\"{action}\""));
     }
     // The bytes stay where they are, and are wiped with their owner.
     let request = head.body(Full::new(Bytes::from_owner(request.body)))?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(wire)).await?;
     let exchange = async {
         let (head, body) = sender.send_request(request).await?.into_parts();
         let body = Limited::new(body, ANSWER_MAX_BYTES).collect().await.map_err(|_| BrokenOff::Body)?;

@@ -221,7 +221,7 @@ impl Fixture {
         let of_sandbox = ProcessorSettings::of_sandbox("terminal", ProcessorKind::Dejavoo, addr);
         let settings = ProcessorSettings { timeout_ms: 2_000, ..of_sandbox };
         let mut prepared = Prepared::default();
-        let link = prepared.add(PROCESSOR, &settings);
+        let link = prepared.add(PROCESSOR, &settings).unwrap();
         let outboxes = prepared.outboxes();
         let links = prepared.start(&shared);
         Fixture { links, outboxes, link, clock, insides, _keys: keys }

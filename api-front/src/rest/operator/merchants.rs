@@ -120,7 +120,7 @@ struct Credentials {
 }
 
 impl Front {
-    fn known_merchant(&self, id: Xid) -> Result<Xid, Problem> {
+    pub(super) fn known_merchant(&self, id: Xid) -> Result<Xid, Problem> {
         self.switch.merchant(&id).map(|merchant| merchant.id).ok_or(Problem::NotFound)
     }
 

@@ -9,6 +9,7 @@ mod reversals;
 mod seal_keys;
 mod story;
 mod tables;
+mod terminals;
 
 use super::Front;
 use super::answer::ok;
@@ -58,6 +59,7 @@ pub(super) fn routes() -> Router<Front> {
         .route("/operator/merchants/{id}/suspend", post(merchants::suspend))
         .route("/operator/merchants/{id}/resume", post(merchants::resume))
         .route("/operator/merchants/{id}/settings", post(merchants::settings))
+        .route("/operator/merchants/{id}/terminals", get(terminals::list).post(terminals::register))
         .route("/operator/changes", get(changes::list))
         .route("/operator/changes/{id}/undo", post(changes::undo))
         .route("/operator/transactions/{id}/story", get(story::read))

@@ -11,6 +11,7 @@ use protocol::words::Verb;
 use protocol::xml::Document;
 use sandbox::ledger::{ROW_BYTES, Row};
 use sandbox::sage::Host;
+use sandbox::shell::Host as _;
 use sandbox::sage::wire::{PATH, RETURNS_PATH};
 use sandbox::web::{Asked, Reply, WebHost};
 use switch_core::connectors::exchange::{Came, Next};

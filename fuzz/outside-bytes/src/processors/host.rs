@@ -5,6 +5,7 @@ use crate::script::Script;
 use protocol::calendar::Micros;
 use protocol::iso8583::{FRAME_HEADER_BYTES, Message, Mti};
 use sandbox::ledger::{ROW_BYTES, Row};
+use sandbox::shell::Host as _;
 use sandbox::tsys::host::{ConnectionId, Host, Replies};
 
 const NOW: Micros = Micros(1_795_224_642_000_000);

@@ -8,6 +8,7 @@ use protocol::tail::Tail;
 use protocol::transaction::Transaction;
 use protocol::words::Verb;
 use sandbox::ledger::{ROW_BYTES, Row};
+use sandbox::shell::Host as _;
 use sandbox::spin::{AUTH_KEY, Host, PATH};
 use sandbox::web::{Asked, Reply, WebHost};
 use switch_core::connectors::dejavoo::{Exchange, Outgoing, Register};
