@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tests::books::reconcile;
 use tests::client::{Client, id, text};
@@ -189,6 +189,42 @@ fn assert_nowhere(folder: &Path, secrets: &[&str]) {
             assert!(!found, "{} holds an account or licence in clear", path.display());
         }
     }
+}
+
+#[test]
+fn a_kill_before_a_batch_is_answered_leaves_one_file_and_a_second_start_writes_the_same_bytes() {
+    let mut switch = Switch::sandboxed();
+    let client = switch.client();
+    let sales = [pay(&client, "sale", 3_001, &ach("web", BANK)), pay(&client, "sale", 3_002, &ach("ppd", BANK))];
+    control(&switch).faults(&json!({"drop_responses": 1}));
+    let operator = switch.operator();
+    // It is not answered before the kill; whether the request broke off or timed out says nothing.
+    let asking = std::thread::spawn(move || {
+        operator.try_call("POST", "/operator/processors/ach/settle", &[], b"").map(|answer| answer.status)
+    });
+    let closing = || {
+        let shown = switch.operator().call("GET", "/operator/processors/ach", &[], b"").data();
+        (shown["batches"]["closing"] == 1).then_some(())
+    };
+    until(PATIENCE, closing).expect("its batch is closing");
+    switch.kill9();
+    drop(asking.join());
+    switch.start_again();
+    let client = switch.client();
+    for sale in &sales {
+        await_status(&client, sale, "settled");
+    }
+    let folder = switch.data().join("nacha");
+    let files = || -> Vec<(PathBuf, Vec<u8>)> {
+        let entries = fs::read_dir(&folder).into_iter().flatten().map(|entry| entry.expect("an entry").path());
+        entries.map(|path| (path.clone(), fs::read(&path).expect("a file"))).collect()
+    };
+    let once = until(PATIENCE, || Some(files()).filter(|files| files.len() == 1)).expect("one file for one batch");
+    switch.kill9();
+    switch.start_again();
+    assert_eq!(switch.client().get(id(&sales[0]))["status"], "settled");
+    assert_eq!(files(), once);
+    reconcile_accounts(&switch);
 }
 
 #[test]

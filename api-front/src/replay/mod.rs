@@ -5,13 +5,14 @@
 //! the SQL home and one over a journal alike. Must not live here: where payments are read from ([`crate::operator`]).
 //!
 //! What is compared is what was decided then with what the proposed table decides. A payment that a rule denied before it was sent has
-//! no answer, so rules that ask for one are not asked about it. A route is asked as if every processor that takes payments were well: a
-//! circuit that was open then says nothing of the table.
+//! no answer, so rules that ask for one are not asked about it. A processor that the payment found ill is ill to the proposed routes too;
+//! of one that it never came to nothing was kept, and it counts as well. Whether a processor takes payments is as it is now.
 
 #[cfg(test)]
 mod tests;
 
 use protocol::calendar::Micros;
+use protocol::choice::Choice;
 use protocol::command::flag;
 use protocol::id::Xid;
 use protocol::response_code::{RULE_DECLINES, ResponseCode};
@@ -258,7 +259,7 @@ fn by_routes(table: &routing::Table, ground: &Ground, transaction: &Transaction,
         return (from, from);
     }
     let method = transaction.payment_method();
-    let standing = |index: u16| ground.standing(index, method);
+    let standing = |index: u16| ill_then(&transaction.choice, index).unwrap_or_else(|| ground.standing(index, method));
     let to = match table.first_match(transaction.merchant, facts) {
         Some(route) => route.choose(transaction.id, &transaction.choice, standing).0.unwrap_or(0),
         None => {
@@ -267,6 +268,15 @@ fn by_routes(table: &routing::Table, ground: &Ground, transaction: &Transaction,
         }
     };
     (from, Decision::Processor(to))
+}
+
+/// How a processor stood to a payment that passed it over for its health.
+fn ill_then(choice: &Choice, processor: u16) -> Option<Standing> {
+    let reason = choice.skips().find(|skip| skip.processor == processor)?.reason?;
+    match reason {
+        SkipReason::CircuitOpen | SkipReason::AtItsLimit | SkipReason::NotSent => Some(Standing::Skip(reason)),
+        SkipReason::NotThere | SkipReason::Off | SkipReason::OtherMethod => None,
+    }
 }
 
 impl Ground {

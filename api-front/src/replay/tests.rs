@@ -1,7 +1,6 @@
 //! Payments as their records tell them, tried against tables that decide otherwise.
 
 use super::*;
-use protocol::choice::Choice;
 use protocol::words::Status;
 use switch_core::conditions::typed::{Condition, Value};
 use switch_core::routing::Breaker;
@@ -137,6 +136,13 @@ fn payments_move_between_processors_but_not_where_the_request_named_one() {
     assert_eq!(with_off(&[2]).by, [moved(3)], "it fails over");
     assert_eq!(with_off(&[2, 3]).by, [moved(0)], "nobody would have taken it");
     assert_eq!(with_off(&[]), with_off(&[]));
+    let mut found_ill = sale(4, 600);
+    found_ill.choice.note_skip(2, SkipReason::CircuitOpen);
+    found_ill.choice.note_skip(3, SkipReason::Off);
+    let methods = [1, 2, 3].map(|index| (index, PaymentMethod::Card)).into();
+    let ground = Ground { own: own.clone(), methods, off: BTreeSet::new() };
+    let report = run(Replay::of(Proposal::Routes(Arc::clone(&table), ground)), &[found_ill]);
+    assert_eq!(report.by, [moved(3)], "its circuit was open then; that the other was off is not so now");
 }
 
 #[test]
