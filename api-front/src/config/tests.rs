@@ -214,3 +214,26 @@ fn a_cut_over_is_a_time_of_day() {
     assert_eq!(processor("cut_over = '22:30'").unwrap().processors[0].cut_over, "22:30".parse().ok());
     assert!(processor("cut_over = '25:00'").unwrap_err().to_string().contains("processor.0.cut_over"));
 }
+
+#[test]
+fn tls_towards_a_processor_names_what_its_host_must_prove() {
+    let tls = |said: &str| {
+        let processor = format!("[[processor]]\nname = 'a'\ntype = 'tsys_sierra'\naddr = '127.0.0.1:1'\ntls = {{ {said} }}");
+        check(&processor).map(|settings| settings.processors[0].tls.clone()).map_err(|error| error.to_string())
+    };
+    let by_name = TlsSettings { server_name: "host.example".try_into().unwrap(), ca_file: None, client: None };
+    assert_eq!(tls("server_name = 'host.example'"), Ok(Some(by_name.clone())));
+    let client = ClientCertificate { cert_file: "c.pem".into(), key_file: "k.pem".into() };
+    let mutual = TlsSettings { ca_file: Some("ca.pem".into()), client: Some(client), ..by_name };
+    let said = "server_name = 'host.example', ca_file = 'ca.pem', client_cert_file = 'c.pem', client_key_file = 'k.pem'";
+    assert_eq!(tls(said), Ok(Some(mutual)));
+    for (said, named) in [
+        ("server_name = 'not a name'", "processor.0.tls.server_name"),
+        ("server_name = 'a', client_cert_file = 'c.pem'", "processor.0.tls.client_key_file"),
+        ("server_name = 'a', client_key_file = 'k.pem'", "processor.0.tls.client_cert_file"),
+        ("ca_file = 'ca.pem'", "server_name"),
+    ] {
+        let error = tls(said).unwrap_err();
+        assert!(error.contains(named), "{said}: {error}");
+    }
+}

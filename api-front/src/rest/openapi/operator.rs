@@ -1,7 +1,7 @@
 //! What only the operator may do.
 
 use super::call::{Call, Gives, JSON, Who, of};
-use super::payments::Batch;
+use super::payments::{Batch, Terminal};
 use serde_json::Value;
 use utoipa::ToSchema;
 
@@ -45,6 +45,9 @@ pub(super) const CALLS: &[Call] = &[
     call("POST", "/operator/merchants/{id}/resume", "Let it go on", Gives::One(of::<Merchant>)),
     call("POST", "/operator/merchants/{id}/settings", "Change its settings; what is left out stays", Gives::One(of::<Merchant>))
         .takes(&[(JSON, of::<Settings>)]),
+    call("GET", "/operator/merchants/{id}/terminals", "Its terminals", Gives::ListOf(of::<Terminal>)),
+    call("POST", "/operator/merchants/{id}/terminals", "Register a terminal for it, or change one", Gives::One(of::<Terminal>))
+        .takes(&[(JSON, of::<Registration>)]),
     call("GET", "/operator/changes", "What was changed, oldest first", Gives::ListOf(of::<Change>)).query(PART),
     call("POST", "/operator/changes/{id}/undo", "Take a change back", Gives::One(of::<Made>)),
     call("GET", "/operator/transactions/{id}/story", "All versions of a payment and why", Gives::One(of::<Story>)),
@@ -67,7 +70,38 @@ shapes! {
         #[schema(value_type = Object)] batches: Value,
     }
     /// What a `[[processor]]` of the configuration says.
-    NewProcessor { name: String, r#type: String, addr: String, timeout_ms: Option<u64> }
+    NewProcessor {
+        name: String,
+        r#type: String,
+        addr: String,
+        enabled: Option<bool>,
+        password: Option<String>,
+        timeout_ms: Option<u64>,
+        reversal_retry_ms: Option<u64>,
+        reversal_retry_max_ms: Option<u64>,
+        echo_idle_ms: Option<u64>,
+        connections: Option<u64>,
+        mac_key_hex: Option<String>,
+        cut_over: Option<String>,
+        tls: Option<ProcessorTls>,
+    }
+    /// What its host must prove, and we to it; files are the switch's.
+    ProcessorTls {
+        server_name: String,
+        ca_file: Option<String>,
+        client_cert_file: Option<String>,
+        client_key_file: Option<String>,
+    }
+    /// What is said of a terminal; of one with this `tpn` that is there, what is left out stays.
+    Registration {
+        tpn: String,
+        register_id: Option<String>,
+        auth_key: Option<String>,
+        model: Option<String>,
+        serial_number: Option<String>,
+        description: Option<String>,
+        active: Option<bool>,
+    }
     /// Ids of keys, the one that seals last.
     SealKeys { key_ids: Vec<u32> }
     /// A new key, and how many of the vault's things are sealed under it now.
