@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{Asked, Reply, WebAnswer, WebHost};
 use crate::limits::{DELAY_MAX_MS, WEB_REQUEST_MAX_BYTES};
-use crate::shell::{Port, Shell, Stopped, Wire};
+use crate::shell::{Port, Shell, Wire};
 
 /// A host at work.
 #[derive(Debug)]
@@ -113,7 +113,7 @@ impl<H: WebHost> Server<H> {
 
     /// Lets the host decide; one that has stopped answers nobody.
     fn decide(&self, ask: impl FnOnce(&mut H, Micros) -> Reply) -> Reply {
-        self.shell.ask(ask).unwrap_or_else(|Stopped| Reply::Cut)
+        self.shell.ask(ask).unwrap_or(Reply::Cut)
     }
 }
 
