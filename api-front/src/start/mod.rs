@@ -30,7 +30,9 @@ use crate::links::{Links, Prepared, Shared};
 use crate::listeners;
 use crate::metrics::Tally;
 use crate::operator::changes::Changes;
-use crate::operator::{Compiled, ConfiguredTables, Operator, SandboxRules, Starters, Steered, SteeredProcessor, added_processors};
+use crate::operator::{
+    Compiled, ConfiguredTables, Operator, SandboxRules, Starters, Steered, SteeredProcessor, added_processors,
+};
 use crate::payables::{Follower as PayablesFollower, Payables};
 use crate::payment_links::PaymentLinks;
 use crate::payouts::Payouts;
@@ -110,7 +112,8 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let calendar = calendar(run.clock, sandbox.as_ref(), &data).await?;
     processor_numbers::recall(&stores, &data).await?;
     let participants =
-        Participants::enroll(&settings, sandbox.as_ref(), &stores, added_processors(&stored_changes, &run.sealer), &run.ids, now).await?;
+        Participants::enroll(&settings, sandbox.as_ref(), &stores, added_processors(&stored_changes, &run.sealer), &run.ids, now)
+            .await?;
     processor_numbers::remember(&participants.processors, &data)?;
     if settings.database.is_server() && storage.fold.is_none() {
         standby::keep(&stores, &data).await?;
