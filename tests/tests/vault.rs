@@ -1,11 +1,14 @@
 //! The vault: each sample of the gateway document as printed, payments by customer and by token, and what is gone when it is removed.
 
+use protocol::response_code::Category;
 use serde_json::{Value, json};
 use std::fs;
+use std::time::Duration;
 use tests::client::{Client, id, text};
+use tests::dice::Dice;
 use tests::payment::{VISA, payment, with};
 use tests::switch::{keys, shared};
-use tests::{HostProcess, Options, Switch};
+use tests::{Books, HostProcess, Options, Switch, eventually};
 
 fn address() -> Value {
     json!({
@@ -337,4 +340,38 @@ fn another_merchants_customers_and_tokens_are_not_there() {
         let bytes = fs::read(entry.path()).unwrap();
         assert!(!bytes.windows(VISA.len()).any(|window| window == VISA.as_bytes()), "a card in {}", entry.path().display());
     }
+}
+
+#[test]
+fn no_kill_loses_the_customer_of_an_approved_payment() {
+    let mut dice = Dice::announced("no_kill_loses_the_customer");
+    let mut switch = Switch::sandboxed();
+    let body = with(payment("sale", 1_701, VISA), &json!({"create_vault_record": true})).to_string();
+    for _ in 0..4 {
+        let (client, kill_after) = (switch.client(), Duration::from_millis(dice.between(30, 250)));
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                // Each goes on until its connection breaks.
+                scope.spawn(|| while client.try_call("POST", "/api/transaction", &[], body.as_bytes()).is_ok() {});
+            }
+            std::thread::sleep(kill_after);
+            switch.kill9();
+        });
+        switch.start_again();
+    }
+    let client = switch.client();
+    let approved: Vec<_> = Books::read(&switch.journal())
+        .transactions()
+        .filter(|transaction| transaction.response_code().category() == Category::Approval)
+        .map(|transaction| transaction.id)
+        .collect();
+    assert!(approved.len() > 4, "only {} payments", approved.len());
+    for id in approved {
+        let path = format!("/api/customer/{id}");
+        eventually(Duration::from_secs(10), || match status(&client, "GET", &path) {
+            200 => Ok(()),
+            other => Err(format!("{path}: {other}")),
+        });
+    }
+    switch.terminate();
 }

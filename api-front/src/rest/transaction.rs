@@ -51,7 +51,12 @@ pub(super) async fn create(State(front): State<Front>, request: Request) -> Resu
     let payment = Payment { verb, amount, currency, flags, processor, travelling: &tail };
     let instrument = front.instrument(&caller, &payment, means, key.as_ref()).await?;
     let built = intake::of_payment(&payment, instrument, &asker, front.switch.sealer()).map_err(not_sealed)?;
-    front.carry(&caller, &parts.headers, built).await
+    let is_wish = front.vault.note_wish(asker.id, caller.merchant.id, &tail).await;
+    let (answer, is_over) = front.carry(&caller, &parts.headers, built).await;
+    if is_wish && is_over {
+        front.vault.forget_wish(&asker.id).await;
+    }
+    answer
 }
 
 /// `GET /api/transaction/{id}`
@@ -94,7 +99,7 @@ async fn step(
     let asker = front.asker(&caller, key.as_ref(), None);
     let asked = intake::Step { verb: step.verb, target, amount: step.amount, travelling: &step.tail };
     let built = intake::of_step(&asked, &asker, front.switch.sealer());
-    front.carry(&caller, &parts.headers, built).await
+    front.carry(&caller, &parts.headers, built).await.0
 }
 
 impl Front {
@@ -173,17 +178,17 @@ impl Front {
         self.switch.processors().by_id(&id).map(|found| found.index).ok_or_else(Problem::unknown_processor)
     }
 
-    /// Hands the command over, waits, and renders the version that answers.
-    async fn carry(&self, caller: &Caller, headers: &HeaderMap, built: Built) -> Result<Response, Problem> {
+    /// Hands the command over, waits, and renders the version that answers. False when something of it is left to be done.
+    async fn carry(&self, caller: &Caller, headers: &HeaderMap, built: Built) -> (Result<Response, Problem>, bool) {
         match self.switch.command(&built.command, &built.tail, built.sensitive).await {
             Answered::Version { version, verb, replayed } => {
                 let (transaction, processors) = (version.transaction(), self.switch.processors());
-                self.vault.record(transaction, version.tail()).await;
+                let is_over = self.vault.record(transaction, version.tail()).await;
                 let shown = Shown::answer(transaction, version.tail(), verb, caller.merchant.compat, processors);
-                Ok(resulted(shown.body(prefers_representation(headers)), &transaction.id, replayed))
+                (Ok(resulted(shown.body(prefers_representation(headers)), &transaction.id, replayed)), is_over)
             }
-            Answered::Refused(refusal) => Err(Problem::Refused(refusal)),
-            Answered::Unavailable(reason) => Err(Problem::Unavailable(reason)),
+            Answered::Refused(refusal) => (Err(Problem::Refused(refusal)), true),
+            Answered::Unavailable(reason) => (Err(Problem::Unavailable(reason)), false),
         }
     }
 }

@@ -169,6 +169,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let outbox = settings.mail.outbox(&data.mail())?;
     let public_url = settings.public_url.unwrap_or_else(|| format!("http://{http}"));
     let behind = behind_the_front(&switch, outbox, &public_url);
+    tokio::spawn(behind.vault.clone().granting());
     tokio::spawn(Scheduler::new(behind.recurring.clone(), behind.vault.clone()).run());
     tokio::spawn(PayablesFollower::new(behind.payables.clone()).run());
     tokio::spawn(Payouts::new(switch.clone()).run());

@@ -1,5 +1,7 @@
 //! Every bound of the vault, in one place, unit last in the name.
 
+use std::time::Duration;
+
 /// Addresses of a customer.
 pub(super) const ADDRESSES_MAX: usize = 100;
 /// Payment methods of a customer, of all kinds together.
@@ -14,3 +16,9 @@ pub(super) const TOKEN_RANDOM_BYTES: usize = 24;
 pub(super) const VALUES_MAX: usize = 10_000;
 /// Payment methods that are sealed anew before the next are read.
 pub(super) const RESEALED_AT_A_TIME: u32 = 100;
+/// How long a payment that is to leave a customer behind is its caller's own business, microseconds: longer than any is under way.
+pub(super) const WISH_PATIENCE_US: i64 = 10 * 60 * 1_000_000;
+/// How often customers that were not kept are looked for.
+pub(super) const WISHES_EVERY: Duration = Duration::from_secs(60);
+/// Wishes that are read at a time.
+pub(super) const WISHES_AT_A_TIME: u32 = 100;

@@ -10,6 +10,7 @@ mod limits;
 mod resolve;
 mod rotation;
 mod tokens;
+mod wishes;
 
 pub use belongings::{AccountWords, MethodChange, NewMethod};
 pub use customers::{CustomerChange, NewCustomer};

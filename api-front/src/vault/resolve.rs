@@ -56,11 +56,18 @@ impl Vault {
     }
 
     /// Leaves a customer behind, if that was asked for and the payment was approved: with the payment's id, so that it is the same
-    /// one however often this is called. A failure is logged: the payment stands.
-    pub async fn record(&self, transaction: &Transaction, tail: Tail<'_>) {
-        let Some(filed) = left_behind(transaction, tail, self.now()) else { return };
-        if let Err(error) = self.file(&filed).await {
-            tracing::warn!(%error, transaction = %transaction.id, "an approved payment has left no customer behind");
+    /// one however often this is called. A failure is logged: the payment stands. False when it is to be done later.
+    pub async fn record(&self, transaction: &Transaction, tail: Tail<'_>) -> bool {
+        let kept = self.keep_customer_of(transaction, tail).await;
+        let log =
+            |error: &VaultError| tracing::warn!(%error, transaction = %transaction.id, "an approved payment's customer waits");
+        kept.inspect_err(log).is_ok()
+    }
+
+    pub(super) async fn keep_customer_of(&self, transaction: &Transaction, tail: Tail<'_>) -> Result<(), VaultError> {
+        match left_behind(transaction, tail, self.now()) {
+            Some(filed) => self.file(&filed).await.map(drop),
+            None => Ok(()),
         }
     }
 

@@ -13,7 +13,7 @@ const POSTGRES_LOCK: &str = "SELECT pg_advisory_xact_lock(721900411)";
 
 /// The steps; the version of a database is how many of them it has.
 const STEPS: &[&[&str]] =
-    &[FIRST_TABLES, SEARCHES, CONFIGURATION, DIGEST, ACCOUNTS, VAULT, TERMINALS, RECURRING, INVOICES, EVENTS, PAYABLES, LEDGER];
+    &[FIRST_TABLES, SEARCHES, CONFIGURATION, DIGEST, ACCOUNTS, VAULT, TERMINALS, RECURRING, INVOICES, EVENTS, PAYABLES, LEDGER, VAULT_WISHES];
 
 const FIRST_TABLES: &[&str] = &[
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
@@ -208,6 +208,10 @@ const LEDGER: &[&str] = &[
     "CREATE INDEX link_refunds_payable ON link_refunds (payable, id)",
     "CREATE INDEX link_refunds_waiting ON link_refunds (id) WHERE state = 1",
 ];
+
+/// Payments that are to leave a customer behind, until they have.
+const VAULT_WISHES: &[&str] =
+    &["CREATE TABLE vault_wishes (transaction_id {blob} PRIMARY KEY, merchant {blob} NOT NULL, made_at {int} NOT NULL)"];
 
 /// Brings the tables up to date, in one transaction: a crash in between leaves them as they were.
 pub(super) async fn migrate(connection: &mut AnyConnection, dialect: Dialect) -> Result<(), PersistenceError> {

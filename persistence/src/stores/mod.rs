@@ -20,6 +20,7 @@ mod processors;
 mod recurring;
 mod terminals;
 mod users;
+mod vault_wishes;
 pub mod webhooks;
 
 #[cfg(test)]
@@ -41,6 +42,7 @@ pub use processors::Processor;
 pub use recurring::{AdjustmentKind, Bill, BillingTerms, KeptAdjustment, Plan, Standing, Subscription};
 pub use terminals::Terminal;
 pub use users::{Role, User};
+pub use vault_wishes::VaultWish;
 
 use crate::error::PersistenceError;
 use crate::sql::{Database, Fields};
