@@ -78,6 +78,10 @@ step "tests"
 cargo build --workspace --bins --quiet
 cargo test --workspace --no-fail-fast 2>&1 | tee "$scratch/tests.log"
 
+step "the slow side on PostgreSQL"
+slow_side=(users vault recurring invoices gateway samples clients_in_use)
+SWITCHYARD_TESTS_ON_POSTGRES=1 cargo test -p tests --no-fail-fast "${slow_side[@]/#/--test=}" 2>&1 | tee -a "$scratch/tests.log"
+
 step "the interface against its own description"
 tests/interface/check 40
 

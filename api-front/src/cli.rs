@@ -31,6 +31,9 @@ pub enum Command {
     /// Check a configuration.
     #[command(subcommand)]
     Config(Config),
+    /// The keys of a running switch.
+    #[command(subcommand)]
+    Keys(Keys),
 }
 
 /// How log lines are written.
@@ -173,6 +176,21 @@ pub enum Config {
     },
 }
 
+/// Words of `keys`.
+#[derive(Debug, Subcommand)]
+pub enum Keys {
+    /// Seal under a new key from now on, and seal the vault anew under it, while payments go on. The operator's key is taken from
+    /// SWITCHYARD_OPERATOR_KEY, in a sandbox from its data folder.
+    Rotate {
+        /// The switch's data folder: where a sandbox says its address and key.
+        #[arg(long, value_name = "DIR", default_value = "data")]
+        data: PathBuf,
+        /// Where the switch serves REST on this machine.
+        #[arg(long, value_name = "ADDR")]
+        http: Option<SocketAddr>,
+    },
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,6 +206,7 @@ mod tests {
             "sandbox --data d",
             "sandbox --tls mutual --mac-key-hex 00112233445566778899aabbccddeeff",
             "journal verify d",
+            "keys rotate --data d --http 127.0.0.1:8080",
             "journal dump d --from 3 --json",
             "config check f",
         ] {

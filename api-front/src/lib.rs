@@ -12,6 +12,7 @@ pub mod data_folder;
 pub mod intake;
 pub mod invoices;
 pub mod journal_tools;
+pub mod keys_tool;
 pub mod limits;
 pub mod links;
 pub mod listeners;

@@ -1,9 +1,9 @@
 //! The `switchyard` binary: reads the command line, and starts what it says.
 
-use api_front::cli::{Cli, Command, Config, Dump, Journal, Sandbox, SandboxTls, Serve};
+use api_front::cli::{Cli, Command, Config, Dump, Journal, Keys, Sandbox, SandboxTls, Serve};
 use api_front::config::{self, Overrides};
 use api_front::journal_tools::{Filter, ToolError};
-use api_front::{journal_tools, logs, process, start};
+use api_front::{journal_tools, keys_tool, logs, process, start};
 use clap::Parser;
 use std::error::Error;
 use std::io::{self, Write};
@@ -34,12 +34,18 @@ fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
         Some(Command::Journal(Journal::Verify { dir })) => Ok(journal_tools::print_verified(&dir, &mut io::stdout().lock())?),
         Some(Command::Journal(Journal::Dump(flags))) => dump(flags),
         Some(Command::Config(Config::Check { file })) => check(&file),
+        Some(Command::Keys(Keys::Rotate { data, http })) => rotate(&data, http),
     }
 }
 
 fn check(file: &std::path::Path) -> Result<(), Box<dyn Error>> {
     config::load(Some(file), &Overrides::default())?;
     Ok(())
+}
+
+fn rotate(data: &std::path::Path, http: Option<std::net::SocketAddr>) -> Result<(), Box<dyn Error>> {
+    let (key_id, resealed) = keys_tool::rotate(data, http, std::env::var(keys_tool::OPERATOR_KEY).ok())?;
+    Ok(say(&format!("key {key_id} seals; {resealed} of the vault's things were sealed anew"))?)
 }
 
 fn dump(flags: Dump) -> Result<(), Box<dyn Error>> {

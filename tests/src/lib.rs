@@ -17,8 +17,10 @@ pub mod http;
 pub mod load;
 pub mod patience;
 pub mod payment;
+pub mod postgres;
 pub mod process;
 pub mod simulator;
+pub mod smtp;
 pub mod switch;
 pub mod wire;
 

@@ -4,6 +4,7 @@ use crate::binary::switchyard;
 use crate::client::Client;
 use crate::folder::Folder;
 use crate::host::Control;
+use crate::postgres::Schema;
 use crate::process::{Ended, Leash};
 use rustix::process::Signal;
 use serde_json::Value;
@@ -48,6 +49,8 @@ pub struct Options {
     pub free_bytes_min: Option<u64>,
     /// Further lines of the configuration's `[journal]`.
     pub journal: String,
+    /// The mail server; none leaves mails as files in the data folder.
+    pub smtp: Option<SocketAddr>,
     /// The SQL home; none for SQLite in the data folder.
     pub database: Option<String>,
     /// Where the data is; none takes a folder that goes with the test.
@@ -66,6 +69,8 @@ impl Options {
         let other = format!("[[merchant]]\nname = \"other\"\napi_key = \"{}\"\nduplicate_window_s = 0\n", keys::OTHER);
         let free_bytes_min = self.free_bytes_min.unwrap_or(16 << 20);
         let limits = format!("[limits]\n{}\n", self.limits);
+        let mail = self.smtp.map(|addr| format!("[mail]\nsmtp = \"smtp://{addr}\"\nfrom = \"Shop <shop@example.com>\"\n"));
+        let limits = format!("{}{limits}", mail.unwrap_or_default());
         let journal = format!("{limits}[journal]\nsegment_bytes = 8388608\nfree_bytes_min = {free_bytes_min}\n{}", self.journal);
         let operator = format!("operator_key = \"{}\"\n", keys::OPERATOR);
         let shards = if self.shards == 0 { String::new() } else { format!("shards = {}\n", self.shards) };
@@ -87,6 +92,8 @@ pub struct Switch {
     running: Option<Leash>,
     options: Options,
     folder: Folder,
+    /// Its SQL home, where that is not the test's business.
+    schema: Option<Schema>,
     http: SocketAddr,
     binary: SocketAddr,
 }
@@ -100,7 +107,8 @@ impl Switch {
     /// One that was not started yet.
     pub fn stopped(options: Options) -> Switch {
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        Switch { running: None, options, folder: Folder::new(), http: nowhere, binary: nowhere }
+        let schema = if options.database.is_none() { Schema::for_any_test() } else { None };
+        Switch { running: None, options, folder: Folder::new(), schema, http: nowhere, binary: nowhere }
     }
 
     /// Starts one on empty data and waits until it serves.
@@ -150,8 +158,9 @@ impl Switch {
         if self.options.host.is_some() {
             command.arg("--no-sandbox");
         }
-        if let Some(database) = &self.options.database {
-            command.args(["--database", database]);
+        let database = self.options.database.clone().or_else(|| self.schema.as_ref().map(Schema::url));
+        if let Some(database) = database {
+            command.args(["--database", &database]);
         }
         if let Some(log) = self.options.log {
             command.env("SWITCHYARD_LOG", log);

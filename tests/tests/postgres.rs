@@ -1,35 +1,31 @@
 //! PostgreSQL as the SQL home: the same promises, and a database that goes away and comes back. The server is named by
 //! `SWITCHYARD_TEST_POSTGRES`, as `test.sh` does; without it there is nothing to test here.
 
-use std::net::SocketAddr;
-use std::process::Command;
 use std::time::Duration;
 use tests::books::reconcile;
 use tests::client::{id, text};
 use tests::dice::Dice;
 use tests::load::Load;
 use tests::payment::{VISA, payment};
+use tests::postgres::Schema;
 use tests::wire::{Forwarder, Wire};
 use tests::{HostProcess, Options, Switch};
 
 const DRAINED: Duration = Duration::from_secs(20);
 
-/// A schema of its own on the server: its URL, and where the server is.
-fn schema(name: &str) -> Option<(String, SocketAddr)> {
-    let server = std::env::var("SWITCHYARD_TEST_POSTGRES").ok()?;
-    let statement = format!("DROP SCHEMA IF EXISTS {name} CASCADE; CREATE SCHEMA {name}");
-    let made = Command::new("psql").args(["-q", "-d", &server, "-c", &statement]).output().expect("psql runs");
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    let host = server.split(['@', '/']).find_map(|part| part.parse().ok()).expect("the server is an address and a port");
-    Some((format!("{server}?options=-c%20search_path%3D{name}"), host))
+/// A wire to the server that a test can pull, and the schema's URL over it.
+fn behind_a_wire(schema: &Schema) -> (Forwarder, String) {
+    let wire = Forwarder::to(schema.server());
+    let database = schema.url().replace(&schema.server().to_string(), &wire.addr.to_string());
+    (wire, database)
 }
 
 #[test]
 fn kills_under_load_lose_nothing() {
-    let Some((database, _)) = schema("tests_kills_under_load") else { return };
+    let Some(schema) = Schema::fresh() else { return };
     let mut dice = Dice::announced("kills_under_load");
     let host = HostProcess::start();
-    let mut switch = Switch::start(Options { database: Some(database), ..Options::with_host(host.addr) });
+    let mut switch = Switch::start(Options { database: Some(schema.url()), ..Options::with_host(host.addr) });
     let load = Load::start(&switch.client(), 4, &mut dice);
     for _ in 0..4 {
         std::thread::sleep(Duration::from_millis(dice.between(100, 600)));
@@ -53,9 +49,8 @@ fn kills_under_load_lose_nothing() {
 
 #[test]
 fn payments_go_on_while_the_database_is_away_and_it_catches_up() {
-    let Some((database, server)) = schema("tests_database_is_away") else { return };
-    let wire = Forwarder::to(server);
-    let database = database.replace(&server.to_string(), &wire.addr.to_string());
+    let Some(schema) = Schema::fresh() else { return };
+    let (wire, database) = behind_a_wire(&schema);
     let host = HostProcess::start();
     let mut switch = Switch::start(Options { database: Some(database), ..Options::with_host(host.addr) });
     let client = switch.client();
@@ -68,22 +63,39 @@ fn payments_go_on_while_the_database_is_away_and_it_catches_up() {
     assert_eq!(again.data()["response_code"], 100);
     let path = format!("/api/transaction/{}", id(&before));
     assert_eq!(client.call("GET", &path, &[], b"").refusal().0, 503, "what can't be read is said so");
+    tests::eventually(DRAINED, || match client.stranger("GET", "/readyz", &[], b"").json()["data"]["state"].as_str() {
+        Some("degraded") => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+    for (method, slow) in
+        [("GET", "/api/users"), ("POST", "/api/customer"), ("GET", "/api/recurring/plans"), ("POST", "/api/invoice")]
+    {
+        let body: &[u8] = if method == "POST" { b"{}" } else { b"" };
+        let refused = client.call(method, slow, &[], body);
+        assert_eq!((refused.status, refused.header("retry-after").is_some()), (503, true), "{method} {slow}: {}", refused.text());
+    }
+    assert_eq!(client.sale(8_981, VISA)["response_code"], 100, "payments go on all the while");
     wire.does(Wire::Whole);
     tests::eventually(Duration::from_secs(20), || {
         let shown = client.call("GET", &path, &[], b"");
         if shown.status == 200 { Ok(()) } else { Err(shown.text()) }
     });
     meanwhile.iter().for_each(|sale| assert_eq!(&client.get(id(sale)), sale));
+    tests::eventually(DRAINED, || match client.call("POST", "/api/customer", &[], b"{}").status {
+        200 => Ok(()),
+        other => Err(format!("{other}")),
+    });
+    let ready = client.stranger("GET", "/readyz", &[], b"").json();
+    assert_eq!(ready["data"]["state"], "ready", "{ready}");
     reconcile(&switch.journal(), host.control, DRAINED);
     switch.terminate();
 }
 
 #[test]
 fn a_database_whose_wire_is_cut_in_the_midst_of_commits_takes_each_record_once() {
-    let Some((database, server)) = schema("tests_wire_is_cut") else { return };
+    let Some(schema) = Schema::fresh() else { return };
     let mut dice = Dice::announced("a_database_whose_wire_is_cut");
-    let wire = Forwarder::to(server);
-    let database = database.replace(&server.to_string(), &wire.addr.to_string());
+    let (wire, database) = behind_a_wire(&schema);
     let host = HostProcess::start();
     let switch = Switch::start(Options { database: Some(database), ..Options::with_host(host.addr) });
     let load = Load::start(&switch.client(), 4, &mut dice);
@@ -111,9 +123,8 @@ fn a_database_whose_wire_is_cut_in_the_midst_of_commits_takes_each_record_once()
 
 #[test]
 fn a_start_without_the_database_goes_on_from_the_journal_alone() {
-    let Some((database, server)) = schema("tests_start_without") else { return };
-    let wire = Forwarder::to(server);
-    let database = database.replace(&server.to_string(), &wire.addr.to_string());
+    let Some(schema) = Schema::fresh() else { return };
+    let (wire, database) = behind_a_wire(&schema);
     let host = HostProcess::start();
     let mut switch = Switch::start(Options { database: Some(database), ..Options::with_host(host.addr) });
     let client = switch.client();

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tests::client::{Client, text};
 use tests::http::Response;
 use tests::payment::{VISA, payment};
+use tests::smtp::MailServer;
 use tests::switch::{keys, shared};
 use tests::{Options, Switch, eventually};
 
@@ -259,6 +260,34 @@ fn a_forgotten_name_and_a_forgotten_password_come_by_mail() {
     assert!(mails(&switch.data(), "nobody").is_empty());
     let asked: Vec<u16> = (0..10).map(|_| ask("/api/forgot-username", json!({"email": "x@website.com"})).status).collect();
     assert_eq!(asked.last(), Some(&429), "ten a minute: {asked:?}");
+}
+
+#[test]
+fn mails_go_to_the_configured_server() {
+    let server = MailServer::start();
+    let switch = Switch::start(Options { smtp: Some(server.addr), ..Options::default() });
+    let client = switch.client();
+    new_user(&client, "by_mail", json!({"email": "by.mail@website.com"}));
+    let ask = |path: &str, body: Value| client.stranger("POST", path, &[JSON], body.to_string().as_bytes()).status;
+    assert_eq!(ask("/api/forgot-username", json!({"email": "by.mail@website.com"})), 200);
+    assert_eq!(ask("/api/forgot-password", json!({"username": "by_mail"})), 200);
+    let mut letters = Vec::new();
+    eventually(Duration::from_secs(10), || {
+        letters = server.letters_to("by.mail@website.com");
+        if letters.len() == 2 { Ok(()) } else { Err(format!("{letters:?}")) }
+    });
+    for letter in &letters {
+        assert_eq!((letter.from.as_str(), letter.to.len()), ("shop@example.com", 1), "{letter:?}");
+        assert!(letter.text.contains("From: Shop <shop@example.com>\r\n"), "{}", letter.text);
+    }
+    assert!(letters.iter().any(|letter| letter.text.contains("\r\nby_mail\r\n")), "{letters:?}");
+    let is_code = |line: &str| line.len() == 32 && line.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let code =
+        letters.iter().find_map(|letter| letter.text.lines().find(|line| is_code(line)).map(str::to_owned)).expect("a code");
+    let reset = json!({"username": "by_mail", "reset_code": code, "password": "N3w password"});
+    assert_eq!(ask("/api/forgot-password/reset", reset), 200);
+    logged_in(&client, "by_mail", "N3w password");
+    assert!(!switch.data().join("mail").exists(), "none is left as a file");
 }
 
 #[test]

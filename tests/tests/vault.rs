@@ -3,7 +3,9 @@
 use protocol::response_code::Category;
 use serde_json::{Value, json};
 use std::fs;
+use std::process::Command;
 use std::time::Duration;
+use tests::binary::switchyard;
 use tests::client::{Client, id, text};
 use tests::dice::Dice;
 use tests::payment::{VISA, payment, with};
@@ -299,10 +301,18 @@ fn a_seal_key_is_changed_while_payments_go_on() {
     pays(&client, 1_603, json!({"token": token["token"]}));
     assert_eq!(client.capture(id(&sale), 1_601).status, 200, "what was sealed under the old key still opens");
     assert_eq!(client.call("POST", "/operator/keys/rotate", &[], b"").status, 401, "a merchant does not rotate");
+    let rotated = Command::new(switchyard()).args(["keys", "rotate", "--data"]).arg(switch.data()).output().expect("it runs");
+    let said = String::from_utf8_lossy(&rotated.stdout);
+    assert!(rotated.status.success() && said.starts_with("key 3 seals; 1 of"), "{rotated:?}");
+    let nowhere = Command::new(switchyard()).args(["keys", "rotate", "--data", "/nonexistent"]).output().expect("it runs");
+    assert!(
+        !nowhere.status.success() && String::from_utf8_lossy(&nowhere.stderr).contains("SWITCHYARD_OPERATOR_KEY"),
+        "{nowhere:?}"
+    );
     switch.kill9();
     switch.start_again();
     pays(&switch.client(), 1_604, json!({"customer": {"id": id(&made)}}));
-    assert_eq!(switch.operator().call("GET", "/operator/keys", &[], b"").data()["key_ids"], json!([1, 2]));
+    assert_eq!(switch.operator().call("GET", "/operator/keys", &[], b"").data()["key_ids"], json!([1, 2, 3]));
     switch.terminate();
 }
 

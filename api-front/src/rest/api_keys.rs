@@ -1,6 +1,7 @@
 //! The API-key calls.
 
 use super::auth::Right;
+use super::bodies::Body;
 use super::envelope::{data, done, list, moment};
 use super::json::Document;
 use super::problem::Problem;
@@ -16,6 +17,8 @@ use axum::response::Response;
 use axum::routing::{delete, get};
 use persistence::stores::{ApiKey, KeyKind};
 use serde_json::{Value, json};
+
+pub(super) const BODIES: &[Body] = &[("api_key", |bytes| parse(bytes).map(drop))];
 
 pub(super) fn routes() -> Router<Front> {
     Router::new()

@@ -6,6 +6,7 @@
 mod answer;
 mod api_keys;
 mod auth;
+pub mod bodies;
 mod body;
 mod correlation;
 mod customers;

@@ -39,6 +39,7 @@ fn readiness_body(readiness: &Readiness) -> Vec<u8> {
     out.word("msg", if ready { "success" } else { "service unavailable: not ready" });
     out.object("data", |out| {
         out.flag("ready", ready);
+        out.word("state", readiness.word());
         out.flag("draining", readiness.draining);
         out.flag("journal_writable", readiness.journal_writable);
         out.flag("disk_ample", readiness.disk_ample);

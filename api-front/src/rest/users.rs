@@ -1,6 +1,7 @@
 //! The user calls.
 
 use super::auth::Right;
+use super::bodies::Body;
 use super::body;
 use super::envelope::{data, done, list, moment};
 use super::json::{Document, Scope};
@@ -24,6 +25,12 @@ use zeroize::Zeroizing;
 
 /// The id in a path; one that can't be read is not there.
 pub(super) type PathId = Result<Path<String>, PathRejection>;
+
+pub(super) const BODIES: &[Body] = &[
+    ("user", |bytes| parse_new(bytes).map(drop)),
+    ("user_change", |bytes| parse_change(bytes).map(drop)),
+    ("password_change", |bytes| NewPassword::parse(bytes).map(drop)),
+];
 
 pub(super) fn routes() -> Router<Front> {
     Router::new()

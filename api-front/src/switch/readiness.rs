@@ -74,6 +74,15 @@ impl Readiness {
         let reaches_a_processor = self.links.is_empty() || self.links.iter().any(|link| link.signed_on);
         !self.draining && self.journal_writable && self.disk_ample && reaches_a_processor
     }
+
+    /// One word for all of it. Degraded: payments are taken, and what is kept in SQL only is not served.
+    pub fn word(&self) -> &'static str {
+        match (self.is_ready(), self.projection.following) {
+            (false, _) => "unavailable",
+            (true, false) => "degraded",
+            (true, true) => "ready",
+        }
+    }
 }
 
 impl Vitals {

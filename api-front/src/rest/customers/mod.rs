@@ -7,6 +7,7 @@ mod token;
 mod view;
 
 use super::auth::Right;
+use super::bodies::Body;
 use super::body;
 use super::envelope::{data, done, page};
 use super::problem::Problem;
@@ -19,8 +20,21 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::{get, post};
 use protocol::id::Xid;
+use protocol::words::PaymentMethod;
 
 const DONE: &str = "success";
+
+pub(super) const BODIES: &[Body] = &[
+    ("customer", |bytes| read::new_customer(bytes, true).map(drop)),
+    ("customer_change", |bytes| read::customer_change(bytes).map(drop)),
+    ("address", |bytes| read::address(bytes).map(drop)),
+    ("card", |bytes| read::new_method(bytes, PaymentMethod::Card, false).map(drop)),
+    ("account", |bytes| read::new_method(bytes, PaymentMethod::Ach, false).map(drop)),
+    ("card_change", |bytes| read::method_change(bytes, PaymentMethod::Card, true).map(drop)),
+    ("account_change", |bytes| read::method_change(bytes, PaymentMethod::Ach, true).map(drop)),
+    ("tokenized_card", |bytes| read::tokenized_card(bytes).map(drop)),
+    ("customer_search", |bytes| read::search(bytes, Xid::NONE).map(drop)),
+];
 
 pub(super) fn routes() -> Router<Front> {
     Router::new()

@@ -5,6 +5,7 @@ mod view;
 
 use super::Front;
 use super::auth::Right;
+use super::bodies::Body;
 use super::body;
 use super::envelope::{data, done, page};
 use super::problem::Problem;
@@ -15,6 +16,10 @@ use axum::extract::{Request, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::{get, post};
+use protocol::id::Xid;
+
+pub(super) const BODIES: &[Body] =
+    &[("invoice", |bytes| read::terms(bytes).map(drop)), ("invoice_search", |bytes| read::search(bytes, Xid::NONE).map(drop))];
 
 pub(super) fn routes() -> Router<Front> {
     Router::new()

@@ -12,6 +12,7 @@ mod invoices;
 mod links;
 mod operator;
 mod page;
+mod payables;
 mod payments;
 mod recurring;
 mod refused;
@@ -30,12 +31,14 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder, PathItem, PathsBuilder};
 
 /// The rooms and their calls.
-const ROOMS: [(&str, &[Call]); 8] = [
+const ROOMS: &[(&str, &[Call])] = &[
     ("Payments", payments::CALLS),
     ("Vault", vault::CALLS),
     ("Recurring", recurring::CALLS),
     ("Invoices", invoices::CALLS),
     ("Payment links", links::CALLS),
+    ("Orders", payables::ORDERS),
+    ("Payment requests", payables::PAYMENT_REQUESTS),
     ("Users and keys", accounts::CALLS),
     ("Operator", operator::CALLS),
     ("Service", service::CALLS),
@@ -55,7 +58,7 @@ async fn show() -> Response {
 fn document() -> OpenApi {
     let (mut shapes, mut paths) = (Shapes::new(), PathsBuilder::new());
     for (room, calls) in ROOMS {
-        for call in calls {
+        for call in *calls {
             paths = paths.path(call.path(), PathItem::new(call.method(), call.operation(room, &mut shapes)));
         }
     }

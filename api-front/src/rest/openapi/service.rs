@@ -26,6 +26,8 @@ shapes! {
     /// What stands.
     Ready {
         ready: bool,
+        /// `ready`, `degraded` while SQL is away, or `unavailable`.
+        state: String,
         draining: bool,
         journal_writable: bool,
         disk_ample: bool,

@@ -69,7 +69,7 @@ async fn remove(State(front): State<Front>, kind: AdjustmentKind, id: PathId, he
     Ok(done("success"))
 }
 
-fn parse(bytes: &[u8]) -> Result<KeptAsked, Problem> {
+pub(super) fn parse(bytes: &[u8]) -> Result<KeptAsked, Problem> {
     let document = Document::read(bytes)?;
     let body = document.scope();
     Ok(KeptAsked {

@@ -6,12 +6,19 @@ mod subscriptions;
 mod terms;
 
 use super::Front;
+use super::bodies::Body;
 use super::problem::Problem;
 use crate::recurring::RecurringError;
 use crate::switch::directory::Compat;
 use axum::Router;
 use axum::response::Response;
 use serde_json::Value;
+
+pub(super) const BODIES: &[Body] = &[
+    ("adjustment", |bytes| adjustments::parse(bytes).map(drop)),
+    ("plan", |bytes| plans::parse(bytes).map(drop)),
+    ("subscription", |bytes| subscriptions::parse(bytes).map(drop)),
+];
 
 pub(super) fn routes() -> Router<Front> {
     adjustments::routes().merge(plans::routes()).merge(subscriptions::routes())

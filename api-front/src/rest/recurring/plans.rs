@@ -58,7 +58,7 @@ async fn remove(State(front): State<Front>, id: PathId, headers: HeaderMap) -> R
     Ok(done("success"))
 }
 
-fn parse(bytes: &[u8]) -> Result<PlanAsked, Problem> {
+pub(super) fn parse(bytes: &[u8]) -> Result<PlanAsked, Problem> {
     let document = Document::read(bytes)?;
     let body = document.scope();
     Ok(PlanAsked { name: terms::name(body)?, description: terms::description(body)?, terms: terms::read(body)? })

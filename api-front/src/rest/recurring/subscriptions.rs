@@ -60,7 +60,7 @@ async fn remove(State(front): State<Front>, id: PathId, headers: HeaderMap) -> R
     Ok(done("success"))
 }
 
-fn parse(bytes: &[u8]) -> Result<SubscriptionAsked, Problem> {
+pub(super) fn parse(bytes: &[u8]) -> Result<SubscriptionAsked, Problem> {
     let document = Document::read(bytes)?;
     let body = document.scope();
     Ok(SubscriptionAsked {

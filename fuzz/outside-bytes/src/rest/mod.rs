@@ -1,5 +1,6 @@
 //! What a REST client can send: documents, the requests in them, headers, ids in paths.
 
+pub mod bodies;
 pub mod headers;
 pub mod json;
 pub mod requests;
@@ -23,6 +24,11 @@ pub(crate) fn is_told_well(problem: &Problem) {
         assert!(is_path(field), "no field is called {field:?}");
         assert!(REASONS.iter().any(|words| reason.starts_with(words)), "{reason:?} does not say what is accepted");
     }
+    holds_no_card(problem);
+}
+
+/// Nothing in a complaint looks like a card number.
+pub(crate) fn holds_no_card(problem: &Problem) {
     let message = problem.to_string().replace(LONGEST_BOUND, "");
     let longest = message.split(|character: char| !character.is_ascii_digit()).map(str::len).max();
     assert!(longest.is_none_or(|digits| digits <= DIGITS_MAX), "{message}");
