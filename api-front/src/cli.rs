@@ -28,6 +28,8 @@ pub enum Command {
     /// Look at a journal without changing it.
     #[command(subcommand)]
     Journal(Journal),
+    /// Decide the payments of a journal anew, offline, and say what would have been different.
+    Replay(Replay),
     /// Check a configuration.
     #[command(subcommand)]
     Config(Config),
@@ -166,6 +168,32 @@ pub struct Dump {
     pub json: bool,
 }
 
+/// Flags of `replay`.
+#[derive(Debug, Args)]
+pub struct Replay {
+    /// The journal's folder.
+    #[arg(long, value_name = "DIR", default_value = "data/journal")]
+    pub journal: PathBuf,
+    /// Rules to try, JSON as `PUT /operator/rules` takes it.
+    #[arg(long, value_name = "FILE")]
+    pub rules: Option<PathBuf>,
+    /// Routes to try, JSON as `PUT /operator/routing` takes it; processors may be named by their names.
+    #[arg(long, value_name = "FILE")]
+    pub routing: Option<PathBuf>,
+    /// What processors cost, JSON: `{"card": {"per_payment": 10, "bp": 25}}`, minor units and hundredths of a percent of what is approved.
+    #[arg(long, value_name = "FILE")]
+    pub costs: Option<PathBuf>,
+    /// The last record to read: the switch as it stood then.
+    #[arg(long, value_name = "LSN")]
+    pub until: Option<u64>,
+    /// Say what had become of this transaction or batch by then, and nothing else.
+    #[arg(long, value_name = "ID")]
+    pub id: Option<Xid>,
+    /// Write the report as a page, too.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+}
+
 /// Words of `config`.
 #[derive(Debug, Subcommand)]
 pub enum Config {
@@ -174,6 +202,8 @@ pub enum Config {
         /// The file.
         file: PathBuf,
     },
+    /// Read a password from stdin and print what `[[console_user]]` keeps of it.
+    HashPassword,
 }
 
 /// Words of `keys`.
@@ -208,6 +238,8 @@ mod tests {
             "journal verify d",
             "keys rotate --data d --http 127.0.0.1:8080",
             "journal dump d --from 3 --json",
+            "replay --journal d --rules f --until 9",
+            "config hash-password",
             "config check f",
         ] {
             let words = std::iter::once("switchyard").chain(line.split(' '));

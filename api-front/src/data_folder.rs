@@ -55,6 +55,11 @@ impl DataFolder {
         self.0.join("clock.json")
     }
 
+    /// The same file, of the folder that a journal stands in.
+    pub fn processors_json_beside(journal: &Path) -> PathBuf {
+        journal.join("../processors.json")
+    }
+
     /// Which number each processor has in the records.
     pub fn processors_json(&self) -> PathBuf {
         self.0.join("processors.json")

@@ -8,6 +8,7 @@ pub mod accounts;
 pub mod calendar;
 pub mod cli;
 pub mod config;
+pub mod console;
 pub mod data_folder;
 pub mod intake;
 pub mod invoices;

@@ -1,8 +1,10 @@
 //! The `switchyard` binary: reads the command line, and starts what it says.
 
-use api_front::cli::{Cli, Command, Config, Dump, Journal, Keys, Sandbox, SandboxTls, Serve};
+use api_front::cli::{Cli, Command, Config, Dump, Journal, Keys, Replay, Sandbox, SandboxTls, Serve};
 use api_front::config::{self, Overrides};
+use api_front::console::ConsoleUser;
 use api_front::journal_tools::{Filter, ToolError};
+use api_front::replay::journal::Wish;
 use api_front::{journal_tools, keys_tool, logs, process, start};
 use clap::Parser;
 use std::error::Error;
@@ -33,8 +35,10 @@ fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
         Some(Command::Sandbox(flags)) => run_sandbox(&flags),
         Some(Command::Journal(Journal::Verify { dir })) => Ok(journal_tools::print_verified(&dir, &mut io::stdout().lock())?),
         Some(Command::Journal(Journal::Dump(flags))) => dump(flags),
+        Some(Command::Replay(flags)) => replay(flags),
         Some(Command::Config(Config::Check { file })) => check(&file),
         Some(Command::Keys(Keys::Rotate { data, http })) => rotate(&data, http),
+        Some(Command::Config(Config::HashPassword)) => hash_password(),
     }
 }
 
@@ -48,6 +52,12 @@ fn rotate(data: &std::path::Path, http: Option<std::net::SocketAddr>) -> Result<
     Ok(say(&format!("key {key_id} seals; {resealed} of the vault's things were sealed anew"))?)
 }
 
+fn hash_password() -> Result<(), Box<dyn Error>> {
+    let mut line = String::new();
+    io::stdin().read_line(&mut line)?;
+    Ok(say(&ConsoleUser::hash_of(line.trim_end_matches(['\r', '\n']))?)?)
+}
+
 fn dump(flags: Dump) -> Result<(), Box<dyn Error>> {
     let Dump { dir, id, rrn, from, to, json } = flags;
     let mut out = io::BufWriter::new(io::stdout().lock());
@@ -57,6 +67,19 @@ fn dump(flags: Dump) -> Result<(), Box<dyn Error>> {
         Err(ToolError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => Ok(other?),
     }
+}
+
+fn replay(flags: Replay) -> Result<(), Box<dyn Error>> {
+    let Replay { journal, rules, routing, costs, until, id, html } = flags;
+    if id.is_some() {
+        return dump(Dump { dir: journal, id, rrn: None, from: None, to: until, json: false });
+    }
+    let replayed = api_front::replay::journal::replay(&Wish { journal, rules, routing, costs, until })?;
+    if let Some(path) = html {
+        std::fs::write(path, replayed.page())?;
+    }
+    let mut out = io::stdout().lock();
+    Ok(out.write_all(replayed.text().as_bytes())?)
 }
 
 fn serve(flags: Serve) -> Result<(), Box<dyn Error>> {

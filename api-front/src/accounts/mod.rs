@@ -10,7 +10,7 @@ pub mod limits;
 pub mod log_in;
 pub mod mail;
 mod participants;
-mod passwords;
+pub(crate) mod passwords;
 mod rate;
 pub mod recovery;
 mod tokens;

@@ -62,14 +62,19 @@ impl Drop for Waiter<'_> {
     }
 }
 
+/// True for a hash that a password can be compared with.
+pub(crate) fn is_hash(text: &str) -> bool {
+    PasswordHash::new(text).is_ok()
+}
+
 /// The hash of a password; takes tens of milliseconds.
-pub(super) fn hash(password: &str) -> Result<String, AccountError> {
+pub(crate) fn hash(password: &str) -> Result<String, AccountError> {
     let hashed = Argon2::default().hash_password(password.as_bytes());
     hashed.map(|hash| hash.to_string()).map_err(|_| AccountError::Cryptography { operation: "hash a password" })
 }
 
 /// Whether a password is the one of this hash; takes as long when there is none.
-pub(super) fn is_right(password: &str, hash: Option<&str>) -> bool {
+pub(crate) fn is_right(password: &str, hash: Option<&str>) -> bool {
     let known = hash.and_then(|hash| PasswordHash::new(hash).ok());
     let compared = known.clone().or_else(|| PasswordHash::new(nobodys_hash()).ok());
     let is_equal = compared.is_some_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok());

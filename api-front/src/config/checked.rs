@@ -1,6 +1,7 @@
 //! The configuration as the switch uses it: every value present and in its bound.
 
 use super::Overrides;
+use super::console_user;
 use super::error::ConfigError;
 use super::limits::LimitSettings;
 use super::links::TypedLinks;
@@ -11,6 +12,7 @@ use super::processor::{Named, ProcessorNames, ProcessorSettings, SANDBOX_HOSTS, 
 use super::retention::RetentionSettings;
 use super::tables;
 use super::typed::{Typed, TypedCompat, TypedJournal, TypedMerchant, TypedSandbox};
+use crate::console::ConsoleUser;
 use crate::operator::ConfiguredTables;
 use crate::switch::directory::{Compat, LinkTerms};
 use persistence::journal::LogOptions;
@@ -61,6 +63,8 @@ pub struct Settings {
     pub mail: MailSettings,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpAddr>,
+    /// Who may sign in to the console.
+    pub console_users: Vec<ConsoleUser>,
     /// The sandbox in this process; `None` with `--no-sandbox`.
     pub sandbox: Option<SandboxSettings>,
     /// Processors beside the sandbox's.
@@ -159,6 +163,7 @@ impl Settings {
             own_merchant.into_iter().chain(merchants.iter().map(|merchant| merchant.name.as_str())).collect();
         let names: Vec<&str> = named.iter().map(|(name, _)| *name).collect();
         let tables = tables::check(typed.rule, typed.route, &merchant_names, &names)?;
+        let console_users = console_user::check(typed.console_user)?;
         let trusted_proxies = typed.trusted_proxies.iter().map(|text| proxy(text)).collect::<Result<_, _>>()?;
         let mail = MailSettings::check(typed.mail)?;
         let public_url = typed.public_url.map(public_url).transpose()?;
@@ -175,6 +180,7 @@ impl Settings {
             public_url,
             mail,
             trusted_proxies,
+            console_users,
             sandbox,
             processors,
             merchants,

@@ -4,6 +4,7 @@
 //! or connects.
 
 pub mod checked;
+mod console_user;
 pub mod error;
 pub mod limits;
 pub mod links;

@@ -3,6 +3,7 @@
 use super::limits::TypedLimits;
 use super::links::TypedLinks;
 use super::nacha::TypedNacha;
+use crate::console::Role;
 use crate::operator::typed::{Route, Rule};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -49,12 +50,34 @@ pub struct Typed {
     /// The bank that takes settlement's files.
     #[serde(default)]
     pub nacha: TypedNacha,
+    /// Who may sign in to the console beside whoever holds `operator_key`.
+    #[serde(default)]
+    pub console_user: Vec<TypedConsoleUser>,
     /// Rules, as `PUT /operator/rules` takes them; merchants may be named by their names.
     #[serde(default)]
     pub rule: Vec<Rule>,
     /// Routes, as `PUT /operator/routing` takes them; merchants and processors may be named by their names.
     #[serde(default)]
     pub route: Vec<Route>,
+}
+
+/// `[[console_user]]`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TypedConsoleUser {
+    /// The name to sign in with.
+    pub name: String,
+    /// `viewer` or `operator`.
+    pub role: Role,
+    /// As `switchyard config hash-password` prints it.
+    pub password_hash: String,
+}
+
+/// Not even the hash is shown.
+impl std::fmt::Debug for TypedConsoleUser {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TypedConsoleUser").field("name", &self.name).field("role", &self.role).finish_non_exhaustive()
+    }
 }
 
 /// `[mail]`.

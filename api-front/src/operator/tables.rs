@@ -50,6 +50,11 @@ impl Operator {
         Ok(InForce { version: in_force.version, text: self.steered.tables.text(kind)?.into() })
     }
 
+    /// A table as the configuration has it.
+    pub fn configured_table(&self, kind: TableKind) -> Result<String, String> {
+        self.steered.tables.text(kind)
+    }
+
     /// Reads, checks and compiles a table, and changes nothing. Gives its JSON in the form in which it is kept.
     pub fn compile(&self, kind: TableKind, version: u32, text: &str) -> Result<(Compiled, String), String> {
         let terms_of = |id: &Xid| self.processor(id).map(|processor| processor.configured);
@@ -159,7 +164,8 @@ impl ConfiguredTables {
         if text == AS_CONFIGURED { Ok(self.routes.clone()) } else { parse(text) }
     }
 
-    fn compile(
+    /// Reads, checks and compiles a table; gives its JSON in the form in which it is kept.
+    pub(crate) fn compile(
         &self,
         kind: TableKind,
         version: u32,

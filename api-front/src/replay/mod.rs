@@ -8,6 +8,9 @@
 //! no answer, so rules that ask for one are not asked about it. A processor that the payment found ill is ill to the proposed routes too;
 //! of one that it never came to nothing was kept, and it counts as well. Whether a processor takes payments is as it is now.
 
+pub mod journal;
+mod shown;
+
 #[cfg(test)]
 mod tests;
 
@@ -127,18 +130,24 @@ impl Replay {
 
     /// Examines a payment, and counts it.
     pub fn examine(&mut self, transaction: &Transaction, tail: Tail<'_>) {
-        let facts = self.facts(transaction, tail);
-        let (from, to) = match &self.proposal {
-            Proposal::Rules(table) => by_rules(table, transaction, &facts),
-            Proposal::Routes(table, ground) => by_routes(table, ground, transaction, &facts),
-        };
-        self.note(transaction, &facts);
+        let (from, to) = self.decide(transaction, tail);
         self.examined += 1;
         if from != to {
             let (count, amount) = self.changed.entry((from, to, transaction.currency.get())).or_default();
             *count += 1;
             *amount = amount.saturating_add(transaction.amount.get());
         }
+    }
+
+    /// What was decided about a payment and what the table decides; counts it for those behind it.
+    pub fn decide(&mut self, transaction: &Transaction, tail: Tail<'_>) -> (Decision, Decision) {
+        let facts = self.facts(transaction, tail);
+        let decided = match &self.proposal {
+            Proposal::Rules(table) => by_rules(table, transaction, &facts),
+            Proposal::Routes(table, ground) => by_routes(table, ground, transaction, &facts),
+        };
+        self.note(transaction, &facts);
+        decided
     }
 
     /// What came of it.

@@ -42,6 +42,7 @@ pub(crate) use peer::client_address;
 pub use problem::Problem;
 
 use crate::accounts::{AccountError, Accounts};
+use crate::console::{self, Console, ConsoleUser};
 use crate::invoices::Invoices;
 use crate::pages;
 use crate::payables::Payables;
@@ -64,7 +65,7 @@ use std::sync::Arc;
 
 /// What all handlers share. Cheap to clone.
 #[derive(Clone)]
-struct Front {
+pub(crate) struct Front {
     switch: Switch,
     keyring: Arc<Keyring>,
     accounts: Accounts,
@@ -98,17 +99,20 @@ pub struct Behind {
     pub payables: Payables,
     /// Payment links.
     pub links: PaymentLinks,
+    /// Who may sign in to the console beside whoever holds the operator's key.
+    pub console_users: Vec<ConsoleUser>,
 }
 
 /// Every route of the front. `X-Forwarded-For` is believed where one of `trusted_proxies` sends it.
 pub fn router(behind: Behind, trusted_proxies: Vec<IpAddr>) -> Router {
-    let Behind { switch, accounts, vault, recurring, invoices, payables, links } = behind;
+    let Behind { switch, accounts, vault, recurring, invoices, payables, links, console_users } = behind;
     let names = RequestNames::starting_at(switch.now().0);
     let trusted_proxies: Arc<[IpAddr]> = trusted_proxies.into();
     let pages = pages::routes(payables.clone(), switch.clone(), Arc::clone(&trusted_proxies));
     let keyring = Arc::new(Keyring::new());
     let front = Front { switch, keyring, accounts, vault, recurring, invoices, payables, links, trusted_proxies };
-    dressed(routes().with_state(front).merge(pages), names)
+    let console = console::routes(Console::new(front.clone(), console_users));
+    dressed(routes().with_state(front).merge(pages).merge(console), names)
 }
 
 /// What every route has: the envelope around unknown paths and methods, and a name for every request.
@@ -150,6 +154,11 @@ fn routes() -> Router<Front> {
 }
 
 impl Front {
+    /// Payments.
+    pub(crate) fn switch(&self) -> &Switch {
+        &self.switch
+    }
+
     /// The caller, if its key or token is ours, may do this, and belongs to an account that is active.
     async fn caller(&self, headers: &HeaderMap, right: Right) -> Result<Caller, Problem> {
         self.caller_with(auth::presented(headers), right).await

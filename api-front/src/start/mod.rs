@@ -11,7 +11,7 @@ mod digest;
 pub mod error;
 mod participants;
 mod phases;
-mod processor_numbers;
+pub(crate) mod processor_numbers;
 mod standby;
 mod storage;
 
@@ -23,6 +23,7 @@ use crate::accounts::mail::Outbox;
 use crate::accounts::{merchant_id_of, merchant_terms, processor_terms};
 use crate::calendar::Calendar;
 use crate::config::{LimitSettings, NachaSettings, SANDBOX_MERCHANT, Settings};
+use crate::console::ConsoleUser;
 use crate::data_folder::DataFolder;
 use crate::invoices::Invoices;
 use crate::limits::{CALLERS_MAX, DRAIN_WAIT, FIRST_SIGN_ON_WAIT, PROCESSORS_ADDED_MAX, SHARD_QUEUE_COMMANDS};
@@ -168,7 +169,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let (http, binary) = (sockets.http_addr, sockets.binary_addr);
     let outbox = settings.mail.outbox(&data.mail())?;
     let public_url = settings.public_url.unwrap_or_else(|| format!("http://{http}"));
-    let behind = behind_the_front(&switch, outbox, &public_url);
+    let behind = behind_the_front(&switch, outbox, &public_url, settings.console_users);
     tokio::spawn(behind.vault.clone().granting());
     tokio::spawn(Scheduler::new(behind.recurring.clone(), behind.vault.clone()).run());
     tokio::spawn(PayablesFollower::new(behind.payables.clone()).run());
@@ -179,7 +180,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
 }
 
 /// The slow side's rooms around the switch.
-fn behind_the_front(switch: &Switch, outbox: Outbox, public_url: &str) -> Behind {
+fn behind_the_front(switch: &Switch, outbox: Outbox, public_url: &str, console_users: Vec<ConsoleUser>) -> Behind {
     let payables = Payables::new(switch.clone(), public_url);
     let invoices = Invoices::new(switch.clone(), payables.clone(), outbox.clone(), public_url);
     let accounts = Accounts::new(switch.clone(), outbox);
@@ -191,6 +192,7 @@ fn behind_the_front(switch: &Switch, outbox: Outbox, public_url: &str) -> Behind
         invoices,
         links: PaymentLinks::new(switch.clone(), payables.clone(), public_url),
         payables,
+        console_users,
     }
 }
 

@@ -6,7 +6,7 @@
 
 use super::error::StartError;
 use crate::data_folder::{DataFolder, replace_private};
-use crate::switch::directory::{Processor, ProcessorTable};
+use crate::switch::directory::{Processor, ProcessorKind, ProcessorTable};
 use persistence::stores::{self, Stores};
 use protocol::id::Xid;
 use serde::{Deserialize, Serialize};
@@ -59,6 +59,18 @@ pub(super) fn remember(table: &ProcessorTable, data: &DataFolder) -> Result<(), 
     replace_private(&path, &text).map_err(fault)
 }
 
+/// The processors that the records of a journal name, from the file beside it; none where there is no such file.
+pub(crate) fn known_beside(journal: &Path) -> io::Result<Vec<Processor>> {
+    let wrong = |fault: String| io::Error::new(io::ErrorKind::InvalidData, fault);
+    let numbered = |(index, Numbered { id, name, kind }): (u16, Numbered)| {
+        let id = id.parse().map_err(|_| wrong(format!("processors.json: {id} is no id")))?;
+        let kind = ProcessorKind::from_word(&kind).ok_or_else(|| wrong(format!("processors.json: {kind} is no kind of processor")))?;
+        Ok(Processor { index, id, name, kind })
+    };
+    let path = DataFolder::processors_json_beside(journal);
+    read(&path)?.into_iter().map(numbered).collect()
+}
+
 fn read(path: &Path) -> io::Result<Numbers> {
     match std::fs::read(path) {
         Ok(bytes) => Ok(serde_json::from_slice(&bytes)?),
@@ -72,7 +84,6 @@ mod tests {
     use super::*;
     use crate::accounts::enroll_processors;
     use crate::config::ProcessorSettings;
-    use crate::switch::directory::ProcessorKind;
     use persistence::sql::{Database, DatabaseUrl};
 
     /// A start: with which numbers the processors of this configuration come out of it.

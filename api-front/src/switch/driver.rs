@@ -73,6 +73,10 @@ impl Driver {
                 }
             }
         }
+        // What was taken had nothing to say: the next turn begins when something comes.
+        if !self.desk.shard().has_effects() {
+            self.turn_began = Micros::NONE;
+        }
     }
 
     /// Two looks at the clock a turn, however many records it has.

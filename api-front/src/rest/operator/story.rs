@@ -11,34 +11,42 @@ use axum::response::Response;
 use persistence::projection::Chapter;
 use protocol::calendar::Micros;
 use protocol::exchange::Exchange;
+use protocol::id::Xid;
 use protocol::transaction::Transaction;
 use serde_json::{Value, json};
 
 /// `GET /operator/transactions/{id}/story`
 pub(super) async fn read(State(front): State<Front>, path: PathId, headers: HeaderMap) -> Result<Response, Problem> {
     front.permit_operator(&headers)?;
-    let chapters = front.switch.past().story(id(path)?).await.map_err(Problem::Unavailable)?;
-    let (newest, newest_tail) = chapters.last().ok_or(Problem::NotFound)?.stored.parts();
-    let processor = front.switch.processors().by_index(newest.processor.get());
-    let requests = [("original", &newest.original), ("step", &newest.step)];
-    let requests = requests.into_iter().filter(|(_, exchange)| exchange.stan.get() != 0);
-    Ok(data(json!({
-        "transaction_id": newest.id.to_string(),
-        "merchant_id": newest.merchant.to_string(),
-        "referenced_transaction_id": id_or_null(&newest.parent),
-        "type": newest.verb().word(),
-        "status": newest.status().word(),
-        "card": newest.masked_card(),
-        "rrn": newest.rrn(),
-        "processor_id": processor.map(|processor| processor.id.to_string()),
-        "processor_name": processor.map(|processor| &processor.name),
-        "settlement_batch_id": id_or_null(&newest.batch),
-        "versions": chapters.iter().map(show_version).collect::<Vec<_>>(),
-        "requests": requests.map(|(leg, exchange)| show_request(leg, exchange)).collect::<Vec<_>>(),
-        "reversal": show_reversal(newest),
-        "decided_by": front.decided_by(newest, newest_tail).await?,
-        "decline": decline(newest, newest_tail),
-    })))
+    Ok(data(front.story(id(path)?).await?))
+}
+
+impl Front {
+    /// The story of a transaction, whosever it is.
+    pub(crate) async fn story(&self, id: Xid) -> Result<Value, Problem> {
+        let chapters = self.switch.past().story(id).await.map_err(Problem::Unavailable)?;
+        let (newest, newest_tail) = chapters.last().ok_or(Problem::NotFound)?.stored.parts();
+        let processor = self.switch.processors().by_index(newest.processor.get());
+        let requests = [("original", &newest.original), ("step", &newest.step)];
+        let requests = requests.into_iter().filter(|(_, exchange)| exchange.stan.get() != 0);
+        Ok(json!({
+            "transaction_id": newest.id.to_string(),
+            "merchant_id": newest.merchant.to_string(),
+            "referenced_transaction_id": id_or_null(&newest.parent),
+            "type": newest.verb().word(),
+            "status": newest.status().word(),
+            "card": newest.masked_card(),
+            "rrn": newest.rrn(),
+            "processor_id": processor.map(|processor| processor.id.to_string()),
+            "processor_name": processor.map(|processor| &processor.name),
+            "settlement_batch_id": id_or_null(&newest.batch),
+            "versions": chapters.iter().map(show_version).collect::<Vec<_>>(),
+            "requests": requests.map(|(leg, exchange)| show_request(leg, exchange)).collect::<Vec<_>>(),
+            "reversal": show_reversal(newest),
+            "decided_by": self.decided_by(newest, newest_tail).await?,
+            "decline": decline(newest, newest_tail),
+        }))
+    }
 }
 
 fn show_version(Chapter { kind, stored }: &Chapter) -> Value {

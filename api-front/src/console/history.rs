@@ -1,0 +1,137 @@
+//! What was changed, when, and how it is taken back.
+
+use super::act::NotDone;
+use super::diff::{Line, diff};
+use super::draft::Draft;
+use super::{Console, figures, page};
+use crate::operator::TableKind;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use maud::{Markup, html};
+use persistence::projection::StoredChange;
+use protocol::change::Area;
+use protocol::id::Xid;
+use serde_json::Value;
+
+/// Changes that are shown, the newest.
+const SHOWN: usize = 200;
+
+/// `GET /console/history`
+pub(super) async fn show(State(console): State<Console>, headers: HeaderMap) -> Response {
+    let viewer = match console.viewer(&headers) {
+        Ok(viewer) => viewer,
+        Err(response) => return *response,
+    };
+    let changes = match console.front.switch().past().changes(0, u32::MAX).await {
+        Ok(changes) => changes,
+        Err(error) => return console.page(&viewer, "/console/history", html! { p.notice.bad { (error) } }),
+    };
+    let rows = (0..changes.len()).rev().take(SHOWN);
+    let body = html! {
+        h1 { "History" }
+        p.explained { "Every change was journaled before it held, and holds after a restart. The newest change of a thing can be taken back." }
+        @if changes.is_empty() { p.hint { "Nothing was changed yet: all is as configured." } }
+        ol.history {
+            @for place in rows {
+                @let change = &changes[place];
+                @let before = changes[..place].iter().rev().find(|earlier| is_of_same(earlier, change));
+                @let is_newest = !changes[place + 1..].iter().any(|later| is_of_same(later, change));
+                li.card {
+                    header {
+                        strong { (change.version) ". " (console.subject(change)) }
+                        time { (figures::moment(change.at)) }
+                        @if change.undoes > 0 { span.pill.off { "takes back " (change.undoes) } }
+                        @if is_newest { (page::button(&viewer, &format!("/console/history/{}/undo", change.id), "quiet", "Undo")) }
+                    }
+                    (console.what(change, before))
+                }
+            }
+        }
+    };
+    console.page(&viewer, "/console/history", body)
+}
+
+/// `POST /console/history/{id}/undo`
+pub(super) async fn undo(State(console): State<Console>, Path(id): Path<String>, request: Request) -> Response {
+    let (viewer, _) = match console.ordered(request).await {
+        Ok(ordered) => ordered,
+        Err(response) => return *response,
+    };
+    let Ok(wanted) = id.parse::<Xid>() else { return StatusCode::NOT_FOUND.into_response() };
+    let done = console.take_back(&wanted).await;
+    console.done(&viewer, "/console/history", &format!("undo {id}"), done)
+}
+
+fn is_of_same(one: &StoredChange, other: &StoredChange) -> bool {
+    (one.area, one.subject) == (other.area, other.subject)
+}
+
+const fn table_of(area: Area) -> Option<TableKind> {
+    match area {
+        Area::Rules => Some(TableKind::Rules),
+        Area::Routes => Some(TableKind::Routes),
+        Area::Processor | Area::Merchant => None,
+    }
+}
+
+impl Console {
+    async fn take_back(&self, wanted: &Xid) -> Result<String, NotDone> {
+        let switch = self.front.switch();
+        let changes = switch.past().changes(0, u32::MAX).await?;
+        let made = switch.operator().undo(&changes, wanted).await?;
+        Ok(format!("Taken back, as change {}.", made.version))
+    }
+
+    fn name_of(&self, id: &str) -> String {
+        let switch = self.front.switch();
+        let Ok(xid) = id.parse::<Xid>() else { return id.to_owned() };
+        let processor = switch.processors().by_id(&xid).map(|processor| processor.name.clone());
+        processor.or_else(|| Some(switch.merchant(&xid)?.name.clone())).unwrap_or_else(|| id.to_owned())
+    }
+
+    fn subject(&self, change: &StoredChange) -> String {
+        match change.area {
+            Area::Rules => "Rules".to_owned(),
+            Area::Routes => "Routing".to_owned(),
+            Area::Processor => format!("Processor {}", self.name_of(&change.subject.to_string())),
+            Area::Merchant => format!("Merchant {}", self.name_of(&change.subject.to_string())),
+        }
+    }
+
+    /// A table's change line by line against the one before; of anything else, what holds since.
+    fn what(&self, change: &StoredChange, before: Option<&StoredChange>) -> Markup {
+        let Some(kind) = table_of(change.area) else { return facts(&change.text) };
+        let lines = |text: &[u8]| Draft::of_text(kind, &self.whole_text(kind, text)).sentences(|id| self.name_of(id));
+        let old = lines(before.map_or(b"null", |before| before.text.as_slice()));
+        let new = lines(&change.text);
+        html! {
+            ul.diff { @for line in diff(&old, &new) { @match line {
+                Line::Kept(text) => li { (text) },
+                Line::Gone(text) => li.gone { del { (text) } },
+                Line::New(text) => li.new { ins { (text) } },
+            } } }
+            @if old == new { p.hint { "Nothing was different." } }
+        }
+    }
+
+    /// A table's text; where the change says "as configured", what is configured.
+    fn whole_text(&self, kind: TableKind, text: &[u8]) -> String {
+        let text = String::from_utf8_lossy(text).into_owned();
+        if text != crate::operator::changes::AS_CONFIGURED {
+            return text;
+        }
+        self.front.switch().operator().configured_table(kind).unwrap_or(text)
+    }
+}
+
+fn facts(text: &[u8]) -> Markup {
+    let value: Value = serde_json::from_slice(text).unwrap_or_default();
+    let shown = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    html! {
+        @match &value {
+            Value::Object(fields) => { p.change { @for (name, value) in fields { span.shard { (name.replace('_', " ")) ": " (shown(value)) } } } },
+            _ => p.change { "as configured" },
+        }
+    }
+}
