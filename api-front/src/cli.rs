@@ -24,7 +24,7 @@ pub enum Command {
     /// Run the switch (the default).
     Serve(Serve),
     /// Run the sandbox processors in a process of their own.
-    Sandbox(Sandbox),
+    Sandbox(Box<Sandbox>),
     /// Look at a journal without changing it.
     #[command(subcommand)]
     Journal(Journal),
