@@ -128,7 +128,7 @@ mod tests {
         for step in 0..200_000_u64 {
             let dice = mix(step);
             // Few hashes, half of them with their home at the end: long probes that wrap.
-            let (hash, at) = (mix(dice % 96) | (dice % 2) * (0xfff0 << 48), (dice >> 32) as u32 % 96);
+            let (hash, at) = (mix(dice % 96) | ((dice % 2) * (0xfff0 << 48)), (dice >> 32) as u32 % 96);
             match list.iter().position(|kept| *kept == (hash, at)) {
                 Some(position) if dice >> 60 < 8 => {
                     assert!(index.remove(hash, at), "step {step}");

@@ -72,7 +72,7 @@ impl<'b> Sent<'b> {
     }
 
     /// The objects of a list: of each its `description` and its `amount_cents`.
-    pub(super) fn lines(&self, name: &'static str) -> Result<Option<Vec<(String, Option<u64>)>>, Problem> {
+    pub(super) fn lines(&self, name: &'static str) -> Result<Option<Vec<SentLine>>, Problem> {
         let items = match self.get(name) {
             None => return Ok(None),
             Some(Value::Array(items)) if items.len() <= LIST_ITEMS_MAX => items,
@@ -83,7 +83,10 @@ impl<'b> Sent<'b> {
     }
 }
 
-fn line(list: &'static str, item: &Value) -> Result<(String, Option<u64>), Problem> {
+/// What a line says: its description, and its amount in minor units where it has one.
+type SentLine = (String, Option<u64>);
+
+fn line(list: &'static str, item: &Value) -> Result<SentLine, Problem> {
     let Value::Object(item) = item else { return Err(Problem::invalid(list, "must be a list of objects")) };
     let of = |name: &str| item.get(name).filter(|value| !value.is_null());
     let description = match of("description") {

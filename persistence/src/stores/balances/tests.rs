@@ -96,7 +96,7 @@ async fn a_cause_is_posted_once_and_a_payout_takes_each_leg_once() {
         assert_eq!((made.amount, made.fee, made.net(), made.number), (10_000, 150, 9_850, 1));
         assert_eq!(make_payout(&stores, payout(2, day(3))).await, None);
         assert_eq!(balances(&stores).await, [-10_000, 0, 150, 9_850, 0]);
-        assert_eq!(stores.payouts_under_way(day(2), 9).await.unwrap(), [made.clone()]);
+        assert_eq!(stores.payouts_under_way(day(2), 9).await.unwrap(), std::slice::from_ref(&made));
         assert!(end_payout(&stores, &made, day(3)).await && !end_payout(&stores, &made, day(4)).await);
         assert_eq!(balances(&stores).await, [-10_000, 0, 150, 0, 9_850]);
         assert_eq!(stores.newest_payout_night(&id(1)).await.unwrap(), Some(day(2)));

@@ -95,7 +95,7 @@ async fn open_ones_expire_and_lists_are_newest_first() {
             stores.add_payable(payable, &Aftermath::default()).await.unwrap();
         }
         assert_eq!(stores.next_payable_over().await.unwrap(), Micros(40));
-        assert_eq!(stores.payables_over(Micros(45), 9).await.unwrap(), [sooner.clone()]);
+        assert_eq!(stores.payables_over(Micros(45), 9).await.unwrap(), std::slice::from_ref(&sooner));
         assert_eq!(stores.payables_over(Micros(50), 9).await.unwrap(), [sooner.clone(), later.clone()]);
         let listed = async |states: &[PayableState], page| stores.payables(&id(1), Face::Order, states, page).await.unwrap();
         assert_eq!(listed(&[PayableState::Open], (2, 0)).await, [order(8), sooner]);
