@@ -64,7 +64,8 @@ pub(crate) fn known_beside(journal: &Path) -> io::Result<Vec<Processor>> {
     let wrong = |fault: String| io::Error::new(io::ErrorKind::InvalidData, fault);
     let numbered = |(index, Numbered { id, name, kind }): (u16, Numbered)| {
         let id = id.parse().map_err(|_| wrong(format!("processors.json: {id} is no id")))?;
-        let kind = ProcessorKind::from_word(&kind).ok_or_else(|| wrong(format!("processors.json: {kind} is no kind of processor")))?;
+        let kind =
+            ProcessorKind::from_word(&kind).ok_or_else(|| wrong(format!("processors.json: {kind} is no kind of processor")))?;
         Ok(Processor { index, id, name, kind })
     };
     let path = DataFolder::processors_json_beside(journal);
