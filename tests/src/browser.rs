@@ -25,10 +25,19 @@ pub struct Browser {
 impl Browser {
     /// Starts one, as wide as a desk's screen. Scripts run unless `scripts` is false.
     pub fn start(scripts: bool) -> Browser {
+        Browser::start_with(capabilities(scripts, &[]))
+    }
+
+    /// Starts one whose user wants dark pages.
+    pub fn in_the_dark() -> Browser {
+        Browser::start_with(capabilities(true, &["--force-dark-mode"]))
+    }
+
+    fn start_with(capabilities: Map<String, Value>) -> Browser {
         let (driver, port) = start_driver();
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
         let mut builder = ClientBuilder::new(HttpConnector::new());
-        builder.capabilities(capabilities(scripts));
+        builder.capabilities(capabilities);
         let client = runtime.block_on(builder.connect(&format!("http://127.0.0.1:{port}"))).expect("a window of Chromium");
         let browser = Browser { runtime, client: Some(client), driver };
         browser.resize(1280, 900);
@@ -44,6 +53,16 @@ impl Browser {
     #[track_caller]
     pub fn open(&self, url: &str) {
         self.run(self.client().goto(url)).unwrap_or_else(|error| panic!("{url}: {error}"));
+    }
+
+    /// Goes one page back.
+    pub fn back(&self) {
+        self.run(self.client().back()).expect("there is a page before");
+    }
+
+    /// Asks for the page again.
+    pub fn reload(&self) {
+        self.run(self.client().refresh()).expect("a page can be asked for again");
     }
 
     /// Where it is.
@@ -144,9 +163,10 @@ fn start_driver() -> (Child, u16) {
     (driver, port.expect("chromedriver says its port"))
 }
 
-fn capabilities(scripts: bool) -> Map<String, Value> {
+fn capabilities(scripts: bool, further: &[&str]) -> Map<String, Value> {
     // Root may not use Chromium's own sandbox; a machine in a container has little shared memory.
     let arguments = ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--hide-scrollbars"];
+    let arguments = [&arguments[..], further].concat();
     let mut options = json!({ "args": arguments });
     if !scripts {
         options["prefs"] = json!({ "profile.managed_default_content_settings.javascript": 2 });

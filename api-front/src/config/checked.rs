@@ -59,6 +59,8 @@ pub struct Settings {
     pub operator_key: Option<String>,
     /// Where whoever pays finds us; `None`: at the address of REST and pages.
     pub public_url: Option<String>,
+    /// Days after which a payment request that is not paid expires.
+    pub payment_request_days: u32,
     /// How mails leave.
     pub mail: MailSettings,
     /// Proxies whose `X-Forwarded-For` is believed.
@@ -167,6 +169,11 @@ impl Settings {
         let trusted_proxies = typed.trusted_proxies.iter().map(|text| proxy(text)).collect::<Result<_, _>>()?;
         let mail = MailSettings::check(typed.mail)?;
         let public_url = typed.public_url.map(public_url).transpose()?;
+        let payment_request_days = in_bound(
+            "payment_request_days",
+            typed.payment_request_days.unwrap_or(PAYMENT_REQUEST_DAYS),
+            PAYMENT_REQUEST_BOUND_DAYS,
+        )?;
         Ok(Settings {
             data,
             http,
@@ -178,6 +185,7 @@ impl Settings {
             retention,
             operator_key,
             public_url,
+            payment_request_days,
             mail,
             trusted_proxies,
             console_users,
@@ -189,6 +197,10 @@ impl Settings {
         })
     }
 }
+
+/// Days of a payment request unless configured, as it is decided for this API.
+const PAYMENT_REQUEST_DAYS: u32 = 7;
+const PAYMENT_REQUEST_BOUND_DAYS: RangeInclusive<u32> = 1..=365;
 
 /// Links in mails begin with it.
 fn public_url(url: String) -> Result<String, ConfigError> {

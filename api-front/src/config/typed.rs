@@ -26,6 +26,8 @@ pub struct Typed {
     pub operator_key: Option<String>,
     /// Where whoever pays finds us: `https://pay.example.com`. Default: the address of REST and pages.
     pub public_url: Option<String>,
+    /// Days after which a payment request that is not paid expires. Default 7.
+    pub payment_request_days: Option<u32>,
     /// How mails leave.
     #[serde(default)]
     pub mail: TypedMail,

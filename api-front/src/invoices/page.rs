@@ -17,7 +17,7 @@ impl Invoice {
             lines: self.items.iter().map(line).collect(),
             sums: self.sums(),
             payer: self.bill_to.name(),
-            due_on: if self.date_due.is_none() { String::new() } else { self.date_due.to_string()[..10].to_owned() },
+            due_at: (!self.date_due.is_none()).then_some(self.date_due.0),
             email: self.bill_to.email().to_owned(),
             order_id: self.id.to_string(),
             processor_id: self.card_processor_id.clone(),

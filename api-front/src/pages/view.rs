@@ -7,6 +7,7 @@ use super::words;
 use crate::payables::{Line, Page};
 use maud::{DOCTYPE, Markup, html};
 use persistence::stores::{Face, Payable, PayableState};
+use protocol::calendar::Micros;
 use protocol::response_code::ResponseCode;
 
 /// All that a page is made of.
@@ -86,7 +87,7 @@ fn document(title: &str, refresh: Option<&str>, body: Markup) -> Markup {
             }
             body {
                 main { (body) }
-                footer { p { "Your card goes to the bank over an encrypted connection and is not kept on this page." } }
+                footer { p { "What you type goes to the card's bank to be charged once. This page keeps none of it." } }
             }
         }
     }
@@ -111,10 +112,10 @@ fn summary(shown: &Shown<'_>) -> Markup {
             }
             h1 { (headline(shown)) }
             p.total { (amount(shown, total)) " " span.code { (payable.currency.code()) } }
-            @if !page.due_on.is_empty() { p.due { "Due " (page.due_on) } }
+            @if let Some(due_on) = page.due_at.map(Micros) { p.due { "Due " time datetime=(due_on) { (day(due_on)) } } }
+            @if !page.payer.is_empty() { p.payer { "For " (page.payer) } }
             @if !page.message.is_empty() { p.message { (page.message) } }
             @if !page.lines.is_empty() || !page.sums.is_empty() { (lines(shown, total)) }
-            @if !page.payer.is_empty() { p.payer { span { "For " } (page.payer) } }
         }
     }
 }
@@ -128,7 +129,10 @@ fn lines(shown: &Shown<'_>, total: u64) -> Markup {
             tbody.sums {
                 @for line in &page.sums { (row(shown, line)) }
                 @if payable.amount_paid > 0 && payable.due() > 0 {
-                    tr { th scope="row" { "Paid before" } td { (shown.manner.amount(-signed(payable.amount_paid), payable.currency)) } }
+                    tr {
+                        th scope="row" { "Paid before" }
+                        td { (shown.manner.amount(-signed(payable.amount_paid), payable.currency)) }
+                    }
                 }
             }
             tfoot { tr { th scope="row" { "Total" } td { (amount(shown, total)) } } }
@@ -146,23 +150,13 @@ fn row(shown: &Shown<'_>, line: &Line) -> Markup {
 }
 
 fn form(shown: &Shown<'_>) -> Markup {
-    let nothing = Faults::default();
-    let faults = shown.refused.map_or(&nothing, |(_, faults)| faults);
-    let (name, postal_code) = shown.refused.map_or(("", ""), |(sent, _)| (sent.name.as_str(), sent.postal_code.as_str()));
     let path = format!("/pay/{}", shown.payable.public_id);
     html! {
         h2 { "Pay by card" }
         (alert(shown))
         form #pay method="post" action=(path) novalidate {
             input type="hidden" name="attempt" value=(shown.payable.attempts + 1);
-            (field(&Field { id: "number", label: "Card number", autocomplete: "cc-number", numeric: true, ..Field::of(faults.number, faults) }))
-            div.pair {
-                (field(&Field { id: "expiry", label: "Expiry date", hint: "MM/YY", autocomplete: "cc-exp", numeric: true, ..Field::of(faults.expiry, faults) }))
-                (field(&Field { id: "code", label: "Security code", hint: "CVC", autocomplete: "cc-csc", numeric: true, ..Field::of(faults.code, faults) }))
-            }
-            (field(&Field { id: "name", label: "Name on card", autocomplete: "cc-name", value: name, ..Field::of(faults.name, faults) }))
-            (field(&Field { id: "postal_code", label: "Postal code", hint: "optional", autocomplete: "billing postal-code", value: postal_code,
-                ..Field::of(faults.postal_code, faults) }))
+            (fields(shown))
             button type="submit" { "Pay " (amount(shown, shown.payable.due())) }
         }
         @if !shown.page.cancel_url.is_empty() {
@@ -170,6 +164,26 @@ fn form(shown: &Shown<'_>) -> Markup {
                 button.quiet type="submit" { "Cancel and return to " (shown.seller) }
             }
         }
+    }
+}
+
+/// All that is asked of a card and its holder. Nothing of the card is filled in anew.
+fn fields(shown: &Shown<'_>) -> Markup {
+    let nothing = Faults::default();
+    let faults = shown.refused.map_or(&nothing, |(_, faults)| faults);
+    let (name, postal_code) = shown.refused.map_or(("", ""), |(sent, _)| (sent.name.as_str(), sent.postal_code.as_str()));
+    let of = |id, label, autocomplete, fault| Field { id, label, autocomplete, fault, ..Field::blank(faults) };
+    let number = Field { numeric: true, ..of("number", "Card number", "cc-number", faults.number) };
+    let expiry = Field { hint: "MM/YY", numeric: true, ..of("expiry", "Expiry date", "cc-exp", faults.expiry) };
+    let code = Field { hint: "CVC", numeric: true, ..of("code", "Security code", "cc-csc", faults.code) };
+    let name = Field { value: name, ..of("name", "Name on card", "cc-name", faults.name) };
+    let postal = of("postal_code", "Postal code", "billing postal-code", faults.postal_code);
+    let postal = Field { hint: "optional", is_optional: true, value: postal_code, ..postal };
+    html! {
+        (field(&number))
+        div.pair { (field(&expiry)) (field(&code)) }
+        (field(&name))
+        (field(&postal))
     }
 }
 
@@ -192,15 +206,18 @@ struct Field<'a> {
     hint: &'a str,
     autocomplete: &'a str,
     numeric: bool,
+    is_optional: bool,
     value: &'a str,
     fault: Option<&'static str>,
-    is_first_wrong: Option<&'static str>,
+    /// The id of the form's first wrong field, which gets the caret.
+    first_wrong: Option<&'static str>,
 }
 
 impl Field<'_> {
-    fn of(fault: Option<&'static str>, faults: &Faults) -> Self {
+    fn blank(faults: &Faults) -> Self {
         let (id, label, hint, autocomplete, value) = ("", "", "", "", "");
-        Field { id, label, hint, autocomplete, numeric: false, value, fault, is_first_wrong: faults.first() }
+        let (numeric, is_optional, fault, first_wrong) = (false, false, None, faults.first());
+        Field { id, label, hint, autocomplete, numeric, is_optional, value, fault, first_wrong }
     }
 }
 
@@ -214,8 +231,9 @@ fn field(field: &Field<'_>) -> Markup {
         div.field {
             label for=(id) { (label) @if !hint.is_empty() { span.hint { (hint) } } }
             div.box {
-                input id=(id) name=(id) type="text" value=(value) autocomplete=(autocomplete) inputmode=[mode] required
-                    aria-invalid=[wrong] aria-describedby=[described_by] autofocus[field.is_first_wrong == Some(id)]
+                input id=(id) name=(id) type="text" value=(value) autocomplete=(autocomplete) inputmode=[mode]
+                    required[!field.is_optional] aria-invalid=[wrong] aria-describedby=[described_by]
+                    autofocus[field.first_wrong == Some(id)]
                     spellcheck="false" autocapitalize=[(id != "name").then_some("off")];
                 @if id == "number" { span #brand .brand aria-live="polite" {} }
             }
@@ -246,11 +264,13 @@ fn paid(shown: &Shown<'_>) -> Markup {
             }
             dl {
                 @if !shown.page.order_id.is_empty() { dt { (number_word(payable.face)) } dd { (shown.page.order_id) } }
-                dt { "Paid on" } dd { time datetime=(payable.paid_at.to_string()) { (day(payable)) } }
+                dt { "Paid on" } dd { time datetime=(payable.paid_at.to_string()) { (day(payable.paid_at)) } }
                 dt { "Reference" } dd { code { (payable.transaction) } }
             }
             (way_on(shown, "Return to the seller"))
-            @if !shown.page.status_url.is_empty() { a href=(shown.page.status_url) rel="noreferrer" { "See how your order is coming along" } }
+            @if !shown.page.status_url.is_empty() {
+                a href=(shown.page.status_url) rel="noreferrer" { "See how your order is coming along" }
+            }
         }
     }
 }
@@ -264,9 +284,25 @@ fn number_word(face: Face) -> &'static str {
     }
 }
 
-fn day(payable: &Payable) -> String {
-    let civil = payable.paid_at.civil();
-    format!("{:04}-{:02}-{:02}", civil.year, civil.month, civil.day)
+/// `13 February 2039`, UTC.
+fn day(at: Micros) -> String {
+    const MONTHS: [&str; 12] = [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ];
+    let civil = at.civil();
+    let month = MONTHS.get(usize::from(civil.month).wrapping_sub(1)).copied().unwrap_or("");
+    format!("{} {month} {}", civil.day, civil.year)
 }
 
 fn told(class: &str, title: &str, words: &str, shown: &Shown<'_>) -> Markup {

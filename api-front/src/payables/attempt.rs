@@ -177,7 +177,7 @@ impl Payables {
             merchant: &merchant,
             user_id: &Xid::NONE,
             user_name: USER_NAME,
-            source: Source::Api,
+            source: Source::HostedPage,
             peer: payer.ip,
             id: attempt.transaction,
             today: switch.now().civil(),

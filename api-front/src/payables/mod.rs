@@ -6,7 +6,7 @@
 //!
 //! An attempt is a row before it is a payment: the transaction's id is drawn and kept first, and its idempotency key is that id. Whoever
 //! finds the row later sends the same transaction or takes its outcome, so that a shopper pays once, whatever is clicked or crashes. See
-//! [`attempt`]. What happens to the transaction later, by whichever API, comes as news: see [`follower`].
+//! `attempt`. What happens to the transaction later, by whichever API, comes as news: see `follower`.
 
 mod attempt;
 mod follower;

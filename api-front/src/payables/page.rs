@@ -20,8 +20,8 @@ pub struct Page {
     pub sums: Vec<Line>,
     /// Who is to pay, as the seller knows them.
     pub payer: String,
-    /// When it is due, RFC 3339 date; empty where nobody said.
-    pub due_on: String,
+    /// When it is due, microseconds since 1970; none where nobody said.
+    pub due_at: Option<i64>,
     /// Where the shopper's receipt goes.
     pub email: String,
     /// The seller's own number of it, which its transactions carry as `order_id`.

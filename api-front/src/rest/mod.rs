@@ -74,6 +74,7 @@ pub(crate) struct Front {
     invoices: Invoices,
     payables: Payables,
     links: PaymentLinks,
+    payment_request_days: u32,
     trusted_proxies: Arc<[IpAddr]>,
 }
 
@@ -101,16 +102,19 @@ pub struct Behind {
     pub links: PaymentLinks,
     /// Who may sign in to the console beside whoever holds the operator's key.
     pub console_users: Vec<ConsoleUser>,
+    /// Days after which a payment request that is not paid expires.
+    pub payment_request_days: u32,
 }
 
 /// Every route of the front. `X-Forwarded-For` is believed where one of `trusted_proxies` sends it.
 pub fn router(behind: Behind, trusted_proxies: Vec<IpAddr>) -> Router {
-    let Behind { switch, accounts, vault, recurring, invoices, payables, links, console_users } = behind;
+    let Behind { switch, accounts, vault, recurring, invoices, payables, links, console_users, payment_request_days } = behind;
     let names = RequestNames::starting_at(switch.now().0);
     let trusted_proxies: Arc<[IpAddr]> = trusted_proxies.into();
     let pages = pages::routes(payables.clone(), switch.clone(), Arc::clone(&trusted_proxies));
     let keyring = Arc::new(Keyring::new());
-    let front = Front { switch, keyring, accounts, vault, recurring, invoices, payables, links, trusted_proxies };
+    let front =
+        Front { switch, keyring, accounts, vault, recurring, invoices, payables, links, payment_request_days, trusted_proxies };
     let console = console::routes(Console::new(front.clone(), console_users));
     dressed(routes().with_state(front).merge(pages).merge(console), names)
 }

@@ -169,7 +169,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let (http, binary) = (sockets.http_addr, sockets.binary_addr);
     let outbox = settings.mail.outbox(&data.mail())?;
     let public_url = settings.public_url.unwrap_or_else(|| format!("http://{http}"));
-    let behind = behind_the_front(&switch, outbox, &public_url, settings.console_users);
+    let behind = behind_the_front(&switch, outbox, &public_url, settings.console_users, settings.payment_request_days);
     tokio::spawn(behind.vault.clone().granting());
     tokio::spawn(Scheduler::new(behind.recurring.clone(), behind.vault.clone()).run());
     tokio::spawn(PayablesFollower::new(behind.payables.clone()).run());
@@ -180,7 +180,13 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
 }
 
 /// The slow side's rooms around the switch.
-fn behind_the_front(switch: &Switch, outbox: Outbox, public_url: &str, console_users: Vec<ConsoleUser>) -> Behind {
+fn behind_the_front(
+    switch: &Switch,
+    outbox: Outbox,
+    public_url: &str,
+    console_users: Vec<ConsoleUser>,
+    payment_request_days: u32,
+) -> Behind {
     let payables = Payables::new(switch.clone(), public_url);
     let invoices = Invoices::new(switch.clone(), payables.clone(), outbox.clone(), public_url);
     let accounts = Accounts::new(switch.clone(), outbox);
@@ -193,6 +199,7 @@ fn behind_the_front(switch: &Switch, outbox: Outbox, public_url: &str, console_u
         links: PaymentLinks::new(switch.clone(), payables.clone(), public_url),
         payables,
         console_users,
+        payment_request_days,
     }
 }
 

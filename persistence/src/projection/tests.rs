@@ -4,6 +4,7 @@ mod configuration;
 mod fold;
 mod following;
 mod operations;
+mod payables;
 mod payments;
 mod property;
 mod search;

@@ -19,13 +19,10 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::{get, post};
 use persistence::stores::{Face, Payable};
-use protocol::calendar::Micros;
 use serde_json::Value;
 
 /// Seconds of a day.
 const DAY_S: u32 = 86_400;
-/// Days after which a request that is not paid expires.
-const EXPIRES_AFTER_DAYS: u32 = 7;
 
 pub(super) fn routes() -> Router<Front> {
     Router::new().route("/v1/payment/create", post(create)).route("/v1/payment/status/{id}", get(status))
@@ -47,7 +44,7 @@ async fn create(State(front): State<Front>, request: Request) -> Result<Response
         currency,
         page,
         body: Value::Object(body.clone()).to_string(),
-        expires_at: expiry(front.switch.calendar().now()),
+        expires_at: front.switch.calendar().now().plus_s(front.payment_request_days * DAY_S),
     };
     match front.payables.create_again(asked).await? {
         Made::New(made) => shown(&front, &made),
@@ -71,10 +68,6 @@ async fn status(
         return Err(Problem::NotFound.into());
     }
     shown(&front, &request)
-}
-
-fn expiry(now: Micros) -> Micros {
-    now.plus_s(EXPIRES_AFTER_DAYS * DAY_S)
 }
 
 fn is_the_same(request: &Payable, body: &Value) -> bool {

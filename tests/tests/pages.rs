@@ -1,0 +1,211 @@
+//! The hosted page in a real browser: on a desk and on a phone, with scripts and without, and whatever a shopper clicks.
+//!
+//! `SWITCHYARD_TEST_PICTURES` names a folder for pictures of what was seen.
+
+use serde_json::{Value, json};
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::path::Path;
+use tests::browser::Browser;
+use tests::switch::shared;
+use tests::{Client, Switch};
+
+const VISA: &str = "4111111111111111";
+const DECLINED: &str = "4000000000000002";
+const DESK: (u32, u32) = (1280, 900);
+const PHONE: (u32, u32) = (390, 844);
+
+/// Elements whose text is hard to read, by WCAG's contrast of 4.5, as the browser computes their colours.
+const FAINT: &str = r"(() => {
+    const light = ([r, g, b]) => [r, g, b].map((part) => part / 255)
+        .map((part) => part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, part, place) => sum + part * [0.2126, 0.7152, 0.0722][place], 0);
+    const parts = (colour) => colour.match(/[\d.]+/g).map(Number);
+    const ground = (element) => {
+        for (let at = element; at; at = at.parentElement) {
+            const colour = parts(getComputedStyle(at).backgroundColor);
+            if (colour.length === 3 || colour[3] > 0) return colour;
+        }
+        return [255, 255, 255];
+    };
+    const own = (element) => [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
+    return [...document.body.querySelectorAll('*')].filter(own).filter((element) => {
+        const [one, two] = [light(parts(getComputedStyle(element).color)), light(ground(element))];
+        return (Math.max(one, two) + 0.05) / (Math.min(one, two) + 0.05) < 4.5;
+    }).map((element) => element.tagName + '.' + element.className + ': ' + element.textContent);
+})()";
+
+/// Fields that nobody could name to a person who does not see them, and what is wider than the window.
+const UNNAMED: &str =
+    "[...document.querySelectorAll('input:not([type=hidden])')].filter((field) => !field.labels.length).map((field) => field.id)";
+const OVERFLOW: &str = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
+
+#[track_caller]
+fn request(client: &Client, id: &str, shop: &str) -> Value {
+    let body = json!({
+        "id": id, "order_number": "1234", "created_at": "2022-05-22T18:58:04+01:00", "currency": "EUR", "amount": 1234.5,
+        "cancel_url": format!("{shop}/cancelled?order={id}"), "paid_url": format!("{shop}/paid?order={id}"),
+        "callback_url": "https://example.com"
+    });
+    let bearer = format!("Bearer {}", client.key);
+    let headers = [("Authorization", bearer.as_str()), ("Content-Type", "application/json")];
+    let made = client.stranger("POST", "/v1/payment/create", &headers, body.to_string().as_bytes());
+    assert_eq!(made.status, 200, "{}", made.text());
+    made.json()
+}
+
+#[track_caller]
+fn invoice(client: &Client) -> Value {
+    let body = json!({
+        "company_name": "Ågot & Sons Hardware", "tax_percent": "8.25", "message": "Thank you for your business!",
+        "date_due": "2039-02-13T06:00:00Z", "bill_to": {"company": "Drury Lane Muffins"},
+        "items": [
+            {"name": "Cordless drill", "description": "18 V, two batteries", "quantity": 2, "unit_price": 12_900, "taxable": true},
+            {"name": "Oak board, planed on four sides and cut to your measure", "quantity": 12, "unit_of_measure": "m", "unit_price": 1_450, "taxable": true},
+            {"name": "Delivery", "quantity": 1, "unit_price": 2_500}
+        ]
+    });
+    client.call("POST", "/api/invoice", &[], body.to_string().as_bytes()).data()
+}
+
+fn fill_in(browser: &Browser, card: &str) {
+    for (field, text) in
+        [("#number", card), ("#expiry", "1233"), ("#code", "123"), ("#name", "Ada Lovelace"), ("#postal_code", "60601")]
+    {
+        browser.write(field, text);
+    }
+}
+
+#[track_caller]
+fn assert_readable(browser: &Browser) {
+    assert_eq!(browser.evaluate(FAINT), json!([]), "{}", browser.url());
+    assert_eq!(browser.evaluate(UNNAMED), json!([]), "{}", browser.url());
+    assert_eq!(browser.evaluate(OVERFLOW), json!(0), "{}", browser.url());
+}
+
+/// Looks at the page in both sizes.
+#[track_caller]
+fn look(browser: &Browser, name: &str) {
+    for (size, (width, height)) in [("phone", PHONE), ("desk", DESK)] {
+        browser.resize(width, height);
+        assert_readable(browser);
+        if let Ok(folder) = std::env::var("SWITCHYARD_TEST_PICTURES") {
+            std::fs::write(Path::new(&folder).join(format!("{name}-{size}.png")), browser.picture()).expect("a picture is kept");
+        }
+    }
+}
+
+/// A shop that shows which of its addresses was asked for.
+fn shop() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("a bound socket has an address");
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let mut stream = stream;
+            let mut head = [0; 4096];
+            let read = stream.read(&mut head).unwrap_or(0);
+            let head = String::from_utf8_lossy(&head[..read]);
+            let path = head.split(' ').nth(1).unwrap_or("").to_owned();
+            let body = format!("<h1 id=\"shop\">{path}</h1>");
+            let length = body.len();
+            drop(write!(
+                stream,
+                "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+            ));
+        }
+    });
+    format!("http://{address}")
+}
+
+fn transactions(switch: &Switch) -> u64 {
+    let found = switch.client().call("POST", "/api/transaction/search", &[], b"{}").json();
+    found["total_count"].as_u64().expect("a search counts")
+}
+
+#[test]
+fn a_shopper_is_declined_tries_again_and_comes_back_to_the_shop() {
+    let switch = shared();
+    let (client, shop) = (switch.client(), shop());
+    let made = request(&client, "browser-1", &shop);
+    let page = made["pay_url"].as_str().expect("a request has a page");
+    let browser = Browser::start(true);
+    browser.open(page);
+    look(&browser, "request");
+    browser.write("#number", "3782");
+    assert_eq!(browser.text("#brand"), "American Express");
+    fill_in(&browser, DECLINED);
+    assert_eq!(browser.text("#brand"), "Visa");
+    assert_eq!(browser.evaluate("document.getElementById('number').value"), json!("4000 0000 0000 0002"));
+    assert_eq!(browser.evaluate("document.getElementById('expiry').value"), json!("12 / 33"));
+    browser.press("#pay button");
+    assert_eq!(browser.text(".alert strong"), "Your bank has declined the payment.");
+    look(&browser, "declined");
+    browser.press("#pay button");
+    assert_eq!(browser.text("#number-fault"), "Enter the number of your card.");
+    assert_eq!(browser.evaluate("document.activeElement.id"), json!("number"), "the first wrong field has the caret");
+    look(&browser, "wrong");
+    fill_in(&browser, VISA);
+    browser.press("#pay button");
+    assert_eq!(browser.text("#shop"), "/paid?order=browser-1&amp;status=completed".replace("&amp;", "&"));
+    let before = transactions(&switch);
+    browser.back();
+    assert_eq!(browser.text(".told h2"), "Paid");
+    browser.reload();
+    assert_eq!(browser.text(".told h2"), "Paid");
+    look(&browser, "paid");
+    assert_eq!(transactions(&switch), before, "neither a step back nor a reload pays");
+    browser.press(".told .button");
+    assert_eq!(browser.text("#shop"), "/paid?order=browser-1&status=completed");
+}
+
+#[test]
+fn a_page_works_without_scripts_and_two_tabs_pay_once() {
+    let switch = shared();
+    let client = switch.client();
+    let made = invoice(&client);
+    let page = made["hosted_url"].as_str().expect("an invoice has a page");
+    let (one, two) = (Browser::start(false), Browser::start(true));
+    let before = transactions(&switch);
+    for tab in [&one, &two] {
+        tab.open(page);
+        fill_in(tab, VISA);
+    }
+    look(&two, "invoice");
+    fill_in(&two, VISA);
+    one.press("#pay button");
+    assert_eq!(one.text(".told h2"), "Paid");
+    two.press("#pay button");
+    assert_eq!(two.text(".told h2"), "Paid");
+    look(&two, "invoice-paid");
+    assert_eq!(transactions(&switch), before + 1);
+}
+
+#[test]
+fn a_shopper_who_cancels_is_back_at_the_shop_and_pays_nothing() {
+    let switch = shared();
+    let (client, shop) = (switch.client(), shop());
+    let made = request(&client, "browser-2", &shop);
+    let browser = Browser::start(true);
+    browser.open(made["pay_url"].as_str().expect("a request has a page"));
+    browser.press(".cancel button");
+    assert_eq!(browser.text("#shop"), "/cancelled?order=browser-2&status=cancelled");
+    browser.back();
+    browser.reload();
+    assert_eq!(browser.text(".told h2"), "Cancelled");
+    look(&browser, "cancelled");
+}
+
+#[test]
+fn a_dark_room_has_a_dark_page_that_can_be_read() {
+    let switch = shared();
+    let client = switch.client();
+    let made = invoice(&client);
+    let browser = Browser::in_the_dark();
+    browser.open(made["hosted_url"].as_str().expect("an invoice has a page"));
+    assert_ne!(browser.evaluate("getComputedStyle(document.body).backgroundColor"), json!("rgb(244, 245, 247)"));
+    look(&browser, "dark");
+    fill_in(&browser, DECLINED);
+    browser.press("#pay button");
+    browser.text(".alert strong");
+    look(&browser, "dark-declined");
+}

@@ -1,0 +1,8 @@
+//! What shoppers are asked to pay: orders, payment requests and invoices, from the merchant's call through the page to the money.
+
+mod crash;
+mod invoices;
+mod orders;
+mod paying;
+mod requests;
+mod shopper;
