@@ -53,9 +53,14 @@ pub(super) fn page(shown: &Shown<'_>) -> Markup {
         refresh,
         html! {
             (summary(shown))
-            section.pane.action aria-label="Payment" { (state) }
+            section.pane.action.first[has_news(shown)] aria-label="Payment" { (state) }
         },
     )
+}
+
+/// True when a shopper must not have to look for what has become of the payment: on a phone that comes before what is paid for.
+fn has_news(shown: &Shown<'_>) -> bool {
+    shown.payable.state != PayableState::Open || shown.last_answer.is_some() || shown.refused.is_some()
 }
 
 /// A page without a payable: not there, or not now.

@@ -13,9 +13,10 @@ pub(super) fn of_decline(code: ResponseCode) -> (&'static str, &'static str) {
         ResponseCode::NO_SUCH_ISSUER | ResponseCode::NO_CREDIT_ACCOUNT => {
             ("No bank knows this card.", "Check the number, or pay with another card.")
         }
-        ResponseCode::COMMUNICATION_ERROR | ResponseCode::PROCESSOR_ERROR => {
-            ("Your bank could not be reached.", "Try again in a moment. Should your bank show the amount, it is taken back by itself.")
-        }
+        ResponseCode::COMMUNICATION_ERROR | ResponseCode::PROCESSOR_ERROR => (
+            "Your bank could not be reached.",
+            "Try again in a moment. Should your bank show the amount, it is taken back by itself.",
+        ),
         ResponseCode::INVALID_MERCHANT_CONFIGURATION => {
             ("The seller can't take this payment at the moment.", "Please get in touch with the seller.")
         }
