@@ -192,7 +192,7 @@ fn assert_nowhere(folder: &Path, secrets: &[&str]) {
 }
 
 #[test]
-fn a_kill_before_a_batch_is_answered_leaves_one_file_and_a_second_start_writes_the_same_bytes() {
+fn a_kill_before_a_batch_is_answered_leaves_one_file_and_another_kill_the_same_bytes() {
     let mut switch = Switch::sandboxed();
     let client = switch.client();
     let sales = [pay(&client, "sale", 3_001, &ach("web", BANK)), pay(&client, "sale", 3_002, &ach("ppd", BANK))];
