@@ -45,6 +45,8 @@ pub struct Options {
     pub shards: u16,
     /// Lines of the configuration's `[limits]`.
     pub limits: &'static str,
+    /// Lines of the configuration about the fronts.
+    pub fronts: String,
     /// Free bytes of the disk below which new requests are refused; none for 16 MiB.
     pub free_bytes_min: Option<u64>,
     /// Further lines of the configuration's `[journal]`.
@@ -73,11 +75,12 @@ impl Options {
         let limits = format!("{}{limits}", mail.unwrap_or_default());
         let journal = format!("{limits}[journal]\nsegment_bytes = 8388608\nfree_bytes_min = {free_bytes_min}\n{}", self.journal);
         let operator = format!("operator_key = \"{}\"\n", keys::OPERATOR);
-        let shards = if self.shards == 0 { String::new() } else { format!("shards = {}\n", self.shards) };
+        let top = if self.shards == 0 { String::new() } else { format!("shards = {}\n", self.shards) };
+        let top = format!("{}{top}", self.fronts);
         match self.host {
-            None => format!("{shards}{journal}[sandbox]\n{operator}{keys}"),
+            None => format!("{top}{journal}[sandbox]\n{operator}{keys}"),
             Some(addr) => format!(
-                "{shards}{operator}{journal}[[processor]]\nname = \"card\"\ntype = \"tsys_sierra\"\naddr = \"{addr}\"\ntimeout_ms = {}\n\
+                "{top}{operator}{journal}[[processor]]\nname = \"card\"\ntype = \"tsys_sierra\"\naddr = \"{addr}\"\ntimeout_ms = {}\n\
                  reversal_retry_ms = 100\nreversal_retry_max_ms = 1000\necho_idle_ms = 1000\n\
                  [[merchant]]\nname = \"shop\"\nsandbox = true\n{keys}{other}",
                 if self.timeout_ms == 0 { 1_000 } else { self.timeout_ms }

@@ -3,6 +3,7 @@
 use super::Overrides;
 use super::console_user;
 use super::error::ConfigError;
+use super::fronts::FrontSettings;
 use super::limits::LimitSettings;
 use super::links::TypedLinks;
 use super::mail::MailSettings;
@@ -28,8 +29,6 @@ use switch_core::limits::SHARDS_MAX;
 pub const DUPLICATE_WINDOW_S: u32 = 60;
 /// Merchant category code of "miscellaneous and specialty retail".
 pub const CATEGORY_DEFAULT: u16 = 5999;
-const HTTP_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
-const BINARY_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8583);
 const NAME_CHARACTERS: RangeInclusive<usize> = 1..=64;
 const KEY_CHARACTERS: RangeInclusive<usize> = 8..=128;
 /// From twice the largest frame on, so that any turn of a shard fits.
@@ -41,10 +40,8 @@ pub(crate) const WINDOW_BOUND_S: RangeInclusive<u32> = 0..=86_400;
 pub struct Settings {
     /// Folder of journal, database, keys and sandbox.
     pub data: PathBuf,
-    /// Address of REST and pages.
-    pub http: SocketAddr,
-    /// Address of the binary protocol.
-    pub binary: SocketAddr,
+    /// How clients reach us.
+    pub fronts: FrontSettings,
     /// The SQL home.
     pub database: DatabaseUrl,
     /// Shard threads.
@@ -139,15 +136,14 @@ pub struct MerchantSettings {
 
 impl Settings {
     pub(super) fn check(typed: Typed, overrides: &Overrides) -> Result<Settings, ConfigError> {
+        let fronts = FrontSettings::check(&typed, overrides)?;
         let data = overrides.data.clone().or(typed.data).unwrap_or_else(|| PathBuf::from("data"));
-        let http = listen_address("http", overrides.http, typed.http.as_deref(), HTTP_DEFAULT, overrides.insecure)?;
-        let binary = listen_address("binary", overrides.binary, typed.binary.as_deref(), BINARY_DEFAULT, overrides.insecure)?;
         let database = match overrides.database.as_deref().or(typed.database.as_deref()) {
             // The text may hold a password: the error names the key and the reason only.
             Some(url) => DatabaseUrl::parse(url).map_err(|error| ConfigError::value("database", "…", error.to_string()))?,
             None => DatabaseUrl::sqlite_in(&data),
         };
-        let shards = in_bound("shards", typed.shards.unwrap_or_else(half_of_the_cores), 1..=SHARDS_MAX)?;
+        let shards = in_bound("shards", typed.shards.unwrap_or_else(|| half_of_the_cores(SHARDS_MAX)), 1..=SHARDS_MAX)?;
         let limits = LimitSettings::check(&typed.limits)?;
         let journal = JournalSettings::check(&typed.journal)?;
         let retention = RetentionSettings::check(&typed.journal)?;
@@ -176,8 +172,7 @@ impl Settings {
         )?;
         Ok(Settings {
             data,
-            http,
-            binary,
+            fronts,
             database,
             shards,
             limits,
@@ -329,21 +324,6 @@ impl MerchantSettings {
     }
 }
 
-fn listen_address(
-    key: &'static str,
-    flag: Option<SocketAddr>,
-    typed: Option<&str>,
-    default: SocketAddr,
-    insecure: bool,
-) -> Result<SocketAddr, ConfigError> {
-    let address = match (flag, typed) {
-        (Some(flag), _) => flag,
-        (None, Some(typed)) => address(key, typed)?,
-        (None, None) => default,
-    };
-    if address.ip().is_loopback() || insecure { Ok(address) } else { Err(ConfigError::NotLoopback { key, address }) }
-}
-
 pub(super) fn address(key: &str, text: &str) -> Result<SocketAddr, ConfigError> {
     text.parse().map_err(|_| ConfigError::value(key, text, "must be an address and a port, like 127.0.0.1:8080"))
 }
@@ -390,8 +370,8 @@ pub(super) fn compat_of(key: &str, typed: Option<TypedCompat>) -> Result<Compat,
     Ok(compat)
 }
 
-/// A key shared with a host. The error tells its length only.
-fn half_of_the_cores() -> u16 {
+/// Threads of which there are several, unless told otherwise; the other half serves, waits and writes.
+pub(super) fn half_of_the_cores(most: u16) -> u16 {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    u16::try_from(cores / 2).unwrap_or(SHARDS_MAX).clamp(1, SHARDS_MAX)
+    u16::try_from(cores / 2).unwrap_or(most).clamp(1, most)
 }

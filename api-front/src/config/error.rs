@@ -40,7 +40,9 @@ pub enum ConfigError {
         why: &'static str,
     },
     /// The address can be reached from other machines, and the traffic would be in clear.
-    #[error("configuration: {key} = {address}: not a loopback address and there is no TLS; say --insecure if that is meant")]
+    #[error(
+        "configuration: {key} = {address}: not a loopback address and there is no TLS; give tls_certificate and tls_key, or say --insecure if that is meant"
+    )]
     NotLoopback {
         /// The key.
         key: &'static str,

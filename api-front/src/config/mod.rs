@@ -6,6 +6,7 @@
 pub mod checked;
 mod console_user;
 pub mod error;
+pub mod fronts;
 pub mod limits;
 pub mod links;
 pub mod mail;
@@ -25,6 +26,7 @@ pub use checked::{
     CATEGORY_DEFAULT, DUPLICATE_WINDOW_S, JournalSettings, MerchantSettings, SANDBOX_MERCHANT, SandboxSettings, Settings,
 };
 pub use error::ConfigError;
+pub use fronts::{FrontSettings, TlsFiles};
 pub use limits::LimitSettings;
 pub use links::TypedLinks;
 pub use mail::MailSettings;

@@ -13,8 +13,8 @@ fn check_with(text: &str, overrides: &Overrides) -> Result<Settings, ConfigError
 fn an_empty_file_is_the_documented_default() {
     let settings = check("").unwrap();
     assert_eq!(settings.data, PathBuf::from("data"));
-    assert_eq!(settings.http.to_string(), "127.0.0.1:8080");
-    assert_eq!(settings.binary.to_string(), "127.0.0.1:8583");
+    assert_eq!(settings.fronts.http.to_string(), "127.0.0.1:8080");
+    assert_eq!(settings.fronts.binary.to_string(), "127.0.0.1:8583");
     assert!(settings.shards >= 1);
     assert_eq!(settings.sandbox.unwrap().duplicate_window_s, 0);
 }
@@ -38,7 +38,7 @@ fn flags_win_over_the_file() {
         ..Overrides::default()
     };
     let settings = check_with("data = 'here'\nhttp = '127.0.0.1:9'", &overrides).unwrap();
-    assert_eq!((settings.data, settings.http.port()), ("/elsewhere".into(), 0));
+    assert_eq!((settings.data, settings.fronts.http.port()), ("/elsewhere".into(), 0));
     assert!(settings.sandbox.is_none());
 }
 
@@ -144,11 +144,16 @@ fn unknown_keys_are_refused_without_showing_the_line() {
 }
 
 #[test]
-fn an_address_for_other_machines_needs_insecure() {
+fn an_address_for_other_machines_needs_a_certificate_or_insecure() {
     let message = check("http = '0.0.0.0:8080'").unwrap_err().to_string();
     assert!(message.contains("http = 0.0.0.0:8080") && message.contains("--insecure"), "{message}");
     let insecure = Overrides { insecure: true, ..Overrides::default() };
     assert!(check_with("http = '0.0.0.0:8080'", &insecure).is_ok());
+    let covered = "http = '0.0.0.0:8080'\nbinary = '0.0.0.0:8583'\ntls_certificate = 'c.pem'\ntls_key = 'k.pem'";
+    let fronts = check(covered).unwrap().fronts;
+    assert_eq!(fronts.tls, Some(TlsFiles { certificate: "c.pem".into(), key: "k.pem".into() }));
+    let message = check("tls_certificate = 'c.pem'").unwrap_err().to_string();
+    assert!(message.contains("tls_key is missing: tls_certificate needs it"), "{message}");
 }
 
 #[test]

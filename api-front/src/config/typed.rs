@@ -18,6 +18,13 @@ pub struct Typed {
     pub http: Option<String>,
     /// Address of the binary protocol. Default `127.0.0.1:8583`.
     pub binary: Option<String>,
+    /// Certificate of both fronts, PEM, with those that lead to its authority behind it. Default: none, and then only this
+    /// machine reaches them.
+    pub tls_certificate: Option<PathBuf>,
+    /// Its private key, PEM.
+    pub tls_key: Option<PathBuf>,
+    /// Event loops of the binary protocol. Default: half of the cores.
+    pub binary_loops: Option<u16>,
     /// `sqlite://…` or `postgres://…`. Default: SQLite in the data folder.
     pub database: Option<String>,
     /// Shard threads. Default: half of the cores.

@@ -2,29 +2,41 @@
 
 use super::brake::{Brake, Rest, RestingStream};
 use super::patience::{BoundedBody, after_failed_accept, bound_unread};
+use super::tls::STRICT_TRANSPORT;
 use super::turned_away::TurnedAway;
 use crate::config::LimitSettings;
 use axum::Router;
 use axum::extract::ConnectInfo;
+use axum::http::HeaderValue;
+use axum::http::header::STRICT_TRANSPORT_SECURITY;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 
-/// Serves until `stop` turns true, then lets requests that are under way finish, `longest` at most. True when all did.
-pub async fn serve(
-    listener: TcpListener,
-    router: Router,
-    limits: LimitSettings,
-    mut stop: watch::Receiver<bool>,
-    longest: Duration,
-) -> bool {
+/// How the front serves.
+pub struct Options {
+    /// Bounds of connections and of their patience.
+    pub limits: LimitSettings,
+    /// Certificate and key; without them it speaks in clear.
+    pub tls: Option<TlsAcceptor>,
+    /// How long requests that are under way may take to finish once it stops.
+    pub drain: Duration,
+}
+
+/// Serves until `stop` turns true, then lets requests that are under way finish. True when all did.
+pub async fn serve(listener: TcpListener, router: Router, options: Options, mut stop: watch::Receiver<bool>) -> bool {
+    let Options { limits, tls, drain } = options;
     let places = Arc::new(Semaphore::new(limits.connections_max as usize));
     let (turned_away, brake) = (TurnedAway::default(), Brake::new(limits.refusals_per_s_max));
     loop {
@@ -34,44 +46,72 @@ pub async fn serve(
         };
         match (accepted, Arc::clone(&places).try_acquire_owned()) {
             (Ok((stream, _)), Ok(place)) => {
-                let rest = Rest::none(Arc::clone(&brake));
-                drop(tokio::spawn(serve_one(stream, router.clone(), limits, rest, stop.clone(), place)));
+                let guest = Guest { router: router.clone(), limits, rest: Rest::none(Arc::clone(&brake)), stop: stop.clone() };
+                drop(tokio::spawn(serve_one(stream, tls.clone(), guest, place)));
             }
+            // A handshake costs more than the payment that it would refuse: under TLS there is no word for those beyond.
+            (Ok(_), Err(_)) if tls.is_some() => {}
             (Ok((stream, _)), Err(_)) => turned_away.tell(stream),
             (Err(error), _) => after_failed_accept(&error).await,
         }
     }
     drop(listener);
     let all = places.acquire_many(limits.connections_max);
-    tokio::time::timeout(longest, all).await.is_ok()
+    timeout(drain, all).await.is_ok()
 }
 
-async fn serve_one(
-    stream: TcpStream,
+/// What a connection is served with.
+struct Guest {
     router: Router,
     limits: LimitSettings,
     rest: Arc<Rest>,
-    mut stop: watch::Receiver<bool>,
-    place: OwnedSemaphorePermit,
-) {
+    stop: watch::Receiver<bool>,
+}
+
+async fn serve_one(stream: TcpStream, tls: Option<TlsAcceptor>, guest: Guest, place: OwnedSemaphorePermit) {
     if let Err(error) = stream.set_nodelay(true).and_then(|()| bound_unread(&stream)) {
         tracing::debug!(%error, "a connection went away before it was served");
         return;
     }
     let peer = stream.peer_addr().ok();
-    let stream = RestingStream::new(stream, Arc::clone(&rest));
+    let stream = RestingStream::new(stream, Arc::clone(&guest.rest));
+    let Some(tls) = tls else {
+        converse(stream, peer, None, guest).await;
+        return drop(place);
+    };
+    match timeout(guest.limits.head_timeout, tls.accept(stream)).await {
+        Ok(Ok(stream)) => converse(stream, peer, Some(HeaderValue::from_static(STRICT_TRANSPORT)), guest).await,
+        Ok(Err(error)) => tracing::debug!(%error, "a connection did not agree on TLS"),
+        Err(_) => tracing::debug!("a connection took too long to agree on TLS"),
+    }
+    drop(place);
+}
+
+/// HTTP on a stream, until either side ends it. `strict_transport` goes with every answer.
+async fn converse(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    peer: Option<SocketAddr>,
+    strict_transport: Option<HeaderValue>,
+    guest: Guest,
+) {
+    let Guest { router, limits, rest, mut stop } = guest;
     let router = TowerToHyperService::new(router);
     let bounded = service_fn(move |request: Request<Incoming>| {
-        let rest = Arc::clone(&rest);
+        let (rest, strict_transport) = (Arc::clone(&rest), strict_transport.clone());
         let mut request = request.map(|body| BoundedBody::new(body, limits.body_timeout));
         if let Some(peer) = peer {
             request.extensions_mut().insert(ConnectInfo(peer));
         }
         let answered = router.call(request);
         async move {
-            let answered = answered.await;
-            if answered.as_ref().is_ok_and(|answer| answer.status() == StatusCode::SERVICE_UNAVAILABLE) {
-                rest.refused();
+            let mut answered = answered.await;
+            if let Ok(answer) = &mut answered {
+                if answer.status() == StatusCode::SERVICE_UNAVAILABLE {
+                    rest.refused();
+                }
+                if let Some(strict_transport) = strict_transport {
+                    answer.headers_mut().insert(STRICT_TRANSPORT_SECURITY, strict_transport);
+                }
             }
             answered
         }
@@ -94,5 +134,4 @@ async fn serve_one(
         // The client's doing: it went away, stalled, or sent what is no HTTP.
         tracing::debug!(%error, "a connection ended early");
     }
-    drop(place);
 }

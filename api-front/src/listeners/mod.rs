@@ -4,4 +4,5 @@ pub mod binary;
 mod brake;
 pub mod http;
 mod patience;
+pub mod tls;
 mod turned_away;

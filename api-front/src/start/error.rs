@@ -52,6 +52,16 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
+    /// Certificate or key of the fronts can't be used.
+    #[error("{what} {}: {reason}", path.display())]
+    Tls {
+        /// What was tried.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// The table of rules in force can't be used.
     #[error("the rules in force can't be used, and payments would pass that they deny: {0}")]
     Rules(String),

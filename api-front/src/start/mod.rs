@@ -22,7 +22,7 @@ use crate::accounts::Accounts;
 use crate::accounts::mail::Outbox;
 use crate::accounts::{merchant_id_of, merchant_terms, processor_terms};
 use crate::calendar::Calendar;
-use crate::config::{LimitSettings, NachaSettings, SANDBOX_MERCHANT, Settings};
+use crate::config::{FrontSettings, LimitSettings, NachaSettings, SANDBOX_MERCHANT, Settings};
 use crate::console::ConsoleUser;
 use crate::data_folder::DataFolder;
 use crate::invoices::Invoices;
@@ -70,6 +70,7 @@ use persistence::stores::{ApiKey, Stores};
 use phases::{Phase, Phases};
 use protocol::batch::Batch;
 use protocol::calendar::Micros;
+use rustls::ServerConfig;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -103,7 +104,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let mut phases = Phases::begin();
     let open_data = |source| StartError::File { what: "open the data folder", path: settings.data.clone(), source };
     let data = DataFolder::open(&settings.data).map_err(open_data)?;
-    let sockets = Sockets::bind(&settings).await?;
+    let sockets = Sockets::bind(&settings.fronts).await?;
     let mut storage = Storage::open(&settings, &data, &mut phases).await?;
     let (database, sealer) = (storage.database.clone(), Arc::clone(&storage.sealer));
     let (stores, stored_changes) = (storage.stores.clone(), storage.changes().await?);
@@ -168,7 +169,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let switch = run.into_switch(participants, &recorders, stores, board, oversight);
     let (http, binary) = (sockets.http_addr, sockets.binary_addr);
     let outbox = settings.mail.outbox(&data.mail())?;
-    let public_url = settings.public_url.unwrap_or_else(|| format!("http://{http}"));
+    let public_url = settings.public_url.unwrap_or_else(|| sockets.url());
     let behind = behind_the_front(&switch, outbox, &public_url, settings.console_users, settings.payment_request_days);
     tokio::spawn(behind.vault.clone().granting());
     tokio::spawn(Scheduler::new(behind.recurring.clone(), behind.vault.clone()).run());
@@ -230,13 +231,22 @@ struct Sockets {
     http_addr: SocketAddr,
     binary: TcpListener,
     binary_addr: SocketAddr,
+    binary_loops: u16,
+    tls: Option<Arc<ServerConfig>>,
 }
 
 impl Sockets {
-    async fn bind(settings: &Settings) -> Result<Sockets, StartError> {
+    async fn bind(settings: &FrontSettings) -> Result<Sockets, StartError> {
+        let tls = settings.tls.as_ref().map(listeners::tls::server_config).transpose()?;
         let (http, http_addr) = listen("REST", settings.http).await?;
         let (binary, binary_addr) = listen("the binary protocol", settings.binary).await?;
-        Ok(Sockets { http, http_addr, binary, binary_addr })
+        Ok(Sockets { http, http_addr, binary, binary_addr, binary_loops: settings.binary_loops, tls })
+    }
+
+    /// Where REST and pages are, for whoever follows a link.
+    fn url(&self) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.http_addr)
     }
 
     fn serve(
@@ -247,11 +257,13 @@ impl Sockets {
     ) -> Result<(watch::Sender<bool>, JoinHandle<bool>), StartError> {
         let (stop, stopped) = watch::channel(false);
         let (addr, what) = (self.binary_addr, "the binary protocol");
-        let (switch, refusals_per_s_max) = (behind.switch.clone(), limits.refusals_per_s_max);
-        let binary = self.binary.into_std().and_then(|socket| listeners::binary::start(socket, switch, refusals_per_s_max));
+        let (loops, tls, refusals_per_s_max) = (self.binary_loops, self.tls.clone(), limits.refusals_per_s_max);
+        let options = listeners::binary::Options { loops, tls, refusals_per_s_max };
+        let binary = self.binary.into_std().and_then(|socket| listeners::binary::start(socket, &behind.switch, options));
         let binary = binary.map_err(|source| StartError::Listen { what, addr, source })?;
         let router = crate::rest::router(behind, trusted_proxies);
-        let http = listeners::http::serve(self.http, router, limits, stopped.clone(), DRAIN_WAIT);
+        let options = listeners::http::Options { limits, tls: self.tls.map(Into::into), drain: DRAIN_WAIT };
+        let http = listeners::http::serve(self.http, router, options, stopped.clone());
         let served = tokio::spawn(async move {
             let (http, binary) = tokio::join!(http, binary.until(stopped));
             http && binary

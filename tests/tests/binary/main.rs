@@ -1,5 +1,6 @@
 //! The binary front over real sockets: what a merchant's server may rely on, and what a stranger can't do to it.
 
+mod peer;
 mod plain;
 
 use client::{Client, ClientError, Payment, Query, Reply, Step};

@@ -2,27 +2,29 @@
 
 use super::answering::{Answer, NoOutcome};
 use super::caller::Caller;
+use super::hall::Chair;
 use super::incoming::Incoming;
 use super::limits::{
     CREDITS, HELLO_TIMEOUT, IDLE_TIMEOUT, KEY_CHECK_EVERY, LINGER, READ_TURN_BYTES, RECONNECT_AFTER, UNREAD_MAX_BYTES,
     UNREAD_TIMEOUT,
 };
+use super::line::Line;
 use super::outgoing::Outgoing;
 use super::session::{Ending, Session};
-use mio::net::TcpStream;
+use mio::event::Source;
 use protocol::binary::limits::{FRAME_ITEMS_MAX, FRAME_MAX_BYTES};
 use protocol::binary::{GoAway, GoAwayCode, VERSION, Welcome, capability};
 use protocol::calendar::Micros;
 use protocol::refusal::Refusal;
 use protocol::words::Verb;
 use std::io::{self, ErrorKind};
-use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
 /// A connection.
 #[derive(Debug)]
 pub(super) struct Connection {
-    stream: TcpStream,
+    line: Line,
+    _chair: Chair,
     pub(super) session: Session,
     pub(super) caller: Option<Caller>,
     capabilities: u32,
@@ -56,9 +58,10 @@ pub(super) enum Reading {
 }
 
 impl Connection {
-    pub(super) fn new(stream: TcpStream, now: Instant) -> Connection {
+    pub(super) fn new(line: Line, chair: Chair, now: Instant) -> Connection {
         Connection {
-            stream,
+            line,
+            _chair: chair,
             session: Session::new(CREDITS),
             caller: None,
             capabilities: 0,
@@ -76,8 +79,8 @@ impl Connection {
         }
     }
 
-    pub(super) fn stream_mut(&mut self) -> &mut TcpStream {
-        &mut self.stream
+    pub(super) fn source(&mut self) -> &mut impl Source {
+        self.line.source()
     }
 
     pub(super) fn note_readable(&mut self) {
@@ -104,7 +107,7 @@ impl Connection {
             return Ok(Reading::Nothing);
         }
         loop {
-            match self.incoming.read_from(&mut self.stream) {
+            match self.incoming.read_from(&mut self.line) {
                 Ok(0) => {
                     self.is_at_end = true;
                     return Ok(Reading::Nothing);
@@ -192,15 +195,15 @@ impl Connection {
     /// Sends what the kernel takes. True while the connection lives on.
     pub(super) fn flush(&mut self, now: Instant) -> io::Result<bool> {
         let waiting = self.outgoing.waiting_bytes();
-        let written = self.outgoing.write_to(&mut self.stream)?;
+        let written = self.outgoing.write_to(&mut self.line)?;
         self.session.answered(written.answers);
-        let left = self.outgoing.waiting_bytes();
-        match (left, self.stuck_since) {
-            (0, _) => self.stuck_since = None,
-            (_, Some(_)) if left >= waiting => {}
-            (_, _) => self.stuck_since = Some(now),
+        let (left, line_is_empty) = (self.outgoing.waiting_bytes(), self.line.push()?);
+        match self.stuck_since {
+            _ if left == 0 && line_is_empty => self.stuck_since = None,
+            Some(_) if left >= waiting => {}
+            _ => self.stuck_since = Some(now),
         }
-        if left == 0 && self.is_done() {
+        if left == 0 && line_is_empty && self.is_done() {
             return self.shut();
         }
         Ok(true)
@@ -219,7 +222,7 @@ impl Connection {
         }
         if !self.is_shut {
             self.is_shut = true;
-            self.stream.shutdown(Shutdown::Write)?;
+            self.line.shut()?;
         }
         Ok(true)
     }
@@ -261,7 +264,7 @@ impl Connection {
         }
         // Bounded: a connection that was ended lives for a moment only.
         for _ in 0..READ_TURN_BYTES / super::limits::READ_LEAST_BYTES {
-            match self.incoming.read_from(&mut self.stream) {
+            match self.incoming.read_from(&mut self.line) {
                 Ok(1..) => self.incoming.clear(),
                 Ok(0) => return self.is_at_end = true,
                 Err(_) => return,

@@ -6,15 +6,19 @@
 
 use super::caller::judge;
 use super::connection::{Connection, Overdue, Reading};
-use super::limits::{CONNECTIONS_MAX, EVENTS_MAX, SWEEP_EVERY};
+use super::hall::{Arrival, Hall};
+use super::limits::{EVENTS_MAX, SWEEP_EVERY};
+use super::line::Line;
 use super::office::{Connections, KeyFound, Office};
 use super::session::{Ending, Said};
 use crate::limits::DRAIN_WAIT;
 use crate::listeners::brake::Brake;
-use mio::net::{TcpListener, TcpStream};
+use crossbeam_channel::Receiver;
+use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token};
 use persistence::stores::ApiKey;
 use protocol::binary::GoAwayCode;
+use rustls::ServerConfig;
 use std::collections::HashMap;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
@@ -29,10 +33,27 @@ const REST_GRAIN: Duration = Duration::from_millis(5);
 /// Wait after an accept that failed because the process has too many files open.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
+/// Where connections come in, and the loops that they are spread over.
+pub(super) struct Door {
+    pub(super) listener: TcpListener,
+    pub(super) hall: Hall,
+}
+
+/// What all loops have in common.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub(super) brake: Arc<Brake>,
+    pub(super) tls: Option<Arc<ServerConfig>>,
+    pub(super) is_stopping: Arc<AtomicBool>,
+}
+
 /// The loop.
 pub(super) struct EventLoop {
     poll: Poll,
-    listener: Option<TcpListener>,
+    /// Of the loop that accepts for all.
+    door: Option<Door>,
+    arrivals: Receiver<Arrival>,
+    tls: Option<Arc<ServerConfig>>,
     accepts_again_at: Option<Instant>,
     connections: Connections,
     next_number: u64,
@@ -50,15 +71,20 @@ pub(super) struct EventLoop {
 impl EventLoop {
     pub(super) fn new(
         poll: Poll,
-        mut listener: TcpListener,
+        mut door: Option<Door>,
+        arrivals: Receiver<Arrival>,
         office: Office,
-        brake: Arc<Brake>,
-        is_stopping: Arc<AtomicBool>,
+        shared: Shared,
     ) -> io::Result<EventLoop> {
-        poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
+        if let Some(door) = &mut door {
+            poll.registry().register(&mut door.listener, LISTENER, Interest::READABLE)?;
+        }
+        let Shared { brake, tls, is_stopping } = shared;
         Ok(EventLoop {
             poll,
-            listener: Some(listener),
+            door,
+            arrivals,
+            tls,
             accepts_again_at: None,
             connections: HashMap::new(),
             next_number: 0,
@@ -84,6 +110,7 @@ impl EventLoop {
             let now = Instant::now();
             self.deliver(now);
             self.note(&events, now);
+            self.admit(now);
             self.serve_unread(now);
             self.flush(now);
             if now.duration_since(self.swept_at) >= SWEEP_EVERY {
@@ -125,9 +152,9 @@ impl EventLoop {
     }
 
     fn accept(&mut self, now: Instant) {
-        while let Some(listener) = &self.listener {
-            match listener.accept() {
-                Ok((stream, _)) => self.admit(stream, now),
+        while let Some(door) = &self.door {
+            match door.listener.accept().and_then(|(stream, _)| door.hall.seat(stream)) {
+                Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {}
                 Err(error) => {
@@ -139,25 +166,28 @@ impl EventLoop {
         }
     }
 
-    fn admit(&mut self, stream: TcpStream, now: Instant) {
+    /// Takes in who was sent here.
+    fn admit(&mut self, now: Instant) {
+        while let Ok(arrival) = self.arrivals.try_recv() {
+            if let Err(error) = self.take_in(arrival, now) {
+                tracing::debug!(%error, "a connection went away before it was served");
+            }
+        }
+    }
+
+    fn take_in(&mut self, arrival: Arrival, now: Instant) -> io::Result<()> {
         let number = self.next_number;
         self.next_number += 1;
-        let mut connection = Connection::new(stream, now);
+        let mut connection = Connection::new(Line::new(arrival.stream, self.tls.as_ref())?, arrival.chair, now);
         let interest = Interest::READABLE | Interest::WRITABLE;
         let token = Token(usize::try_from(number).unwrap_or_default());
-        let registered = connection
-            .stream_mut()
-            .set_nodelay(true)
-            .and_then(|()| self.poll.registry().register(connection.stream_mut(), token, interest));
-        if let Err(error) = registered {
-            tracing::debug!(%error, "a connection went away before it was served");
-            return;
-        }
-        if self.connections.len() >= CONNECTIONS_MAX {
+        self.poll.registry().register(connection.source(), token, interest)?;
+        if arrival.is_beyond {
             connection.end(&Ending::new(GoAwayCode::TooManyConnections, "there are as many connections as may be"), now);
         }
         self.connections.insert(number, connection);
         self.touched.push(number);
+        Ok(())
     }
 
     fn deliver(&mut self, now: Instant) {
@@ -274,7 +304,7 @@ impl EventLoop {
             return None;
         }
         let until = *self.stops_until.get_or_insert_with(|| {
-            self.listener = None;
+            self.door = None;
             let ending = Ending::new(GoAwayCode::ShuttingDown, "the switch is shutting down");
             self.connections.values_mut().for_each(|connection| connection.end(&ending, now));
             self.touched.extend(self.connections.keys());

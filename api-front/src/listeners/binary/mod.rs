@@ -4,16 +4,18 @@
 //! payments, and layouts, which are protocol's.
 //!
 //! - [`session`]: one conversation as a value, without a socket;
-//! - `connection`, `incoming`, `outgoing`: one client's socket and buffers;
+//! - `connection`, `line`, `incoming`, `outgoing`: one client's socket and buffers;
 //! - `reading`, `answering`, `past`: requests into commands, and what the switch says into answers;
-//! - `office`: what is under way, and for whom; `event_loop`: the thread.
+//! - `office`: what is under way, and for whom; `event_loop`: the thread; `hall`: who goes to which of them.
 
 mod answering;
 mod caller;
 mod connection;
 mod event_loop;
+mod hall;
 mod incoming;
 pub mod limits;
+mod line;
 mod office;
 mod outgoing;
 mod past;
@@ -23,9 +25,11 @@ mod wrong;
 
 use super::brake::Brake;
 use crate::switch::handle::Switch;
-use event_loop::{EventLoop, WAKER};
+use event_loop::{Door, EventLoop, Shared, WAKER};
+use hall::Hall;
 use mio::{Poll, Waker};
 use office::Office;
+use rustls::ServerConfig;
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -34,15 +38,37 @@ use std::thread;
 use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 
-/// Begins to serve on the present runtime, which reads the past and looks keys up; the rest has a thread of its own.
-pub fn start(listener: TcpListener, switch: Switch, refusals_per_s_max: u32) -> io::Result<Serving> {
+/// How the front serves.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Threads, each with an event loop; at least one.
+    pub loops: u16,
+    /// Certificate and key; without them it speaks in clear.
+    pub tls: Option<Arc<ServerConfig>>,
+    /// Refusals a second, beyond which refused connections rest.
+    pub refusals_per_s_max: u32,
+}
+
+/// Begins to serve on the present runtime, which reads the past and looks keys up; the rest has threads of its own.
+pub fn start(listener: TcpListener, switch: &Switch, options: Options) -> io::Result<Serving> {
     listener.set_nonblocking(true)?;
-    let poll = Poll::new()?;
-    let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
-    let office = Office::new(switch, Handle::current(), Arc::clone(&waker));
     let is_stopping = Arc::new(AtomicBool::new(false));
-    let (brake, listener) = (Brake::new(refusals_per_s_max), mio::net::TcpListener::from_std(listener));
-    let event_loop = EventLoop::new(poll, listener, office, brake, Arc::clone(&is_stopping))?;
+    let Options { loops, tls, refusals_per_s_max } = options;
+    let shared = Shared { brake: Brake::new(refusals_per_s_max), tls, is_stopping: Arc::clone(&is_stopping) };
+    let polls = (0..loops.max(1)).map(|_| Poll::new()).collect::<io::Result<Vec<Poll>>>()?;
+    let waker = |poll: &Poll| Waker::new(poll.registry(), WAKER).map(Arc::new);
+    let wakers = polls.iter().map(waker).collect::<io::Result<Vec<_>>>()?;
+    let (hall, arrivals) = Hall::new(&wakers);
+    let mut door = Some(Door { listener: mio::net::TcpListener::from_std(listener), hall });
+    let mut ended = Vec::with_capacity(polls.len());
+    for ((poll, waker), arrivals) in polls.into_iter().zip(&wakers).zip(arrivals) {
+        let office = Office::new(switch.clone(), Handle::current(), Arc::clone(waker));
+        ended.push(spawn(EventLoop::new(poll, door.take(), arrivals, office, shared.clone())?)?);
+    }
+    Ok(Serving { wakers, is_stopping, ended })
+}
+
+fn spawn(event_loop: EventLoop) -> io::Result<oneshot::Receiver<bool>> {
     let (tell_ended, ended) = oneshot::channel();
     let run = move || {
         let answered_all = event_loop.run().unwrap_or_else(|error| {
@@ -53,14 +79,14 @@ pub fn start(listener: TcpListener, switch: Switch, refusals_per_s_max: u32) -> 
         let _ = tell_ended.send(answered_all);
     };
     thread::Builder::new().name("binary".to_owned()).spawn(run)?;
-    Ok(Serving { waker, is_stopping, ended })
+    Ok(ended)
 }
 
 /// The front at work.
 pub struct Serving {
-    waker: Arc<Waker>,
+    wakers: Vec<Arc<Waker>>,
     is_stopping: Arc<AtomicBool>,
-    ended: oneshot::Receiver<bool>,
+    ended: Vec<oneshot::Receiver<bool>>,
 }
 
 impl Serving {
@@ -69,9 +95,15 @@ impl Serving {
         // A sender that is gone has stopped everything.
         let _ = stop.wait_for(|stop| *stop).await;
         self.is_stopping.store(true, Ordering::Release);
-        if let Err(error) = self.waker.wake() {
-            tracing::error!(%error, "the binary front can't be woken");
+        for waker in &self.wakers {
+            if let Err(error) = waker.wake() {
+                tracing::error!(%error, "the binary front can't be woken");
+            }
         }
-        self.ended.await.unwrap_or(false)
+        let mut all_answered = true;
+        for ended in self.ended {
+            all_answered &= ended.await.unwrap_or(false);
+        }
+        all_answered
     }
 }

@@ -1,0 +1,82 @@
+//! Which event loop serves a connection: the one that has the fewest.
+
+use super::limits::CONNECTIONS_MAX;
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use mio::Waker;
+use mio::net::TcpStream;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// All event loops, as the one that accepts sees them.
+pub(super) struct Hall(Vec<Table>);
+
+struct Table {
+    seated: Arc<AtomicUsize>,
+    arrivals: Sender<Arrival>,
+    waker: Arc<Waker>,
+}
+
+/// A connection on its way to the loop that serves it.
+pub(super) struct Arrival {
+    pub(super) stream: TcpStream,
+    pub(super) chair: Chair,
+    /// There is no room for it: it is told so.
+    pub(super) is_beyond: bool,
+}
+
+/// A connection's place, given up with it.
+#[derive(Debug)]
+pub(super) struct Chair(Arc<AtomicUsize>);
+
+impl Drop for Chair {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Hall {
+    /// With a loop for each waker. Where each finds who comes to it is returned in the same order.
+    pub(super) fn new(wakers: &[Arc<Waker>]) -> (Hall, Vec<Receiver<Arrival>>) {
+        let table = |waker: &Arc<Waker>| {
+            // Bounded by the connections that may be, and one accept's worth beyond.
+            let (arrivals, found) = unbounded();
+            (Table { seated: Arc::default(), arrivals, waker: Arc::clone(waker) }, found)
+        };
+        let (tables, found) = wakers.iter().map(table).unzip();
+        (Hall(tables), found)
+    }
+
+    /// Sends a connection to a loop, and wakes that.
+    pub(super) fn seat(&self, stream: TcpStream) -> io::Result<()> {
+        let seated = |table: &&Table| table.seated.load(Ordering::Relaxed);
+        let is_beyond = self.0.iter().map(|table| seated(&table)).sum::<usize>() >= CONNECTIONS_MAX;
+        let Some(table) = self.0.iter().min_by_key(seated) else { return Ok(()) };
+        table.seated.fetch_add(1, Ordering::Relaxed);
+        let arrival = Arrival { stream, chair: Chair(Arc::clone(&table.seated)), is_beyond };
+        // A loop that has ended takes nobody: the connection closes here.
+        if table.arrivals.send(arrival).is_ok() { table.waker.wake() } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mio::{Poll, Token};
+
+    #[test]
+    fn each_goes_where_the_fewest_are_and_leaves_its_place_behind() {
+        let polls = [(); 3].map(|()| Poll::new().unwrap());
+        let wakers = polls.each_ref().map(|poll| Arc::new(Waker::new(poll.registry(), Token(0)).unwrap()));
+        let (hall, found) = Hall::new(&wakers);
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let come = || hall.seat(TcpStream::connect(listener.local_addr().unwrap()).unwrap()).unwrap();
+        (0..7).for_each(|_| come());
+        let mut arrived: Vec<Vec<Arrival>> = found.iter().map(|found| found.try_iter().collect()).collect();
+        assert_eq!(arrived.iter().map(Vec::len).collect::<Vec<_>>(), [3, 2, 2]);
+        arrived[2].clear();
+        come();
+        come();
+        assert_eq!(found.iter().map(|found| found.try_iter().count()).collect::<Vec<_>>(), [0, 0, 2]);
+    }
+}
