@@ -28,6 +28,31 @@ pub enum LoadError {
         /// Highest accepted.
         most: u64,
     },
+    /// The skew among merchants is outside its limits.
+    #[error("the skew's exponent is {given}, accepted are 0 (all alike) to {most}")]
+    Skew {
+        /// As given.
+        given: f64,
+        /// Steepest accepted.
+        most: f64,
+    },
+    /// Requests are drawn with a place for the key, which every merchant's key must fit.
+    #[error("there must be API keys, all of one length")]
+    ApiKeys,
+    /// The target has no requests of a kind that the mix asks for.
+    #[error("{kind} can't be asked there")]
+    Kind {
+        /// The kind.
+        kind: &'static str,
+    },
+    /// What a run needs to be there could not be made.
+    #[error("{what}: {said}")]
+    Prepare {
+        /// What was asked of the target.
+        what: &'static str,
+        /// What it said.
+        said: String,
+    },
     /// The amounts must all have the same number of digits, so that every body has the same length.
     #[error("amounts {low} to {high} must be ascending and have the same number of digits")]
     Amounts {

@@ -5,7 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::Notify;
 
@@ -142,10 +142,5 @@ impl Feed {
 
     pub(crate) fn window(&self) -> Window {
         self.window
-    }
-
-    /// How far the run is, for the display.
-    pub(crate) fn elapsed(&self) -> Duration {
-        self.window.start.elapsed()
     }
 }

@@ -5,8 +5,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use protocol::id::Xid;
+
 use crate::error::LoadError;
 use crate::target::Target;
+use crate::work::{Kind, Mix, Skew};
 
 /// Highest open-loop rate that a plan may ask for, in requests per second.
 pub const RATE_PER_S_MAX: u32 = 500_000;
@@ -73,6 +76,12 @@ pub enum Show {
 pub struct Plan {
     /// Where to, what is sent, how an answer is judged.
     pub target: Target,
+    /// What is asked.
+    pub mix: Mix,
+    /// Of which merchants; as many as the target has API keys of.
+    pub skew: Skew,
+    /// Settled transactions that refunds may take from, with the merchants' places.
+    pub settled: Vec<(u32, Xid)>,
     /// Open or closed loop.
     pub load: Load,
     /// Keep-alive connections; also the bound on requests in flight.
@@ -102,6 +111,9 @@ impl Plan {
         Plan {
             seed: target.seed(),
             target,
+            mix: Mix::default(),
+            skew: Skew::none(),
+            settled: Vec::new(),
             load,
             connections: 64,
             warmup: Duration::from_secs(1),
@@ -116,6 +128,11 @@ impl Plan {
 
     /// Refuses a plan outside its limits, naming the value and the bound.
     pub fn check(&self) -> Result<(), LoadError> {
+        within("shares of the mix", u64::from(self.mix.total()), 0, 100)?;
+        within("merchants", self.skew.merchants().into(), 1, self.target.merchants().max(1) as u64)?;
+        if let Some(kind) = Kind::ALL.into_iter().find(|kind| self.mix.has(*kind) && !self.target.has(*kind)) {
+            return Err(LoadError::Kind { kind: kind.name() });
+        }
         if let Load::Open { rate_per_s, .. } = self.load {
             within("rate per second", u64::from(rate_per_s), 1, u64::from(RATE_PER_S_MAX))?;
         }

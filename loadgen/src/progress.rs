@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::feed::Feed;
+use crate::feed::Window;
 use crate::plan::{Plan, Show};
 use crate::record::Recorder;
 
@@ -44,31 +44,38 @@ impl Display {
         }
     }
 
-    pub(crate) fn show(&mut self, feed: &Feed, recorder: &mut Recorder) {
-        let line = self.line(feed, recorder);
+    /// For a loop that comes by often. `waiting` requests are due and were not sent yet.
+    pub(crate) fn show_if_due(&mut self, window: Window, waiting: usize, recorder: &mut Recorder) {
+        if self.period().is_some_and(|period| self.last.elapsed() >= period) {
+            self.show(window, waiting, recorder);
+        }
+    }
+
+    pub(crate) fn show(&mut self, window: Window, waiting: usize, recorder: &mut Recorder) {
+        let elapsed = window.start.elapsed();
+        let line = self.line(elapsed, waiting, recorder);
         match &self.view {
             View::Silent => {}
             // A closed stderr is no reason to end a measurement.
-            View::Lines => drop(writeln!(std::io::stderr(), "{:>4} s  {line}", feed.elapsed().as_secs())),
+            View::Lines => drop(writeln!(std::io::stderr(), "{:>4} s  {line}", elapsed.as_secs())),
             View::Bar(bar) => {
-                bar.set_position(u64::try_from(feed.elapsed().as_millis()).unwrap_or(u64::MAX));
+                bar.set_position(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX));
                 bar.set_message(line);
             }
         }
     }
 
-    fn line(&mut self, feed: &Feed, recorder: &mut Recorder) -> String {
+    fn line(&mut self, elapsed: Duration, waiting: usize, recorder: &mut Recorder) -> String {
         let (answered, p99_ns) = recorder.take_live();
         let rate = answered as f64 / self.last.elapsed().as_secs_f64();
         self.last = Instant::now();
-        let phase = if feed.elapsed() < self.warmup { "warm-up  " } else { "" };
+        let phase = if elapsed < self.warmup { "warm-up  " } else { "" };
         let counts = &recorder.counts;
         format!(
-            "{phase}{rate:.0}/s  p99 {:.2} ms  refused {}  errors {}  waiting {}",
+            "{phase}{rate:.0}/s  p99 {:.2} ms  refused {}  errors {}  waiting {waiting}",
             p99_ns as f64 / 1e6,
             counts.refused,
             counts.errors(),
-            feed.waiting()
         )
     }
 }

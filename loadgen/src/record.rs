@@ -8,13 +8,15 @@ use hdrhistogram::Histogram;
 
 use crate::answer::{Judged, Outcome};
 use crate::feed::Window;
+use crate::timeline::Timeline;
+use crate::work::Kind;
 
 /// Recorded times are bounded: from 1 µs to an hour, three significant digits.
 const TIME_NS_LEAST: u64 = 1_000;
 const TIME_NS_MOST: u64 = 3_600_000_000_000;
 const TIME_DIGITS: u8 = 3;
-/// The live display's own histogram is cleared several times a second, so it is kept small.
-const LIVE_DIGITS: u8 = 2;
+/// Histograms that are many, or are cleared several times a second, are kept small.
+pub(crate) const COARSE_DIGITS: u8 = 2;
 
 /// One request that is due.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +34,7 @@ pub(crate) struct Slot {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Exchange {
     pub(crate) slot: Slot,
+    pub(crate) kind: Kind,
     /// Since when the connection was free.
     pub(crate) free_since: Instant,
     pub(crate) sent: Instant,
@@ -92,6 +95,9 @@ pub(crate) struct Recorder {
     pub(crate) http_statuses: BTreeMap<u16, u64>,
     pub(crate) response_codes: BTreeMap<u16, u64>,
     pub(crate) faults: BTreeMap<&'static str, u64>,
+    /// Of each kind that was asked: times of the answered, and how many were not.
+    pub(crate) kinds: BTreeMap<Kind, OfKind>,
+    pub(crate) timeline: Timeline,
     pub(crate) latency: Histogram<u64>,
     pub(crate) service: Histogram<u64>,
     pub(crate) refused: Histogram<u64>,
@@ -104,6 +110,12 @@ pub(crate) struct Recorder {
     pub(crate) refused_in_window: u64,
     window: Window,
     live: Option<Live>,
+}
+
+/// One kind of request.
+pub(crate) struct OfKind {
+    pub(crate) latency: Histogram<u64>,
+    pub(crate) not_answered: u64,
 }
 
 /// Since the display last looked; the warm-up is in it.
@@ -120,6 +132,8 @@ impl Recorder {
             http_statuses: BTreeMap::new(),
             response_codes: BTreeMap::new(),
             faults: BTreeMap::new(),
+            kinds: BTreeMap::new(),
+            timeline: Timeline::new(window),
             latency: histogram(TIME_DIGITS),
             service: histogram(TIME_DIGITS),
             refused: histogram(TIME_DIGITS),
@@ -129,7 +143,7 @@ impl Recorder {
             answered_in_window: 0,
             refused_in_window: 0,
             window,
-            live: live.then(|| Live { answered: 0, latency: histogram(LIVE_DIGITS) }),
+            live: live.then(|| Live { answered: 0, latency: histogram(COARSE_DIGITS) }),
         }
     }
 
@@ -142,6 +156,7 @@ impl Recorder {
         }
         let answered = matches!(judged.outcome, Outcome::Approved | Outcome::Declined | Outcome::Undecided);
         let in_window = self.window.measures(exchange.done);
+        self.timeline.record(exchange.done, latency_ns, judged.outcome);
         self.answered_in_window += u64::from(answered && in_window);
         self.refused_in_window += u64::from(judged.outcome == Outcome::Refused && in_window);
         if !exchange.slot.measured {
@@ -149,6 +164,7 @@ impl Recorder {
         }
         self.send_lag.saturating_record(nanos(exchange.own_lag()));
         self.count(judged);
+        self.count_kind(exchange.kind, answered.then_some(latency_ns));
         let service_ns = nanos(exchange.done.saturating_duration_since(exchange.sent));
         match judged.outcome {
             Outcome::Approved | Outcome::Declined | Outcome::Undecided => {
@@ -160,6 +176,15 @@ impl Recorder {
                 self.refused_service.saturating_record(service_ns);
             }
             Outcome::HttpError | Outcome::Malformed | Outcome::Failed(_) => self.failed.saturating_record(latency_ns),
+        }
+    }
+
+    fn count_kind(&mut self, kind: Kind, latency_ns: Option<u64>) {
+        let fresh = || OfKind { latency: histogram(COARSE_DIGITS), not_answered: 0 };
+        let of_kind = self.kinds.entry(kind).or_insert_with(fresh);
+        match latency_ns {
+            Some(latency_ns) => of_kind.latency.saturating_record(latency_ns),
+            None => of_kind.not_answered += 1,
         }
     }
 
@@ -203,7 +228,7 @@ pub(crate) fn nanos(span: Duration) -> u64 {
     u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
 }
 
-fn histogram(digits: u8) -> Histogram<u64> {
+pub(crate) fn histogram(digits: u8) -> Histogram<u64> {
     Histogram::new_with_bounds(TIME_NS_LEAST, TIME_NS_MOST, digits).expect("the bounds are constants that the histogram accepts")
 }
 
@@ -217,7 +242,8 @@ mod tests {
         let at = |ms: u64| start + Duration::from_millis(ms);
         let slot = |dispatched| Slot { sequence: 0, scheduled: at(10), dispatched: at(dispatched), measured: true };
         let lag_ms = |dispatched, free_since, sent| {
-            let exchange = Exchange { slot: slot(dispatched), free_since: at(free_since), sent: at(sent), done: at(100) };
+            let exchange =
+                Exchange { slot: slot(dispatched), kind: Kind::Sale, free_since: at(free_since), sent: at(sent), done: at(100) };
             exchange.own_lag().as_millis()
         };
         assert_eq!(lag_ms(10, 0, 10), 0, "on time");

@@ -22,6 +22,7 @@ use crate::record::{Exchange, Recorder};
 use crate::report::Report;
 use crate::schedule::Schedule;
 use crate::timer::{FineTimer, thread_cpu};
+use crate::work::{Drawn, Work};
 
 /// After a failed connect a connection pauses, so that a dead target costs no spinning.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(10);
@@ -49,6 +50,7 @@ fn run_here(plan: Plan) -> Result<Report, LoadError> {
 struct Shared {
     plan: Plan,
     feed: Feed,
+    work: RefCell<Work>,
     recorder: RefCell<Recorder>,
     ledger: RefCell<Option<Ledger>>,
     /// A ledger that can't be written ends the run: its reader would take a missing line for a
@@ -63,6 +65,7 @@ async fn drive(plan: Plan) -> Result<Report, LoadError> {
     let window = Window::new(&plan, Instant::now() + START_MARGIN);
     let shared = Rc::new(Shared {
         feed: Feed::new(&plan, window),
+        work: RefCell::new(Work::new(plan.mix, plan.skew.clone(), plan.target.seed(), &plan.settled)),
         recorder: RefCell::new(Recorder::new(window, plan.show != crate::plan::Show::Silent)),
         ledger: RefCell::new(ledger),
         failed: Cell::new(None),
@@ -121,7 +124,7 @@ async fn display(shared: Rc<Shared>) {
     };
     loop {
         tokio::time::sleep(period).await;
-        display.show(&shared.feed, &mut shared.recorder.borrow_mut());
+        display.show(shared.feed.window(), shared.feed.waiting(), &mut shared.recorder.borrow_mut());
     }
 }
 
@@ -130,15 +133,17 @@ async fn work(shared: Rc<Shared>, mut connection: Connection) {
     let mut request = Vec::new();
     let mut free_since = Instant::now();
     while let Some(slot) = shared.feed.next().await {
-        shared.plan.target.render(slot.sequence, &mut request);
+        let drawn = shared.work.borrow_mut().draw(slot.sequence);
+        shared.plan.target.render_drawn(&drawn, &mut request);
         let sent = Instant::now();
         let result = tokio::time::timeout(shared.plan.timeout, connection.exchange(&request)).await;
         let done = Instant::now();
         let timed_out = result.is_err();
         let judged = judge(result.unwrap_or(Err(Fault::Timeout)), shared.plan.target.check());
-        shared.recorder.borrow_mut().exchange(&Exchange { slot, free_since, sent, done }, &judged);
+        shared.recorder.borrow_mut().exchange(&Exchange { slot, kind: drawn.kind, free_since, sent, done }, &judged);
         let no_connection = judged.outcome == crate::answer::Outcome::Failed(Fault::Connect);
-        shared.keep(slot.sequence, &judged);
+        shared.learn(&drawn, &judged);
+        shared.keep(&drawn, &judged);
         if timed_out {
             connection.drop_stream();
         }
@@ -150,13 +155,20 @@ async fn work(shared: Rc<Shared>, mut connection: Connection) {
 }
 
 impl Shared {
-    fn keep(&self, sequence: u64, judged: &crate::answer::Judged<'_>) {
+    fn learn(&self, drawn: &Drawn, judged: &crate::answer::Judged<'_>) {
+        let made = judged.sale.as_ref().filter(|_| judged.outcome == crate::answer::Outcome::Approved);
+        if let Some(id) = made.and_then(|sale| sale.id.parse().ok()) {
+            self.work.borrow_mut().learn(drawn, id);
+        }
+    }
+
+    fn keep(&self, drawn: &Drawn, judged: &crate::answer::Judged<'_>) {
         let mut ledger = self.ledger.borrow_mut();
         let Some(open) = ledger.as_mut() else {
             return;
         };
         let target = &self.plan.target;
-        if let Err(error) = open.append(&target.key(sequence), target.amount(sequence), judged) {
+        if let Err(error) = open.append(&target.key(drawn.sequence), target.amount_of(drawn), judged) {
             *ledger = None;
             self.failed.set(Some(error));
             self.feed.give_up();

@@ -64,7 +64,7 @@ impl SplitMix {
     }
 
     /// In [0, 1), from the upper 53 bits.
-    fn unit(&mut self) -> f64 {
+    pub(crate) fn unit(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1u64 << 53) as f64
     }
 }

@@ -1,18 +1,24 @@
 //! Where load goes, what each request holds, and what kind of answer is expected.
 //!
-//! Requests are drawn once, head and body, as templates with holes of fixed width for the amount
-//! and the sequence number: a request then costs one copy and two patches. What a request holds is
-//! a pure function of seed and sequence number, so a test can tell afterwards what was sent under
-//! any key. No sockets here.
+//! Requests are drawn once, head and body, as templates with holes of fixed width: a request then costs one copy and some patches.
+//! What a payment holds is a pure function of seed and sequence number, so a test can tell afterwards what was sent under any
+//! key. No sockets here.
+
+mod gateway;
+mod template;
 
 use std::net::SocketAddr;
 use std::path::Path;
 
+use protocol::id::Xid;
 use serde::Deserialize;
 
 use crate::error::LoadError;
 use crate::plan::RUN_ID_BYTES_MAX;
 use crate::schedule::SplitMix;
+use crate::work::{Drawn, Kind};
+pub use gateway::{APPROVED_CARDS, DECLINED_CARD};
+use template::{Filling, Template, Widths};
 
 /// Width of the sequence number in keys and bodies.
 pub const SEQUENCE_DIGITS: usize = 12;
@@ -20,19 +26,6 @@ pub const SEQUENCE_DIGITS: usize = 12;
 pub const SEQUENCE_HOLE: &str = "<sequence>";
 /// Stands in a body where the amount goes: as many digits as the amounts have.
 pub const AMOUNT_HOLE: &str = "<amount>";
-/// Test cards that the sandbox approves: all brands and lengths of the gateway's own test data.
-pub const APPROVED_CARDS: [&str; 10] = [
-    "4111111111111111",
-    "4005519200000004",
-    "4012000098765439",
-    "5555555555554444",
-    "2223000048400011",
-    "378282246310005",
-    "371449635398431",
-    "6011111111111117",
-    "30569309025904",
-    "3530111333300000",
-];
 /// Sale amounts unless told otherwise, minor units: five digits, far from the low amounts which
 /// sandboxes use as triggers.
 pub const AMOUNTS_DEFAULT: (u64, u64) = (10_000, 99_999);
@@ -69,14 +62,17 @@ pub struct Request<'a> {
 pub struct Target {
     address: SocketAddr,
     path: String,
-    templates: Vec<Template>,
+    /// By [`Kind`]; each request takes one of its kind at random.
+    templates: [Vec<Template>; Kind::ALL.len()],
     amounts: (u64, u64),
     check: Check,
     run_id: String,
     seed: u64,
+    /// One for each merchant.
+    api_keys: Vec<String>,
 }
 
-/// Hand-written because the templates hold the API key.
+/// Hand-written because an API key is a secret.
 impl std::fmt::Debug for Target {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(out, "Target(http://{}{}, run {})", self.address, self.path, self.run_id)
@@ -86,41 +82,67 @@ impl std::fmt::Debug for Target {
 impl Target {
     /// Draws the templates of any JSON POST. Refuses an address that is not loopback.
     pub fn new(address: SocketAddr, run_id: &str, seed: u64, request: &Request<'_>) -> Result<Self, LoadError> {
+        let mut target = Target::empty(address, run_id, seed, request.amounts)?;
+        visible_ascii("path", request.path, HEADER_BYTES_MAX)?;
+        let head = head(address, request)?;
+        let widths = target.widths();
+        let template = |body: &String| Template::draw(&head, body, widths);
+        target.templates[Kind::Sale as usize] = request.bodies.iter().map(template).collect();
+        (target.path, target.check) = (request.path.to_owned(), request.check);
+        Ok(target)
+    }
+
+    /// Card sales of the gateway API over all of [`APPROVED_CARDS`], each under an idempotency key
+    /// of its own, and whatever else a mix may ask.
+    pub fn sale(address: SocketAddr, api_key: &str, run_id: &str, seed: u64, amounts: (u64, u64)) -> Result<Self, LoadError> {
+        Target::gateway(address, vec![api_key.to_owned()], run_id, seed, amounts)
+    }
+
+    /// The same of several merchants, each with its API key; the keys are of one length.
+    pub fn gateway(
+        address: SocketAddr,
+        api_keys: Vec<String>,
+        run_id: &str,
+        seed: u64,
+        amounts: (u64, u64),
+    ) -> Result<Self, LoadError> {
+        let mut target = Target::empty(address, run_id, seed, amounts)?;
+        api_keys.iter().try_for_each(|key| visible_ascii("API key", key, HEADER_BYTES_MAX))?;
+        let width = api_keys.first().map_or(0, String::len);
+        if api_keys.is_empty() || api_keys.iter().any(|key| key.len() != width) {
+            return Err(LoadError::ApiKeys);
+        }
+        target.api_keys = api_keys;
+        target.path = gateway::PAYMENT_PATH.to_owned();
+        let widths = target.widths();
+        for kind in Kind::ALL {
+            let head = head(address, &gateway::request(kind))?;
+            let bodies = gateway::bodies(kind, run_id);
+            target.templates[kind as usize] = bodies.iter().map(|body| Template::draw(&head, body, widths)).collect();
+        }
+        Ok(target)
+    }
+
+    fn empty(address: SocketAddr, run_id: &str, seed: u64, amounts: (u64, u64)) -> Result<Self, LoadError> {
         if !address.ip().is_loopback() {
             return Err(LoadError::NotLoopback(address));
         }
         visible_ascii("run id", run_id, RUN_ID_BYTES_MAX)?;
-        visible_ascii("path", request.path, HEADER_BYTES_MAX)?;
-        let (low, high) = request.amounts;
+        let (low, high) = amounts;
         if low > high || digits(low) != digits(high) {
             return Err(LoadError::Amounts { low, high });
         }
-        let head = head(address, request)?;
-        let template = |body: &String| Template::draw(&head, body, digits(low));
-        Ok(Target {
-            address,
-            path: request.path.to_owned(),
-            templates: request.bodies.iter().map(template).collect(),
-            amounts: request.amounts,
-            check: request.check,
-            run_id: run_id.to_owned(),
-            seed,
-        })
+        let (templates, run_id) = (Default::default(), run_id.to_owned());
+        Ok(Target { address, path: String::new(), templates, amounts, check: Check::Sale, run_id, seed, api_keys: Vec::new() })
     }
 
-    /// Card sales of the gateway API over all of [`APPROVED_CARDS`], each under an idempotency key
-    /// of its own.
-    pub fn sale(address: SocketAddr, api_key: &str, run_id: &str, seed: u64, amounts: (u64, u64)) -> Result<Self, LoadError> {
-        visible_ascii("API key", api_key, HEADER_BYTES_MAX)?;
-        let bodies = sale_bodies(run_id);
-        let request = Request {
-            path: "/api/transaction",
-            headers: &[("authorization", api_key)],
-            bodies: &bodies,
-            amounts,
-            check: Check::Sale,
-        };
-        Target::new(address, run_id, seed, &request)
+    fn widths(&self) -> Widths {
+        Widths { amount: digits(self.amounts.0), api_key: self.api_keys.first().map_or(0, String::len) }
+    }
+
+    /// The gateway API's requests of the same merchants under another run id, so that none is taken for a repetition.
+    pub fn under(&self, run_id: &str) -> Result<Self, LoadError> {
+        Target::gateway(self.address, self.api_keys.clone(), run_id, self.seed, self.amounts)
     }
 
     /// Where the requests go.
@@ -148,77 +170,62 @@ impl Target {
         self.seed
     }
 
+    /// Merchants that it has API keys of; 0 where requests carry none.
+    pub fn merchants(&self) -> usize {
+        self.api_keys.len()
+    }
+
+    /// A merchant's API key.
+    pub(crate) fn api_key(&self, merchant: usize) -> Option<&str> {
+        self.api_keys.get(merchant).map(String::as_str)
+    }
+
+    /// True when it has requests of this kind.
+    pub(crate) fn has(&self, kind: Kind) -> bool {
+        !self.templates[kind as usize].is_empty()
+    }
+
     /// The idempotency key of request number `sequence`.
     pub fn key(&self, sequence: u64) -> String {
         format!("{}-{sequence:0width$}", self.run_id, width = SEQUENCE_DIGITS)
     }
 
-    /// The amount of request number `sequence`, minor units.
+    /// The amount of payment number `sequence`, minor units.
     pub fn amount(&self, sequence: u64) -> u64 {
         self.drawn(sequence).1
     }
 
-    /// Writes request number `sequence`, head and body, over what `into` held.
+    /// The amount that a request names: that of a payment, one unit of a refund, else none.
+    pub(crate) fn amount_of(&self, drawn: &Drawn) -> u64 {
+        match drawn.kind {
+            Kind::Sale | Kind::Authorize | Kind::Declined | Kind::Ach => self.amount(drawn.sequence),
+            Kind::Refund => gateway::REFUND_AMOUNT,
+            Kind::Capture | Kind::Void | Kind::Verification => 0,
+        }
+    }
+
+    /// Writes card sale number `sequence`, head and body, over what `into` held.
     pub fn render(&self, sequence: u64, into: &mut Vec<u8>) {
-        let (template, amount) = self.drawn(sequence);
-        into.clear();
-        into.extend_from_slice(&template.bytes);
-        for hole in &template.amounts {
-            patch(&mut into[hole.clone()], amount);
-        }
-        for hole in &template.sequences {
-            patch(&mut into[hole.clone()], sequence);
-        }
+        self.render_drawn(&Drawn { kind: Kind::Sale, merchant: 0, sequence, target: Xid::NONE, is_retry: false }, into);
     }
 
-    fn drawn(&self, sequence: u64) -> (&Template, u64) {
+    /// Writes a request, head and body, over what `into` held.
+    pub(crate) fn render_drawn(&self, drawn: &Drawn, into: &mut Vec<u8>) {
+        let (card, amount) = self.drawn(drawn.sequence);
+        let templates = &self.templates[drawn.kind as usize];
+        let place = card.checked_rem(templates.len() as u64).unwrap_or(0);
+        let Some(template) = templates.get(place as usize) else { return into.clear() };
+        let api_key = self.api_key(drawn.merchant as usize).unwrap_or("");
+        template.fill(&Filling { amount, sequence: drawn.sequence, api_key, target: drawn.target }, into);
+    }
+
+    /// A number by which one of several cards is taken, and the amount.
+    pub(crate) fn drawn(&self, sequence: u64) -> (u64, u64) {
         let mut random = SplitMix(self.seed ^ sequence.wrapping_mul(0xD6E8_FEB8_6659_FD93));
-        let template = &self.templates[(random.next() % self.templates.len() as u64) as usize];
+        let card = random.next();
         let (low, high) = self.amounts;
-        (template, low + random.next() % (high - low + 1))
+        (card, low + random.next() % (high - low + 1))
     }
-}
-
-/// One request's bytes, with the places that differ from request to request.
-#[derive(Clone)]
-struct Template {
-    bytes: Vec<u8>,
-    amounts: Vec<std::ops::Range<usize>>,
-    sequences: Vec<std::ops::Range<usize>>,
-}
-
-impl Template {
-    /// Holes are widened first, so that the content length is right for every request drawn from
-    /// this template.
-    fn draw(head: &str, body: &str, amount_digits: usize) -> Self {
-        let mut drawn = Template { bytes: Vec::new(), amounts: Vec::new(), sequences: Vec::new() };
-        let mut rest = body;
-        while let Some((at, hole)) = next_hole(rest) {
-            drawn.bytes.extend_from_slice(&rest.as_bytes()[..at]);
-            let start = drawn.bytes.len();
-            let width = if hole == AMOUNT_HOLE { amount_digits } else { SEQUENCE_DIGITS };
-            drawn.bytes.resize(start + width, b'0');
-            let holes = if hole == AMOUNT_HOLE { &mut drawn.amounts } else { &mut drawn.sequences };
-            holes.push(start..start + width);
-            rest = &rest[at + hole.len()..];
-        }
-        drawn.bytes.extend_from_slice(rest.as_bytes());
-        let head = format!("{head}content-length: {}\r\n\r\n", drawn.bytes.len());
-        drawn.behind(&head)
-    }
-
-    fn behind(mut self, head: &str) -> Self {
-        for hole in self.amounts.iter_mut().chain(&mut self.sequences) {
-            *hole = hole.start + head.len()..hole.end + head.len();
-        }
-        self.bytes.splice(..0, head.bytes());
-        self
-    }
-}
-
-fn next_hole(body: &str) -> Option<(usize, &'static str)> {
-    let found = [AMOUNT_HOLE, SEQUENCE_HOLE].map(|hole| body.find(hole).map(|at| (at, hole)));
-    found.into_iter().flatten().min()
 }
 
 fn head(address: SocketAddr, request: &Request<'_>) -> Result<String, LoadError> {
@@ -232,33 +239,8 @@ fn head(address: SocketAddr, request: &Request<'_>) -> Result<String, LoadError>
     Ok(head)
 }
 
-/// One sale of the gateway API; besides the holes, card, CVC and run id are filled in once per run.
-const SALE_BODY: &str = concat!(
-    r#"{"type":"sale","amount":<amount>,"currency":"USD","order_id":"load-<sequence>","#,
-    r#""idempotency_key":"<run>-<sequence>","payment_method":{"card":{"entry_type":"keyed","#,
-    r#""number":"<card>","expiration_date":"12/30","cvc":"<cvc>"}},"billing_address":{"#,
-    r#""first_name":"Load","last_name":"Test","address_line_1":"123 Some St","city":"Wheaton","#,
-    r#""state":"IL","postal_code":"55555","country":"US"}}"#,
-);
-
-fn sale_bodies(run_id: &str) -> Vec<String> {
-    let body = |card: &&str| {
-        // American Express, the only brand here with 15 digits, prints four.
-        let cvc = if card.len() == 15 { "9997" } else { "999" };
-        SALE_BODY.replace("<card>", card).replace("<cvc>", cvc).replace("<run>", run_id)
-    };
-    APPROVED_CARDS.iter().map(body).collect()
-}
-
 fn digits(value: u64) -> usize {
     value.checked_ilog10().unwrap_or(0) as usize + 1
-}
-
-fn patch(hole: &mut [u8], mut value: u64) {
-    for digit in hole.iter_mut().rev() {
-        *digit = b'0' + (value % 10) as u8;
-        value /= 10;
-    }
 }
 
 fn visible_ascii(what: &'static str, value: &str, bytes_max: usize) -> Result<(), LoadError> {
@@ -276,7 +258,7 @@ pub fn loopback(given: &str) -> Result<SocketAddr, LoadError> {
     if address.ip().is_loopback() { Ok(address) } else { Err(LoadError::NotLoopback(address)) }
 }
 
-/// The two lines of the switch's `sandbox.json` that load needs; the others are left alone.
+/// The lines of the switch's `sandbox.json` that load needs; the others are left alone.
 #[derive(Deserialize)]
 pub struct SandboxFile {
     /// Bound REST address, with or without `http://`.
@@ -286,6 +268,9 @@ pub struct SandboxFile {
     pub binary: String,
     /// Key of the sandbox merchant.
     pub api_key: String,
+    /// Key of the operator's calls, by which more merchants are made.
+    #[serde(default)]
+    pub operator_key: String,
 }
 
 impl SandboxFile {

@@ -1,99 +1,61 @@
-//! What the requests of a run hold: as over REST, a pure function of seed and sequence number.
+//! A drawn request in the binary protocol's bytes.
 
 use protocol::binary::request::push_command;
 use protocol::binary::{CardBlock, FrameWriter};
 use protocol::card::Expiry;
-use protocol::command::Command;
+use protocol::command::{Command, flag};
 use protocol::money::Currency;
 use protocol::secret::{Cvv, Pan};
 use protocol::tail::{self, tag};
-use protocol::words::{Source, Verb};
+use protocol::words::{EntryType, PaymentMethod, Source, Verb};
 
-use crate::schedule::SplitMix;
-use crate::target::{APPROVED_CARDS, Target};
+use crate::target::{APPROVED_CARDS, DECLINED_CARD, Target};
+use crate::work::{Drawn, Kind};
 
-/// The sandbox declines it.
-const DECLINED_CARD: &str = "4000000000000002";
-/// A retry repeats a request that was sent so many before: answered by then, and inside its key's window.
-const RETRY_DISTANCE: u64 = 2_000;
 const EXPIRY_YYMM: u16 = 4012;
 
-/// Shares of a run's requests, in hundredths. The rest are sales.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Mix {
-    /// Authorizations.
-    pub authorize: u32,
-    /// Card verifications.
-    pub verification: u32,
-    /// Sales that the sandbox declines.
-    pub declined: u32,
-    /// Requests of a while ago once more, under their keys.
-    pub retry: u32,
-}
-
-impl Mix {
-    /// False when the shares are more than the whole.
-    pub fn fits(&self) -> bool {
-        self.authorize + self.verification + self.declined + self.retry <= 100
-    }
-}
-
-impl std::fmt::Display for Mix {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Mix { authorize, verification, declined, retry } = *self;
-        let sale = 100_u32.saturating_sub(authorize + verification + declined + retry);
-        write!(f, "sale {sale}")?;
-        for (name, share) in [("authorize", authorize), ("verification", verification), ("declined", declined), ("retry", retry)]
-        {
-            if share > 0 {
-                write!(f, ", {name} {share}")?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Draws requests.
-pub(super) struct Draw {
+/// Writes requests.
+pub(super) struct Pen {
     cards: Vec<CardBlock>,
     declined: CardBlock,
-    mix: Mix,
     tail: Vec<u8>,
 }
 
-impl Draw {
-    pub(super) fn new(mix: Mix) -> Draw {
-        Draw {
-            cards: APPROVED_CARDS.iter().map(|card| block(card)).collect(),
-            declined: block(DECLINED_CARD),
-            mix,
-            tail: Vec::new(),
-        }
+impl Pen {
+    pub(super) fn new() -> Pen {
+        Pen { cards: APPROVED_CARDS.iter().map(|card| block(card)).collect(), declined: block(DECLINED_CARD), tail: Vec::new() }
     }
 
-    /// Appends request number `sequence`.
-    pub(super) fn push(&mut self, target: &Target, sequence: u64, request_id: u64, frame: &mut FrameWriter<'_>) {
-        let mut random = SplitMix(target.seed() ^ sequence.wrapping_mul(0xA24B_AED4_963E_E407));
-        let place = (random.next() % 100) as u32;
-        let Mix { authorize, verification, declined, retry } = self.mix;
-        if place < retry && sequence >= RETRY_DISTANCE {
-            return self.push(target, sequence - RETRY_DISTANCE, request_id, frame);
-        }
-        // Where there is nothing to repeat yet, the other shares take its place.
-        let place = if place < retry { (random.next() % u64::from((100 - retry).max(1))) as u32 } else { place - retry };
-        let (verb, card) = match place {
-            _ if place < authorize => (Verb::Authorize, None),
-            _ if place < authorize + verification => (Verb::Verification, None),
-            _ if place < authorize + verification + declined => (Verb::Sale, Some(&self.declined)),
-            _ => (Verb::Sale, None),
+    /// Appends a request.
+    pub(super) fn write(&mut self, target: &Target, drawn: &Drawn, request_id: u64, frame: &mut FrameWriter<'_>) {
+        let verb = match drawn.kind {
+            // Account numbers are not taken over this protocol; a plan that asks for them is refused before it begins.
+            Kind::Sale | Kind::Declined | Kind::Ach => Verb::Sale,
+            Kind::Authorize => Verb::Authorize,
+            Kind::Verification => Verb::Verification,
+            Kind::Capture => Verb::Capture,
+            Kind::Void => Verb::Void,
+            Kind::Refund => Verb::Refund,
         };
-        let card = card.unwrap_or(&self.cards[(random.next() % self.cards.len() as u64) as usize]);
-        let mut command = Command { source: Source::Binary.number(), ..Command::new(verb) };
-        command.amount = if verb == Verb::Verification { 0 } else { target.amount(sequence) }.into();
-        command.currency = Currency::USD.numeric().into();
+        let (card, _) = target.drawn(drawn.sequence);
+        let card = match drawn.kind {
+            Kind::Sale | Kind::Authorize | Kind::Verification | Kind::Ach => {
+                Some(&self.cards[(card % self.cards.len() as u64) as usize])
+            }
+            Kind::Declined => Some(&self.declined),
+            Kind::Capture | Kind::Void | Kind::Refund => None,
+        };
+        let mut command = Command { source: Source::Binary.number(), target: drawn.target, ..Command::new(verb) };
+        command.amount = target.amount_of(drawn).into();
+        match card {
+            Some(_) => command.currency = Currency::USD.numeric().into(),
+            None if drawn.kind == Kind::Refund => command.flags = flag::AMOUNT_GIVEN.into(),
+            None => {}
+        }
+        (command.payment_method, command.entry_type) = (PaymentMethod::Card.number(), EntryType::Keyed.number());
         self.tail.clear();
-        tail::push(&mut self.tail, tag::IDEMPOTENCY_KEY, target.key(sequence).as_bytes());
-        push_command(frame, request_id, &command, Some(card), &self.tail);
+        tail::push(&mut self.tail, tag::IDEMPOTENCY_KEY, target.key(drawn.sequence).as_bytes());
+        push_command(frame, request_id, &command, card, &self.tail);
     }
 }
 
@@ -108,34 +70,32 @@ mod tests {
     use super::*;
     use protocol::binary::limits::FRAME_MAX_BYTES;
     use protocol::binary::{FrameKind, Requests, next_frame};
-    use std::collections::BTreeMap;
+    use protocol::id::Xid;
     use std::net::{Ipv4Addr, SocketAddr};
 
     #[test]
-    fn a_mix_is_drawn_as_it_was_asked_for_and_a_retry_is_the_same_bytes() {
+    fn a_payment_has_a_card_and_a_step_has_what_it_acts_upon() {
         let target = Target::sale(SocketAddr::from((Ipv4Addr::LOCALHOST, 1)), "key", "run", 7, (100, 999)).unwrap();
-        let mix = Mix { authorize: 20, verification: 5, declined: 10, retry: 15 };
-        let mut draw = Draw::new(mix);
-        let mut request = |sequence: u64| {
+        let mut pen = Pen::new();
+        let mut written = |kind| {
+            let acted_upon = if matches!(kind, Kind::Capture | Kind::Void | Kind::Refund) { Xid([5; 12]) } else { Xid::NONE };
+            let drawn = Drawn { kind, merchant: 0, sequence: 3, target: acted_upon, is_retry: false };
             let mut out = Vec::new();
             let mut frame = FrameWriter::begin(FrameKind::Requests, &mut out);
-            draw.push(&target, sequence, 1, &mut frame);
+            pen.write(&target, &drawn, 1, &mut frame);
             frame.finish();
             let frame = next_frame(&out, FRAME_MAX_BYTES).unwrap().unwrap();
-            Requests::check(frame.body, frame.count).unwrap().next().unwrap().body.to_vec()
+            let request = Requests::check(frame.body, frame.count).unwrap().next().unwrap();
+            let (command, tail) = Command::parse(request.body).unwrap();
+            assert_eq!(tail.get(tag::IDEMPOTENCY_KEY), Some(target.key(3).as_bytes()));
+            (command.verb().unwrap(), request.card.is_some(), command.amount.get(), command.target == Xid([5; 12]))
         };
-        let (mut by_verb, mut repeated, mut seen) = (BTreeMap::<u8, u32>::new(), 0, Vec::new());
-        for sequence in 0..10_000 {
-            let body = request(sequence);
-            repeated += u32::from(sequence >= RETRY_DISTANCE && seen[(sequence - RETRY_DISTANCE) as usize] == body);
-            *by_verb.entry(body[6]).or_default() += 1;
-            seen.push(body);
-        }
-        // Eight thousand could be repeated; half a percent is twelve standard deviations' worth of room and more.
-        assert!((1_000..=1_400).contains(&repeated), "{repeated} repeated");
-        let authorizations = by_verb[&Verb::Authorize.number()];
-        assert!((1_800..=2_500).contains(&authorizations), "{by_verb:?}");
-        assert_eq!(mix.to_string(), "sale 50, authorize 20, verification 5, declined 10, retry 15");
-        assert!(mix.fits() && !Mix { retry: 101, ..mix }.fits());
+        let amount = target.amount(3);
+        assert_eq!(written(Kind::Sale), (Verb::Sale, true, amount, false));
+        assert_eq!(written(Kind::Authorize), (Verb::Authorize, true, amount, false));
+        assert_eq!(written(Kind::Verification), (Verb::Verification, true, 0, false));
+        assert_eq!(written(Kind::Capture), (Verb::Capture, false, 0, true));
+        assert_eq!(written(Kind::Void), (Verb::Void, false, 0, true));
+        assert_eq!(written(Kind::Refund), (Verb::Refund, false, 1, true));
     }
 }

@@ -18,14 +18,14 @@ use crate::error::LoadError;
 use crate::feed::Window;
 use crate::http::Fault;
 use crate::plan::{Load, Plan, Show};
-use crate::record::{Exchange, Recorder, Slot};
+use crate::progress::Display;
+use crate::record::{Recorder, Slot};
 use crate::report::Report;
 use crate::schedule::Schedule;
 use crate::timer::{KernelTimer, thread_cpu};
-use draw::Draw;
+use crate::work::{Kind, Work};
+use draw::Pen;
 use seat::{Ended, Seat};
-
-pub use draw::Mix;
 
 /// Most requests in flight on one connection: what the switch gives credits for.
 pub const IN_FLIGHT_MAX: u32 = 1_024;
@@ -39,35 +39,29 @@ const LINGER: Duration = Duration::from_micros(500);
 const WAIT_MAX: Duration = Duration::from_millis(50);
 
 /// How a plan is carried out over this protocol.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Shape {
-    /// API key.
-    pub api_key: String,
-    /// What is asked.
-    pub mix: Mix,
     /// Requests in flight on each connection at most.
     pub in_flight: u32,
     /// Requests of one frame.
     pub batch: u16,
 }
 
-impl Shape {
-    /// Sales, one at a time on each connection.
-    pub fn new(api_key: &str) -> Shape {
-        Shape { api_key: api_key.to_owned(), mix: Mix::default(), in_flight: 1, batch: 1 }
+/// One at a time on each connection.
+impl Default for Shape {
+    fn default() -> Shape {
+        Shape { in_flight: 1, batch: 1 }
     }
+}
 
+impl Shape {
     fn check(&self) -> Result<(), LoadError> {
         let within = |what, value: u32, most: u32| match value {
             1.. if value <= most => Ok(()),
             _ => Err(LoadError::OutOfBounds { what, value: value.into(), least: 1, most: most.into() }),
         };
         within("requests in flight", self.in_flight, IN_FLIGHT_MAX)?;
-        within("requests of a frame", self.batch.into(), self.in_flight)?;
-        match self.mix.fits() {
-            true => Ok(()),
-            false => Err(LoadError::OutOfBounds { what: "shares of the mix", value: 101, least: 0, most: 100 }),
-        }
+        within("requests of a frame", self.batch.into(), self.in_flight)
     }
 }
 
@@ -76,6 +70,9 @@ impl Shape {
 pub fn run(plan: &Plan, shape: &Shape) -> Result<Report, LoadError> {
     plan.check()?;
     shape.check()?;
+    if plan.mix.has(Kind::Ach) {
+        return Err(LoadError::Kind { kind: Kind::Ach.name() });
+    }
     let mut run = Run::prepare(plan, shape)?;
     let (cpu_before, begun) = (thread_cpu(), Instant::now());
     run.drive().map_err(LoadError::Start)?;
@@ -84,7 +81,7 @@ pub fn run(plan: &Plan, shape: &Shape) -> Result<Report, LoadError> {
     let mut report = Report::new(plan, &run.recorder, cpu, wall);
     report.shape.in_flight_each = shape.in_flight;
     report.shape.batch = shape.batch;
-    report.shape.target = format!("binary://{} ({})", plan.target.address(), shape.mix);
+    report.shape.target = format!("binary://{}", plan.target.address());
     Ok(report)
 }
 
@@ -95,7 +92,9 @@ struct Run<'a> {
     timer: KernelTimer,
     seats: Vec<Option<Seat>>,
     next_seat: usize,
-    draw: Draw,
+    work: Work,
+    pen: Pen,
+    display: Display,
     window: Window,
     schedule: Option<std::iter::Peekable<Schedule>>,
     backlog: VecDeque<Slot>,
@@ -115,7 +114,10 @@ impl<'a> Run<'a> {
         watch.map_err(LoadError::Start)?;
         let mut seats = Vec::with_capacity(plan.connections);
         for number in 0..plan.connections {
-            let mut seat = Seat::connect(plan.target.address(), &shape.api_key)?;
+            // A connection is a merchant's: whoever has more of the load has more of them.
+            let merchant = plan.skew.rank((number as f64 + 0.5) / plan.connections as f64);
+            let api_key = plan.target.api_key(merchant as usize).ok_or(LoadError::ApiKeys)?;
+            let mut seat = Seat::connect(plan.target.address(), merchant, api_key)?;
             let interest = Interest::READABLE | Interest::WRITABLE;
             poll.registry().register(seat.stream_mut(), Token(number), interest).map_err(LoadError::Start)?;
             seats.push(Some(seat));
@@ -134,7 +136,9 @@ impl<'a> Run<'a> {
             timer,
             seats,
             next_seat: 0,
-            draw: Draw::new(shape.mix),
+            work: Work::new(plan.mix, plan.skew.clone(), plan.target.seed(), &plan.settled),
+            pen: Pen::new(),
+            display: Display::new(plan),
             window,
             schedule,
             backlog: VecDeque::new(),
@@ -153,6 +157,8 @@ impl<'a> Run<'a> {
             let now = Instant::now();
             let next_due = self.note_due(now);
             self.send(now, next_due);
+            let waiting = self.backlog.len();
+            self.display.show_if_due(self.window, waiting, &mut self.recorder);
             if self.is_over(now) {
                 return Ok(());
             }
@@ -236,8 +242,9 @@ impl<'a> Run<'a> {
         let Some(seat) = &mut self.seats[number] else { return };
         for _ in 0..self.shape.batch {
             let Some(slot) = self.backlog.pop_front() else { break };
-            let asked =
-                seat.ask(slot, now, |request_id, frame| self.draw.push(&self.plan.target, slot.sequence, request_id, frame));
+            let drawn = self.work.draw_of(seat.merchant, slot.sequence);
+            let (pen, target) = (&mut self.pen, &self.plan.target);
+            let asked = seat.ask(slot, drawn, now, |request_id, frame| pen.write(target, &drawn, request_id, frame));
             if asked.is_err() {
                 self.backlog.push_front(slot);
                 break;
@@ -254,10 +261,12 @@ impl<'a> Run<'a> {
         let Some(seat) = &mut self.seats[number] else { return };
         let read = seat.read(buffer, ended).is_ok() && seat.flush().is_ok();
         let now = Instant::now();
-        for Ended { in_flight, outcome, response_code } in ended.drain(..) {
+        for Ended { in_flight, outcome, response_code, id } in ended.drain(..) {
+            if let (Outcome::Approved, Some(id)) = (outcome, id) {
+                self.work.learn(&in_flight.drawn, id);
+            }
             let sale = response_code.map(|response_code| Sale { id: "".into(), status: "".into(), response_code });
-            let exchange = Exchange { slot: in_flight.slot, free_since: self.room_since, sent: in_flight.sent, done: now };
-            self.recorder.exchange(&exchange, &Judged { outcome, http_status: None, sale });
+            self.recorder.exchange(&in_flight.ended(self.room_since, now), &Judged { outcome, http_status: None, sale });
         }
         if !read {
             self.lose(number);
@@ -281,7 +290,7 @@ impl<'a> Run<'a> {
     fn fail(&mut self, seat: &mut Seat, fault: Fault) {
         let now = Instant::now();
         for in_flight in seat.give_up() {
-            let exchange = Exchange { slot: in_flight.slot, free_since: self.room_since, sent: in_flight.sent, done: now };
+            let exchange = in_flight.ended(self.room_since, now);
             self.recorder.exchange(&exchange, &Judged { outcome: Outcome::Failed(fault), http_status: None, sale: None });
         }
     }

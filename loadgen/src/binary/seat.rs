@@ -8,16 +8,25 @@ use std::time::Instant;
 use client::{Client, ClientError, Heard, Talk};
 use mio::net::TcpStream;
 use protocol::binary::{AnswerKind, FrameWriter};
+use protocol::id::Xid;
 
 use crate::answer::{Outcome, meaning};
 use crate::error::LoadError;
-use crate::record::Slot;
+use crate::record::{Exchange, Slot};
+use crate::work::Drawn;
 
 /// A request that is not answered yet.
 #[derive(Clone, Copy)]
 pub(super) struct InFlight {
     pub(super) slot: Slot,
+    pub(super) drawn: Drawn,
     pub(super) sent: Instant,
+}
+
+impl InFlight {
+    pub(super) fn ended(&self, free_since: Instant, done: Instant) -> Exchange {
+        Exchange { slot: self.slot, kind: self.drawn.kind, free_since, sent: self.sent, done }
+    }
 }
 
 /// How one request ended.
@@ -26,10 +35,14 @@ pub(super) struct Ended {
     pub(super) outcome: Outcome,
     /// Of a transaction.
     pub(super) response_code: Option<u16>,
+    /// The transaction.
+    pub(super) id: Option<Xid>,
 }
 
 /// The connection.
 pub(super) struct Seat {
+    /// Whose API key it was opened with.
+    pub(super) merchant: u32,
     stream: TcpStream,
     talk: Talk,
     /// By request number, from `first` on; answered ones are taken out.
@@ -40,11 +53,11 @@ pub(super) struct Seat {
 
 impl Seat {
     /// Connects and is welcomed.
-    pub(super) fn connect(address: SocketAddr, api_key: &str) -> Result<Seat, LoadError> {
+    pub(super) fn connect(address: SocketAddr, merchant: u32, api_key: &str) -> Result<Seat, LoadError> {
         let fault = |error| LoadError::Connect { address, source: io::Error::other(error) };
         let (stream, talk) = Client::connect(address, api_key).map_err(fault)?.into_parts();
         stream.set_nonblocking(true).map_err(|source| LoadError::Connect { address, source })?;
-        Ok(Seat { stream: TcpStream::from_std(stream), talk, in_flight: VecDeque::new(), first: 1, count: 0 })
+        Ok(Seat { merchant, stream: TcpStream::from_std(stream), talk, in_flight: VecDeque::new(), first: 1, count: 0 })
     }
 
     pub(super) fn stream_mut(&mut self) -> &mut TcpStream {
@@ -60,11 +73,12 @@ impl Seat {
     pub(super) fn ask(
         &mut self,
         slot: Slot,
+        drawn: Drawn,
         now: Instant,
         push: impl FnOnce(u64, &mut FrameWriter<'_>),
     ) -> Result<(), ClientError> {
         self.talk.ask_with(push)?;
-        self.in_flight.push_back(Some(InFlight { slot, sent: now }));
+        self.in_flight.push_back(Some(InFlight { slot, drawn, sent: now }));
         self.count += 1;
         Ok(())
     }
@@ -112,10 +126,10 @@ impl Seat {
     fn understand(&mut self, ended: &mut Vec<Ended>) -> Result<(), ClientError> {
         let Seat { talk, in_flight, first, count, .. } = self;
         while let Some(heard) = talk.hear()? {
-            let mut end = |request_id: u64, outcome, response_code| {
+            let mut end = |request_id: u64, outcome, response_code, id| {
                 if let Some(taken) = take(in_flight, *first, request_id) {
                     *count -= 1;
-                    ended.push(Ended { in_flight: taken, outcome, response_code });
+                    ended.push(Ended { in_flight: taken, outcome, response_code, id });
                 }
             };
             match heard {
@@ -126,9 +140,9 @@ impl Seat {
                         AnswerKind::Unavailable => (Outcome::Refused, None),
                         AnswerKind::Refused | AnswerKind::Invalid | AnswerKind::Other(_) => (Outcome::HttpError, None),
                     };
-                    end(answer.request_id(), outcome, response_code);
+                    end(answer.request_id(), outcome, response_code, answer.outcomes().first().map(|outcome| outcome.id));
                 }),
-                Heard::Busy(busy) => busy.request_ids.iter().for_each(|id| end(id.get(), Outcome::Refused, None)),
+                Heard::Busy(busy) => busy.request_ids.iter().for_each(|id| end(id.get(), Outcome::Refused, None, None)),
                 Heard::GoAway(away) => {
                     let (code, retry_after_ms, text) = (away.code, away.retry_after_ms, away.text.to_owned());
                     return Err(ClientError::GoAway { code, retry_after_ms, text });

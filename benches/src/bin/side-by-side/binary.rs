@@ -122,7 +122,7 @@ fn load(address: SocketAddr, run_id: &str, client: &Client, server: &Server, tim
     let target = Target::sale(address, API_KEY, run_id, 1, AMOUNTS_DEFAULT)?;
     let plan =
         Plan { connections: client.connections, warmup: Duration::ZERO, duration: time, ..Plan::new(target, Load::Closed) };
-    let shape = Shape { in_flight: client.in_flight, batch: client.batch, ..Shape::new(API_KEY) };
+    let shape = Shape { in_flight: client.in_flight, batch: client.batch };
     let before = server.cpu_centiseconds()?;
     let report = loadgen::binary::run(&plan, &shape)?;
     let cpu_s = (server.cpu_centiseconds()? - before) as f64 / 100.0;

@@ -4,15 +4,23 @@
 //! Percentiles come from histograms of single requests, never from other percentiles, and go up to
 //! the maximum.
 
+mod compare;
+mod page;
+mod plot;
+mod table;
+
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{Arrivals, Load, Plan};
-use crate::record::{Counts, Recorder, nanos};
+use crate::record::{Counts, OfKind, Recorder, nanos};
+use crate::timeline::Slice;
+use crate::work::Kind;
+pub use compare::compare;
+pub use page::page;
 
 /// A run's result.
 #[derive(Debug, Serialize, Deserialize)]
@@ -56,10 +64,57 @@ pub struct Report {
     pub generator_busy_percent: u64,
     /// What the figures leave out.
     pub excluded: Vec<String>,
+    /// Each kind of request that was sent.
+    #[serde(default)]
+    pub kinds: BTreeMap<Kind, KindTimes>,
+    /// `latency` (closed loop: `service`) by percentile; empty when the generator was saturated.
+    #[serde(default)]
+    pub curve: Vec<Quantile>,
+    /// The measured window in slices; empty when the generator was saturated.
+    #[serde(default)]
+    pub timeline: Vec<Slice>,
     /// The histogram behind `latency` (closed loop: `service`), whatever the verdict; not in the
     /// JSON.
     #[serde(skip)]
     pub histogram: Option<Histogram<u64>>,
+}
+
+/// One kind of request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KindTimes {
+    /// Answered.
+    pub answered: u64,
+    /// Refused or failed.
+    pub not_answered: u64,
+    /// Median of the answered, from the scheduled time (closed loop: from the send), ns; none when the generator was saturated.
+    pub p50_ns: Option<u64>,
+    /// Their 99th percentile, ns.
+    pub p99_ns: Option<u64>,
+}
+
+impl KindTimes {
+    fn of(seen: &OfKind, is_valid: bool) -> KindTimes {
+        let time = |quantile| (is_valid && !seen.latency.is_empty()).then(|| seen.latency.value_at_quantile(quantile));
+        let (answered, not_answered) = (seen.latency.len(), seen.not_answered);
+        KindTimes { answered, not_answered, p50_ns: time(0.5), p99_ns: time(0.99) }
+    }
+}
+
+/// A point of the distribution.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Quantile {
+    /// From 0 to 1.
+    pub quantile: f64,
+    /// So much or less took that part of all, ns.
+    pub ns: u64,
+}
+
+/// Steps of the curve for each halving of what is left above.
+const CURVE_TICKS: u32 = 5;
+
+fn curve(histogram: &Histogram<u64>) -> Vec<Quantile> {
+    let step = |ns, quantile| Quantile { quantile, ns };
+    histogram.iter_quantiles(CURVE_TICKS).map(|at| step(at.value_iterated_to(), at.quantile_iterated_to())).collect()
 }
 
 /// Whether the generator kept its own schedule.
@@ -97,7 +152,7 @@ pub struct Machine {
 }
 
 /// The load's shape: enough to send the same again.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Shape {
     /// `open` or `closed`.
     #[serde(rename = "loop")]
@@ -112,6 +167,15 @@ pub struct Shape {
     pub in_flight_each: u32,
     /// Requests of one frame; 1 over REST.
     pub batch: u16,
+    /// What was asked, in hundredths.
+    #[serde(default)]
+    pub mix: String,
+    /// Merchants that asked.
+    #[serde(default)]
+    pub merchants: u32,
+    /// Exponent of their skew (Zipf); 0 for all alike.
+    #[serde(default)]
+    pub zipf: f64,
     /// Measured window, ms.
     pub duration_ms: u64,
     /// Excluded before it, ms.
@@ -169,7 +233,12 @@ impl Report {
         let per_s = |count: u64| (count as f64 / plan.duration.as_secs_f64() * 10.0).round() / 10.0;
         let believed = |histogram: &Histogram<u64>| (verdict == Verdict::Valid).then(|| Times::of(histogram));
         let open = plan.load != Load::Closed;
+        let is_valid = verdict == Verdict::Valid;
+        let histogram = if open { &seen.latency } else { &seen.service };
         Report {
+            kinds: seen.kinds.iter().map(|(kind, seen)| (*kind, KindTimes::of(seen, is_valid))).collect(),
+            curve: if is_valid { curve(histogram) } else { Vec::new() },
+            timeline: if is_valid { seen.timeline.slices() } else { Vec::new() },
             latency: if open { believed(&seen.latency) } else { None },
             service: believed(&seen.service),
             refused: believed(&seen.refused),
@@ -188,123 +257,8 @@ impl Report {
             generator_cpu_ns_per_request: nanos(cpu) / seen.sent_all.max(1),
             generator_busy_percent: busy_percent,
             excluded: excluded(plan, &seen.counts),
-            histogram: Some(if open { seen.latency.clone() } else { seen.service.clone() }),
+            histogram: Some(histogram.clone()),
         }
-    }
-
-    /// The result as a table for people.
-    pub fn table(&self) -> String {
-        let mut out = String::new();
-        // Writing to a string can't fail.
-        let _ = self.write_table(&mut out);
-        out
-    }
-
-    fn write_table(&self, out: &mut String) -> std::fmt::Result {
-        self.write_shape(out)?;
-        self.write_counts(out)?;
-        match self.verdict {
-            Verdict::Valid => self.write_times(out)?,
-            Verdict::GeneratorSaturated { send_lag_p99_ns, bound_ns } => writeln!(
-                out,
-                "\nGENERATOR SATURATED: it was itself {} ms late at p99 (bound {} ms) while connections were free.\n\
-                 Latencies are withheld: they would show the generator, not the target. Lower the rate or free a core.",
-                ms(send_lag_p99_ns),
-                ms(bound_ns)
-            )?,
-            Verdict::GeneratorBusy { busy_percent } => writeln!(
-                out,
-                "\nGENERATOR SATURATED: its thread was busy for {busy_percent} % of the run. Latencies are withheld, and the rates\n\
-                 are the generator's. Lower the rate or free a core."
-            )?,
-        }
-        if self.fell_behind() {
-            writeln!(out, "\nTHE TARGET FELL BEHIND: requests piled up, so latencies grow with the length of the run.")?;
-        }
-        let (per_request, busy) = (micros(self.generator_cpu_ns_per_request), self.generator_busy_percent);
-        writeln!(out, "\ngenerator  {per_request} µs of CPU per request, {busy} % of a core")?;
-        self.excluded.iter().try_for_each(|left_out| writeln!(out, "left out   {left_out}"))
-    }
-
-    /// Some requests never left, or every answer was a good one and yet a tenth of them came after the window.
-    fn fell_behind(&self) -> bool {
-        let requested = self.shape.rate_per_s.map_or(0.0, f64::from);
-        let only_late = self.counts.errors() + self.counts.refused == 0 && self.answered_per_s < 0.9 * requested;
-        self.counts.unsent > 0 || only_late
-    }
-
-    fn write_shape(&self, out: &mut String) -> std::fmt::Result {
-        let shape = &self.shape;
-        match (&shape.arrivals, shape.rate_per_s) {
-            (Some(arrivals), Some(rate)) => write!(out, "open loop, {rate}/s, {arrivals} arrivals")?,
-            _ => write!(out, "CLOSED LOOP (each connection waits for its answer: throughput, not latency under load)")?,
-        }
-        writeln!(
-            out,
-            ", {} connections with {} in flight, {} ms measured after {} ms of warm-up",
-            shape.connections, shape.in_flight_each, shape.duration_ms, shape.warmup_ms
-        )?;
-        if shape.batch > 1 {
-            writeln!(out, "frames     of {} requests", shape.batch)?;
-        }
-        writeln!(out, "target     {}", shape.target)?;
-        writeln!(
-            out,
-            "machine    {} cores shared by both sides, {}, Linux {}",
-            self.machine.cores, self.machine.cpu, self.machine.kernel
-        )?;
-        writeln!(out, "run        {}, seed {}\n", shape.run_id, shape.seed)
-    }
-
-    fn write_counts(&self, out: &mut String) -> std::fmt::Result {
-        let counts = &self.counts;
-        writeln!(out, "scheduled {:>10}   answered {:.1}/s", counts.scheduled, self.answered_per_s)?;
-        writeln!(out, "ok        {:>10}", counts.approved)?;
-        writeln!(out, "declined  {:>10}", counts.declined)?;
-        writeln!(out, "undecided {:>10}", counts.undecided)?;
-        writeln!(out, "refused   {:>10}   (503) {:.1}/s", counts.refused, self.refused_per_s)?;
-        writeln!(out, "errors    {:>10}   time-outs {}", counts.errors(), counts.timeouts)?;
-        writeln!(out, "unsent    {:>10}", counts.unsent)?;
-        writeln!(out, "HTTP       {}", listed(&self.http_statuses))?;
-        writeln!(out, "codes      {}", listed(&self.response_codes))?;
-        writeln!(out, "transport  {}", listed(&self.transport_errors))
-    }
-
-    fn write_times(&self, out: &mut String) -> std::fmt::Result {
-        let heads = ["min", "p50", "p90", "p99", "p99.9", "max"].map(|head| format!("{head:>9}")).concat();
-        writeln!(out, "\nms                  {heads}     count")?;
-        let rows = [
-            ("latency (scheduled)", self.latency),
-            ("service (sent)", self.service),
-            ("refused (scheduled)", self.refused),
-            ("refused (sent)", self.refused_service),
-            ("failed (scheduled)", self.failed),
-            ("generator's own lag", self.latency.map(|_| self.send_lag)),
-        ];
-        for (name, times) in rows.into_iter().filter_map(|(name, times)| times.map(|times| (name, times))) {
-            if times.count > 0 {
-                writeln!(out, "{name:<20}{} {:>9}", row(&times), times.count)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The whole distribution in the text form that HdrHistogram plotters read (.hgrm), in
-    /// milliseconds. None when withheld.
-    pub fn distribution(&self) -> Option<String> {
-        if self.verdict != Verdict::Valid {
-            return None;
-        }
-        let histogram = self.histogram.as_ref()?;
-        let mut out = format!("{:>12} {:>14} {:>10} {:>14}\n\n", "Value", "Percentile", "TotalCount", "1/(1-Percentile)");
-        let mut total = 0;
-        for step in histogram.iter_quantiles(5) {
-            total += step.count_since_last_iteration();
-            let value = ms(step.value_iterated_to());
-            let quantile = step.quantile_iterated_to();
-            let _ = writeln!(out, "{value:>12} {quantile:>14.12} {total:>10} {:>14.2}", 1.0 / (1.0 - quantile));
-        }
-        Some(out)
     }
 }
 
@@ -352,6 +306,9 @@ impl Shape {
             connections: plan.connections,
             in_flight_each: 1,
             batch: 1,
+            mix: plan.mix.to_string(),
+            merchants: plan.skew.merchants(),
+            zipf: plan.skew.exponent(),
             duration_ms: whole_ms(plan.duration),
             warmup_ms: whole_ms(plan.warmup),
             timeout_ms: whole_ms(plan.timeout),
@@ -374,24 +331,4 @@ impl Machine {
             kernel: kernel.trim().to_owned(),
         }
     }
-}
-
-fn row(times: &Times) -> String {
-    let columns = [times.min_ns, times.p50_ns, times.p90_ns, times.p99_ns, times.p999_ns, times.max_ns];
-    columns.map(|ns| format!("{:>9}", ms(ns))).concat()
-}
-
-fn listed<K: std::fmt::Display>(counts: &BTreeMap<K, u64>) -> String {
-    if counts.is_empty() {
-        return "none".to_owned();
-    }
-    counts.iter().map(|(what, count)| format!("{what}: {count}")).collect::<Vec<_>>().join("  ")
-}
-
-fn ms(ns: u64) -> String {
-    format!("{:.3}", ns as f64 / 1e6)
-}
-
-fn micros(ns: u64) -> String {
-    format!("{:.1}", ns as f64 / 1e3)
 }
