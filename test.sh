@@ -89,6 +89,7 @@ step "benches, each once"
 cargo build --release --workspace --bins --quiet
 cargo bench -p benches --quiet -- --test
 cargo run --release --quiet -p benches --bin side-by-side -- --smoke
+cargo run --release --quiet -p benches --bin scale -- --smoke
 
 step "simulated worlds, fresh seeds, each twice"
 cargo run --release --quiet -p tests --bin simulate -- --seeds 40 --twice

@@ -3,6 +3,7 @@
 pub mod authorization;
 pub mod history;
 pub mod payments;
+pub mod postgres;
 pub mod records;
 pub mod recovery;
 pub mod server;

@@ -15,7 +15,7 @@ use protocol::tail::{self, Tail};
 use protocol::words::{PaymentMethod, Verb};
 use switch_core::input::{Answer, Input, MerchantTerms, OwnProcessors, ProcessorState, ProcessorTerms, Sent, Token, Verdict};
 use switch_core::limits::Limits;
-use switch_core::output::Output;
+use switch_core::output::{Effects, Output, Reply};
 use switch_core::{Shard, ShardOptions};
 
 /// Payments of one turn: what a busy shard takes between two writes of the journal.
@@ -28,7 +28,7 @@ const WARM_UP_TURNS: u32 = 3_000;
 /// A shard in its steady state, and what drives it.
 pub struct Stream {
     shard: Shard,
-    verb: Verb,
+    command: Command,
     tail: Vec<u8>,
     count: u64,
     last_lsn: u64,
@@ -67,7 +67,8 @@ impl Stream {
         tail::push(&mut tail, tail::tag::SEALED_CARD, &[7; 96]);
         tail::push(&mut tail, tail::tag::ORDER_ID, b"someOrderID");
         tail::push(&mut tail, tail::tag::BILLING, &[b'x'; 280]);
-        let mut stream = Stream { shard, verb, tail, count: 0, last_lsn: 0, now, sent: Vec::new() };
+        let command = Command { currency: 840.into(), ..Command::new(verb) };
+        let mut stream = Stream { shard, command, tail, count: 0, last_lsn: 0, now, sent: Vec::new() };
         for _ in 0..WARM_UP_TURNS {
             stream.turn();
         }
@@ -79,52 +80,73 @@ impl Stream {
     /// # Panics
     /// When the shard refuses a payment.
     pub fn turn(&mut self) {
+        let (command, tail) = (self.command, std::mem::take(&mut self.tail));
         for _ in 0..TURN_PAYMENTS {
-            self.command();
+            self.ask(command, Tail::trusted(&tail));
         }
-        assert_eq!(self.release(), 0);
-        let sent = std::mem::take(&mut self.sent);
-        assert_eq!(sent.len() as u64, TURN_PAYMENTS, "nothing is refused");
-        for sent in &sent {
-            self.shard.accept(self.now, Input::Answer { answer: approval(*sent), facts: Tail::trusted(&[]) });
-        }
-        assert_eq!(self.release(), TURN_PAYMENTS);
-        self.sent = sent;
-        self.sent.clear();
+        self.tail = tail;
+        assert_eq!(self.release_at_once(), 0);
+        assert_eq!(self.answer_sent(), TURN_PAYMENTS, "nothing is refused");
+        assert_eq!(self.release_at_once(), TURN_PAYMENTS);
     }
 
-    fn command(&mut self) {
+    /// The tail that each payment has.
+    pub fn tail(&self) -> &[u8] {
+        &self.tail
+    }
+
+    /// Has the shard take a payment; what a front would fill in is filled in.
+    pub fn ask(&mut self, mut command: Command, tail: Tail<'_>) {
         self.count += 1;
         self.now.0 += MICROS_PER_PAYMENT;
-        let mut command = Command::new(self.verb);
         command.id = Xid::from_parts((self.now.0 / 1_000_000) as u32, [1; 5], self.count as u32 * Xid::STRIDE);
         command.merchant = merchant(self.count as u32 % MERCHANTS);
         command.amount = (100 + self.count % 10_000).into();
-        command.currency = 840.into();
         command.fingerprint[..8].copy_from_slice(&mix(self.count).to_le_bytes());
         command.key_hash[..8].copy_from_slice(&mix(!self.count).to_le_bytes());
         command.request_hash = command.fingerprint;
         command.key_window_s = 20.into();
-        let (token, tail) = (Token(self.count), Tail::trusted(&self.tail));
-        self.shard.accept(self.now, Input::Command { token, command: &command, tail });
+        self.shard.accept(self.now, Input::Command { token: Token(self.count), command: &command, tail });
     }
 
-    /// Lets out what is decided; collects what is sent and counts the replies.
-    fn release(&mut self) -> u64 {
+    /// What the shard has decided since, if anything: its records are to be made durable.
+    pub fn take_effects(&mut self) -> Option<Effects> {
+        self.shard.take_effects()
+    }
+
+    /// Lets out what has become durable. What is sent waits for [`Stream::answer_sent`], replies go to `reply`.
+    pub fn release(&mut self, effects: Effects, durable: Durable, mut reply: impl FnMut(Token, Reply<'_>)) {
+        let released = effects.release(durable);
+        for output in released.outputs() {
+            match black_box(output) {
+                Output::Send(request) => self.sent.push(request.sent),
+                Output::Reply(token, told) => reply(token, told),
+                Output::BatchMoved(_) => {}
+            }
+        }
+        self.shard.recycle(released);
+    }
+
+    /// A processor that answers at once approves all that was sent. How many there were.
+    pub fn answer_sent(&mut self) -> u64 {
+        let mut sent = std::mem::take(&mut self.sent);
+        for sent in &sent {
+            self.shard.accept(self.now, Input::Answer { answer: approval(*sent), facts: Tail::trusted(&[]) });
+        }
+        let count = sent.len() as u64;
+        sent.clear();
+        self.sent = sent;
+        count
+    }
+
+    /// Without a journal: all that is decided counts as durable. How many replies came out.
+    fn release_at_once(&mut self) -> u64 {
         let mut replies = 0;
         while let Some(effects) = self.shard.take_effects() {
             let first = self.last_lsn + 1;
             self.last_lsn += u64::from(effects.record_count());
             black_box(effects.records());
-            let released = effects.release(Durable::after_sync(first, self.last_lsn));
-            for output in released.outputs() {
-                match black_box(output) {
-                    Output::Send(request) => self.sent.push(request.sent),
-                    Output::Reply(..) => replies += 1,
-                    Output::BatchMoved(_) => {}
-                }
-            }
-            self.shard.recycle(released);
+            self.release(effects, Durable::after_sync(first, self.last_lsn), |_, _| replies += 1);
         }
         replies
     }

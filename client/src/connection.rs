@@ -1,4 +1,4 @@
-//! A client over a blocking socket. One thread; for more at a time, ask several things before receiving.
+//! A client over a blocking socket, in clear or under whatever wraps it. One thread; for more at a time, ask several things before receiving.
 
 use crate::asks::Ask;
 use crate::error::ClientError;
@@ -26,10 +26,10 @@ impl Default for Limits {
 
 const READ_BYTES: usize = 64 * 1024;
 
-/// A connection that was welcomed.
+/// A connection that was welcomed. For TLS, give [`Client::over`] the library's blocking stream around the socket.
 #[derive(Debug)]
-pub struct Client {
-    stream: TcpStream,
+pub struct Client<S = TcpStream> {
+    stream: S,
     talk: Talk,
     welcome: Welcome,
     heard: VecDeque<Reply>,
@@ -48,6 +48,18 @@ impl Client {
         stream.set_nodelay(true).map_err(socket("connect"))?;
         stream.set_read_timeout(Some(limits.read)).map_err(socket("connect"))?;
         stream.set_write_timeout(Some(limits.write)).map_err(socket("connect"))?;
+        Client::over(stream, api_key)
+    }
+
+    /// Socket and conversation, for who waits in another way. Answers that were received and not taken are lost.
+    pub fn into_parts(self) -> (TcpStream, Talk) {
+        (self.stream, self.talk)
+    }
+}
+
+impl<S: Read + Write> Client<S> {
+    /// Says who asks on a stream that is connected already, and waits to be welcomed. Its limits of time are the caller's.
+    pub fn over(stream: S, api_key: &str) -> Result<Client<S>, ClientError> {
         let (talk, buffer) = (Talk::new(api_key), vec![0; READ_BYTES]);
         let mut client = Client { stream, talk, welcome: Welcome::empty(), heard: VecDeque::new(), buffer };
         client.send()?;
@@ -71,7 +83,7 @@ impl Client {
     pub fn send(&mut self) -> Result<(), ClientError> {
         let output = self.talk.output();
         let count = output.len();
-        self.stream.write_all(output).map_err(socket("send"))?;
+        self.stream.write_all(output).and_then(|()| self.stream.flush()).map_err(socket("send"))?;
         self.talk.sent(count);
         Ok(())
     }
@@ -107,11 +119,6 @@ impl Client {
     /// Requests without an answer.
     pub fn unanswered(&self) -> u32 {
         self.talk.unanswered()
-    }
-
-    /// Socket and conversation, for who waits in another way. Answers that were received and not taken are lost.
-    pub fn into_parts(self) -> (TcpStream, Talk) {
-        (self.stream, self.talk)
     }
 
     fn read_once(&mut self) -> Result<(), ClientError> {

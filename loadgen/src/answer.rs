@@ -52,8 +52,14 @@ pub(crate) struct Sale<'a> {
 #[derive(Deserialize)]
 struct Envelope<'a> {
     #[serde(borrow)]
-    data: Sale<'a>,
+    status: Cow<'a, str>,
+    /// Nothing, where a capture, void or refund succeeded.
+    #[serde(borrow)]
+    data: Option<Sale<'a>>,
 }
+
+/// What an envelope says that was done.
+const SUCCESS: &str = "success";
 
 /// Judges one exchange by what its target promised.
 pub(crate) fn judge<'a>(result: Result<Answer<'a>, Fault>, check: Check) -> Judged<'a> {
@@ -67,7 +73,11 @@ pub(crate) fn judge<'a>(result: Result<Answer<'a>, Fault>, check: Check) -> Judg
         (503, _) => without_sale(Outcome::Refused),
         (200, Check::Status200) => without_sale(Outcome::Approved),
         (200, Check::Sale) => match serde_json::from_slice::<Envelope<'_>>(answer.body) {
-            Ok(Envelope { data }) => Judged { outcome: meaning(data.response_code), http_status, sale: Some(data) },
+            Ok(Envelope { data: Some(sale), .. }) => {
+                Judged { outcome: meaning(sale.response_code), http_status, sale: Some(sale) }
+            }
+            Ok(Envelope { status, data: None }) if status == SUCCESS => without_sale(Outcome::Approved),
+            Ok(Envelope { data: None, .. }) => without_sale(Outcome::Malformed),
             Err(_) => without_sale(Outcome::Malformed),
         },
         (_, _) => without_sale(Outcome::HttpError),
@@ -155,6 +165,8 @@ mod tests {
             (200, sale("70000"), Outcome::Malformed),
             (200, sale("-1"), Outcome::Malformed),
             (200, "{}".into(), Outcome::Malformed),
+            (200, r#"{"status":"success","data":null}"#.into(), Outcome::Approved),
+            (200, r#"{"status":"failed","data":null}"#.into(), Outcome::Malformed),
             (200, "\u{0}".into(), Outcome::Malformed),
             (503, "{}".into(), Outcome::Refused),
             (400, sale("100"), Outcome::HttpError),

@@ -156,8 +156,12 @@ async fn work(shared: Rc<Shared>, mut connection: Connection) {
 
 impl Shared {
     fn learn(&self, drawn: &Drawn, judged: &crate::answer::Judged<'_>) {
-        let made = judged.sale.as_ref().filter(|_| judged.outcome == crate::answer::Outcome::Approved);
-        if let Some(id) = made.and_then(|sale| sale.id.parse().ok()) {
+        if judged.outcome != crate::answer::Outcome::Approved {
+            return;
+        }
+        // A step's answer may name nothing: what it acted upon is known.
+        let made = judged.sale.as_ref().and_then(|sale| sale.id.parse().ok());
+        if let Some(id) = made.or((!drawn.target.is_none()).then_some(drawn.target)) {
             self.work.borrow_mut().learn(drawn, id);
         }
     }

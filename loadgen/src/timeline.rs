@@ -12,7 +12,7 @@ use crate::record::{COARSE_DIGITS, histogram, nanos};
 /// Slices of a run, about.
 const SLICES: u32 = 100;
 /// Shortest slice: with fewer answers in it a percentile says little.
-const SLICE_LEAST: Duration = Duration::from_millis(100);
+const SLICE_LEAST: Duration = Duration::from_millis(250);
 
 /// One slice of the measured window, by the time at which answers came.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,22 +100,22 @@ mod tests {
     fn answers_are_in_the_slice_of_their_time_and_a_silence_is_an_empty_one() {
         let start = Instant::now();
         let at = |ms: u64| start + Duration::from_millis(ms);
-        let window = Window { start, measured_from: at(1_000), end: at(11_000), give_up: at(12_000) };
+        let window = Window { start, measured_from: at(1_000), end: at(26_000), give_up: at(27_000) };
         let mut timeline = Timeline::new(window);
         for (ms, outcome) in [
             (999, Outcome::Approved),
             (1_000, Outcome::Approved),
-            (1_099, Outcome::Refused),
-            (1_350, Outcome::Declined),
-            (1_340, Outcome::Malformed),
-            (11_000, Outcome::Approved),
+            (1_249, Outcome::Refused),
+            (1_800, Outcome::Declined),
+            (1_790, Outcome::Malformed),
+            (26_000, Outcome::Approved),
         ] {
             timeline.record(at(ms), ms * 1_000, outcome);
         }
         let slices = timeline.slices();
         let counts: Vec<_> = slices.iter().map(|slice| (slice.from_ms, slice.answered, slice.refused, slice.failed)).collect();
-        assert_eq!(counts, [(0, 1, 1, 0), (100, 0, 0, 0), (200, 0, 0, 0), (300, 1, 0, 1)]);
-        assert_eq!((slices[1].p99_ns, slices[0].length_ms), (0, 100));
+        assert_eq!(counts, [(0, 1, 1, 0), (250, 0, 0, 0), (500, 0, 0, 0), (750, 1, 0, 1)]);
+        assert_eq!((slices[1].p99_ns, slices[0].length_ms), (0, 250));
         assert!((990_000..=1_010_000).contains(&slices[0].p50_ns), "{:?}", slices[0]);
     }
 }

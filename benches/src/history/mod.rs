@@ -12,7 +12,7 @@ mod cast;
 mod days;
 
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use persistence::journal::{Log, LogOptions, OsDisk, Reader};
@@ -20,6 +20,7 @@ use persistence::projection::Projection;
 use persistence::sealing::Sealer;
 use persistence::sql::{Database, DatabaseUrl};
 use protocol::calendar::Micros;
+use protocol::frame::JournalId;
 use protocol::id::Xid;
 
 use cast::Cast;
@@ -73,13 +74,36 @@ pub fn write(data: &Path, url: &DatabaseUrl, plan: &Plan) -> anyhow::Result<Made
     anyhow::ensure!(recovered.last_lsn == 0, "{} has a past of {} records", journal.display(), recovered.last_lsn);
     let made = Days::new(cast, log, plan, now()?).live(plan)?;
     let until = made.last_lsn.saturating_sub(plan.behind);
-    let mut reader = Reader::open(&journal, 1)?;
-    runtime.block_on(async {
-        let mut projection = Projection::open(url, recovered.journal_id, made.last_lsn).await?;
-        projection.catch_up(&mut reader, until).await?;
-        projection.close().await
-    })?;
+    runtime.block_on(project(&journal, url, recovered.journal_id, made.last_lsn, until))?;
     Ok(made)
+}
+
+/// Has a SQL home take in what a journal holds, and returns how long that took.
+///
+/// # Errors
+/// When the folder has no journal, or the SQL home does not take its records.
+pub fn projected(data: &Path, url: &DatabaseUrl, last_lsn: u64) -> anyhow::Result<Duration> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let journal = data.join("journal");
+    let (log, recovered) = Log::open(OsDisk::open(&journal)?, LogOptions::default(), |_, _| {})?;
+    drop(log);
+    runtime.block_on(project(&journal, url, recovered.journal_id, last_lsn, last_lsn))
+}
+
+async fn project(
+    journal: &Path,
+    url: &DatabaseUrl,
+    journal_id: JournalId,
+    last_lsn: u64,
+    until: u64,
+) -> anyhow::Result<Duration> {
+    let mut reader = Reader::open(journal, 1)?;
+    let mut projection = Projection::open(url, journal_id, last_lsn).await?;
+    let begun = Instant::now();
+    projection.catch_up(&mut reader, until).await?;
+    let took = begun.elapsed();
+    projection.close().await?;
+    Ok(took)
 }
 
 /// The account of a merchant that the switch knows by name.

@@ -2,13 +2,18 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 
 use tokio::process::Command;
 
 use crate::server::{Reply, Server, approved};
 
 async fn loadgen(arguments: &[&str]) -> (Option<i32>, String, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_loadgen")).arg("rest").args(arguments).output().await.unwrap();
+    said_to(&[&["rest"], arguments].concat()).await
+}
+
+async fn said_to(words: &[&str]) -> (Option<i32>, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_loadgen")).args(words).output().await.unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (output.status.code(), text(output.stdout), text(output.stderr))
 }
@@ -60,6 +65,56 @@ async fn a_saturated_generator_exits_3_without_latencies() {
     let (code, table, _) = loadgen(&[&SHORT[..], &place[..]].concat()).await;
     assert_eq!(code, Some(3), "{table}");
     assert!(table.contains("GENERATOR SATURATED") && !table.contains("p99.9"), "{table}");
+}
+
+#[tokio::test]
+async fn a_ladder_ends_where_the_server_does_and_its_page_needs_nothing_else() {
+    // Four connections with 20 ms for each answer: 200 a second at most.
+    let server = Server::start(|_| approved().after(Duration::from_millis(20))).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (sandbox, page) = (sandbox_file(folder.path(), &server), folder.path().join("ladder.html"));
+    let rungs = ["ladder", "rest", "--from-rate", "40", "--rung", "400ms", "--connections", "4", "--send-lag-max", "10m"];
+    let (code, table, errors) = said_to(&[&rungs[..], &["--sandbox", &sandbox, "--html", page.to_str().unwrap()]].concat()).await;
+    assert_eq!(code, Some(0), "{table}{errors}");
+    let knee: u32 = table.split_once("The knee is at ").and_then(|(_, rest)| rest.split(' ').next()?.parse().ok()).unwrap();
+    assert!((40..=215).contains(&knee), "{table}");
+    let page = std::fs::read_to_string(page).unwrap();
+    assert_eq!(page.matches("<svg").count(), 5, "two of the ladder, three of its best rung");
+    assert!(!page.contains("<script") && !page.contains("src=") && !page.contains("href="));
+    assert!(page.contains(&format!("The knee is at {knee}")));
+}
+
+#[tokio::test]
+async fn two_results_stand_beside_each_other_and_what_makes_them_unlike_is_said() {
+    let server = Server::start(|_| approved()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let sandbox = sandbox_file(folder.path(), &server);
+    let results = [("200", "before.json"), ("100", "after.json")].map(|(rate, name)| (rate, folder.path().join(name)));
+    for (rate, path) in &results {
+        let words = ["--duration", "300ms", "--rate", rate, "--sandbox", &sandbox, "--json", path.to_str().unwrap()];
+        let (code, _, errors) = loadgen(&[&words[..], &["--send-lag-max", "10m"]].concat()).await;
+        assert_eq!(code, Some(0), "{errors}");
+    }
+    let [before, after] = results.each_ref().map(|(_, path)| path.to_str().unwrap());
+    let (code, table, errors) = said_to(&["compare", before, after]).await;
+    assert_eq!(code, Some(0), "{errors}");
+    assert!(table.contains("not alike  load: open Some(200)") && table.contains("latency p99, ms"), "{table}");
+    assert!(table.lines().any(|line| line.starts_with("answered a second") && line.contains('-')), "{table}");
+}
+
+#[tokio::test]
+async fn what_a_run_needs_made_is_asked_for_and_what_cannot_be_is_refused() {
+    let server = Server::start(|_| approved()).await;
+    let url = server.address.to_string();
+    let place = ["--url", &url, "--api-key", "k"];
+    for (asked, said) in
+        [(["--merchants", "2"], "operator's API"), (["--mix", "refund=5"], "settled sales"), (["--merchants", "0"], "1 to 10000")]
+    {
+        let (code, _, errors) = loadgen(&[&asked[..], &place[..]].concat()).await;
+        assert!(code == Some(1) && errors.contains(said), "{errors}");
+    }
+    let (code, _, errors) = loadgen(&["--mix", "refunds=5"]).await;
+    assert!(code == Some(2) && errors.contains("none of authorize"), "{errors}");
 }
 
 #[tokio::test]

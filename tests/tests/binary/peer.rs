@@ -1,11 +1,15 @@
 //! A client in another language, written from the formats' page alone: what it is told is what REST says.
 
-use crate::{DECLINED, VISA};
+use crate::{DECLINED, VISA, Verb, approved, payment};
+use rustls::pki_types::CertificateDer;
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::Write;
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use tests::switch::keys;
 use tests::{Options, Switch};
 
@@ -98,6 +102,8 @@ fn both_fronts_speak_tls_under_one_certificate_and_nothing_in_clear() {
     let answers = ask(&switch, Some(&certificate), &json!([many, [{ "target": 7 }]]));
     assert_eq!(answers.len(), 301);
     assert!(answers.iter().all(|answer| answer["code"] == 100), "{answers:?}");
+    let mut client = client::Client::over(under_tls(&switch, made.cert.der().clone()), keys::API).unwrap();
+    approved(&client.call(&payment(Verb::Sale, 10_00, VISA).into()).unwrap());
     let (mut plain, mut cut_off) = (crate::Plain::connect(switch.binary()), [0; 64]);
     plain.send(&crate::hello(keys::API, 3));
     let heard = std::io::Read::read(&mut plain.0, &mut cut_off).unwrap_or(0);
@@ -108,6 +114,16 @@ fn both_fronts_speak_tls_under_one_certificate_and_nothing_in_clear() {
     let output = curl.output().expect("python3 is there");
     let said = String::from_utf8_lossy(&output.stdout);
     assert_eq!(said.trim(), "200 max-age=31536000", "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// The library's blocking stream, which trusts this certificate only.
+fn under_tls(switch: &Switch, certificate: CertificateDer<'static>) -> StreamOwned<ClientConnection, TcpStream> {
+    let mut trusted = RootCertStore::empty();
+    trusted.add(certificate).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
+    let config = config.with_safe_default_protocol_versions().unwrap().with_root_certificates(trusted).with_no_client_auth();
+    let connection = ClientConnection::new(Arc::new(config), "localhost".try_into().unwrap()).unwrap();
+    StreamOwned::new(connection, TcpStream::connect(switch.binary()).unwrap())
 }
 
 /// Asks for the health over HTTPS, and prints the status and what the answer says of TLS from here on.

@@ -2,9 +2,9 @@
 //! same frames with frames of the same size and does nothing for it: same run, same load tool.
 
 use crate::Effort;
-use crate::rest::{API_KEY, start_switch};
+use crate::stage::{API_KEY, Stage};
 use crate::table::{Row, median};
-use benches::server::{Server, switchyard};
+use benches::server::Server;
 use loadgen::binary::Shape;
 use loadgen::plan::{Load, Plan};
 use loadgen::target::{AMOUNTS_DEFAULT, Target};
@@ -133,18 +133,16 @@ fn load(address: SocketAddr, run_id: &str, client: &Client, server: &Server, tim
 
 /// Throughput of each kind of client, and CPU per sale.
 pub fn sale_beside_echo(effort: Effort) -> anyhow::Result<Vec<Row>> {
-    let folder = tempfile::tempdir_in(".")?;
+    let stage = Stage::set()?;
+    let switch = &stage.switch;
     let echo = Server::start(Command::new(std::env::current_exe()?).arg(ECHO_WORD), None)?;
-    let mut host = Command::new(switchyard()?);
-    let host = Server::start(host.arg("sandbox").arg("--data").arg(folder.path().join("host")), None)?;
-    let switch = start_switch(folder.path(), host.address("card")?)?;
     let mut rows = Vec::new();
     for client in &CLIENTS {
         let (mut sales, mut echoes) = (vec![], vec![]);
         for round in 0..effort.rounds {
             let run_id = format!("binary-{}-{round}-{}", client.batch, std::process::id());
             echoes.push(load(echo.address("binary")?, &run_id, client, &echo, effort.under_load)?);
-            sales.push(load(switch.address("binary")?, &run_id, client, &switch, effort.under_load)?);
+            sales.push(load(switch.address("binary")?, &run_id, client, switch, effort.under_load)?);
         }
         let column = |side: &[(f64, f64)], pick: fn(&(f64, f64)) -> f64| side.iter().map(pick).collect::<Vec<f64>>();
         for (what, unit, must, pick, scale) in [

@@ -9,9 +9,12 @@
 mod binary;
 mod codec;
 mod journal;
+mod pipeline;
 mod recovery;
 mod rest;
+mod rows;
 mod shard;
+mod stage;
 mod table;
 
 use std::time::Duration;
@@ -51,6 +54,8 @@ fn measure(effort: Effort) -> anyhow::Result<()> {
     rows.extend(journal::appends(effort)?);
     rows.extend(rest::sale_beside_echo(effort)?);
     rows.extend(binary::sale_beside_echo(effort)?);
+    rows.extend(rows::sale_beside_rows(effort)?);
+    rows.push(pipeline::frames(effort)?);
     rows.push(recovery::from_a_kill(effort)?);
     print!("{}", table::render(&rows));
     Ok(())

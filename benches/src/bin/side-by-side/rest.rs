@@ -4,22 +4,20 @@
 //! generator, as they do on a developer's.
 
 use crate::Effort;
+use crate::stage::{API_KEY, Stage};
 use crate::table::{Row, median};
 use axum::routing::post;
 use axum::{Json, Router};
-use benches::server::{Server, switchyard};
+use benches::server::Server;
 use loadgen::plan::{Load, Plan};
 use loadgen::target::{Check, Request, Target};
 use std::net::SocketAddr;
-use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 /// The argument that makes this program the echo.
 pub const ECHO_WORD: &str = "echo-server";
 const CONNECTIONS: usize = 64;
-/// The merchant's key.
-pub const API_KEY: &str = "side_by_side_key_0123456789abcdef";
 const AMOUNTS: (u64, u64) = (10_000, 99_999);
 
 /// Serves the baseline: a bare axum handler that parses JSON and writes it back, until it is killed.
@@ -31,26 +29,6 @@ pub fn serve_echo() -> anyhow::Result<()> {
         axum::serve(listener, Router::new().route("/api/transaction", post(echo))).await?;
         Ok(())
     })
-}
-
-/// Starts a switch of one merchant before a card host.
-pub fn start_switch(folder: &Path, card: SocketAddr) -> anyhow::Result<Server> {
-    let config = folder.join("side-by-side.toml");
-    let text = format!(
-        "[[processor]]\nname = \"card\"\ntype = \"tsys_sierra\"\naddr = \"{card}\"\n\n\
-         [[merchant]]\nname = \"side by side\"\napi_key = \"{API_KEY}\"\ncard_processor = \"card\"\nduplicate_window_s = 0\nsandbox = true\n"
-    );
-    std::fs::write(&config, text)?;
-    let any = "127.0.0.1:0";
-    Server::start(
-        Command::new(switchyard()?)
-            .args(["--no-sandbox", "--http", any, "--binary", any])
-            .arg("--config")
-            .arg(&config)
-            .arg("--data")
-            .arg(folder.join("switch")),
-        None,
-    )
 }
 
 /// One side under load: answers per second, and CPU microseconds of the server per answer.
@@ -66,11 +44,9 @@ fn load(runtime: &tokio::runtime::Runtime, target: Target, server: &Server, time
 
 /// Throughput and CPU per request.
 pub fn sale_beside_echo(effort: Effort) -> anyhow::Result<Vec<Row>> {
-    let folder = tempfile::tempdir_in(".")?;
+    let stage = Stage::set()?;
+    let switch = &stage.switch;
     let echo = Server::start(Command::new(std::env::current_exe()?).arg(ECHO_WORD), None)?;
-    let mut host = Command::new(switchyard()?);
-    let host = Server::start(host.arg("sandbox").arg("--data").arg(folder.path().join("host")), None)?;
-    let switch = start_switch(folder.path(), host.address("card")?)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
 
     let (mut sales, mut echoes) = (vec![], vec![]);
@@ -78,7 +54,7 @@ pub fn sale_beside_echo(effort: Effort) -> anyhow::Result<Vec<Row>> {
         let run_id = format!("side-by-side-{round}-{}", std::process::id());
         echoes.push(load(&runtime, echo_target(echo.address("http")?, &run_id)?, &echo, effort.under_load)?);
         let sale = Target::sale(switch.address("http")?, API_KEY, &run_id, round as u64, AMOUNTS)?;
-        sales.push(load(&runtime, sale, &switch, effort.under_load)?);
+        sales.push(load(&runtime, sale, switch, effort.under_load)?);
     }
     let rates = |side: &[(f64, f64)]| side.iter().map(|(rate, _)| *rate).collect::<Vec<_>>();
     let cpus = |side: &[(f64, f64)]| side.iter().map(|(_, cpu)| *cpu).collect::<Vec<_>>();

@@ -1,0 +1,76 @@
+//! Cost against size: what a payment costs when there is more of everything. One table for each thing that grows, the others held still.
+//!
+//! `cargo run --release -p benches --bin scale -- [--smoke] [--history N]`. Figures of one table were measured in turn, several times
+//! over, and their medians are shown beside the first line's, so that a machine whose speed drifts does not bend a curve by itself. The
+//! longest history is made only when asked for: ten million transactions take forty gigabytes below the current folder.
+#![allow(clippy::float_arithmetic, reason = "ratios and rates for people; no money here")]
+#![allow(clippy::print_stdout, reason = "the tables are the program's result")]
+
+mod history;
+mod live;
+mod table;
+
+use anyhow::Context;
+use std::time::Duration;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// How far things grow, and how long each size is looked at.
+#[derive(Debug, Clone)]
+pub struct Extent {
+    /// Times that each size is measured.
+    pub rounds: usize,
+    /// Length of one measurement.
+    pub time: Duration,
+    /// Merchants that share the load.
+    pub merchants: Vec<u32>,
+    /// Connections, each with one payment at a time.
+    pub connections: Vec<usize>,
+    /// Shard threads.
+    pub shards: Vec<u16>,
+    /// Transactions of the past.
+    pub history: Vec<u32>,
+}
+
+impl Extent {
+    fn full(history_most: u32) -> Extent {
+        let history = [10_000, 100_000, 1_000_000, 10_000_000].into_iter().filter(|count| *count <= history_most).collect();
+        Extent {
+            rounds: 3,
+            time: Duration::from_secs(3),
+            merchants: vec![1, 10, 100, 1_000],
+            connections: vec![1, 4, 16, 64, 256, 1_000],
+            shards: vec![1, 2, 3, 4],
+            history,
+        }
+    }
+
+    fn smoke() -> Extent {
+        Extent {
+            rounds: 1,
+            time: Duration::from_millis(300),
+            merchants: vec![1, 5],
+            connections: vec![1, 8],
+            shards: vec![1, 2],
+            history: vec![1_000],
+        }
+    }
+}
+
+fn main() -> anyhow::Result<()> {
+    let (mut history_most, mut is_smoke) = (1_000_000, false);
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--smoke" => is_smoke = true,
+            "--history" => history_most = words.next().context("--history wants a number")?.parse()?,
+            _ => anyhow::bail!("{word} is no option of this program"),
+        }
+    }
+    let extent = if is_smoke { Extent::smoke() } else { Extent::full(history_most) };
+    for measure in [live::by_merchants, live::by_connections, live::by_shards, history::by_length] {
+        println!("{}", measure(&extent)?);
+    }
+    Ok(())
+}
