@@ -130,6 +130,6 @@ fn under_tls(switch: &Switch, certificate: CertificateDer<'static>) -> StreamOwn
 const FETCH: &str = r#"
 import ssl, sys, urllib.request
 context = ssl.create_default_context(cafile=sys.argv[2])
-answer = urllib.request.urlopen(f"https://localhost:{sys.argv[1]}/healthzz", context=context, timeout=20)
+answer = urllib.request.urlopen(f"https://localhost:{sys.argv[1]}/healthz", context=context, timeout=20)
 print(answer.status, answer.headers["strict-transport-security"])
 "#;
