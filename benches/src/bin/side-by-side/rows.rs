@@ -35,7 +35,7 @@ struct Database {
 
 impl Database {
     /// `clients` connections, each with a client that waits for its commits.
-    async fn open(url: &str, clients: u32, settings: &[&str]) -> anyhow::Result<Database> {
+    async fn open(url: &str, clients: u32, settings: &[&'static str]) -> anyhow::Result<Database> {
         let pool = AnyPoolOptions::new().max_connections(clients).connect(url).await?;
         for statement in settings.iter().chain([&TABLE]) {
             query(*statement).execute(&pool).await?;
