@@ -13,10 +13,13 @@ use protocol::record::{Body, Kind, Record, operation_verb};
 use protocol::tail::Tail;
 use protocol::transaction::Transaction;
 use protocol::words::Verb;
+use sqlx::any::AnyRow;
 use zerocopy::{FromBytes, IntoBytes};
 
+use super::events::{self, Happened, Refunds};
 use crate::digest;
 use crate::error::PersistenceError;
+use crate::sql::{Fields, unsigned};
 
 /// One version of a transaction.
 #[derive(Debug)]
@@ -28,6 +31,18 @@ pub(super) struct Version {
 }
 
 impl Version {
+    /// From a row of the newest versions.
+    pub(super) fn read(row: &AnyRow) -> Result<Version, PersistenceError> {
+        const TABLE: &str = "transactions";
+        let fields = Fields::of(row, TABLE);
+        let kind = Kind::from_number(fields.narrow("kind")?);
+        let body = fields.bytes("body")?;
+        let is_whole = Transaction::parse(&body).is_some();
+        let fault = PersistenceError::StoredRow { table: TABLE, fault: "the body is not a transaction" };
+        let kind = kind.filter(|_| is_whole).ok_or(fault)?;
+        Ok(Version { lsn: unsigned(fields.integer("lsn")?), kind, body })
+    }
+
     pub(super) fn transaction(&self) -> (&Transaction, Tail<'_>) {
         let (transaction, tail) = Transaction::ref_from_prefix(&self.body).expect("it was parsed when it was taken in");
         (transaction, Tail::trusted(tail))
@@ -116,6 +131,12 @@ pub(super) struct Changes {
     pub batches: BTreeMap<Xid, (u64, Batch)>,
     /// Parts of changes of the configuration, in their order.
     pub configuration: Vec<ConfigurationPart>,
+    /// Events up to this LSN are written already: the projection is being built again.
+    pub told_until: u64,
+    /// What merchants are told, by LSN.
+    pub happened: Vec<Happened>,
+    /// Changes of refunds of which only the tables know what was before.
+    pub refunds_changed: Vec<(u64, Transaction)>,
 }
 
 impl Changes {
@@ -149,6 +170,9 @@ impl Changes {
         }
         let body = [transaction.as_bytes(), tail.bytes()].concat();
         let version = Version { lsn, kind: record.kind, body };
+        if lsn > self.told_until {
+            self.take_event(lsn, record.kind, transaction);
+        }
         match self.newest.entry(transaction.id) {
             Entry::Vacant(entry) => {
                 entry.insert(Newest { version, is_stored_before });
@@ -158,6 +182,18 @@ impl Changes {
                 self.superseded.extend(older.is_kept().then_some(older));
             }
         }
+    }
+}
+
+impl Changes {
+    /// Notes what a version is to the merchant.
+    fn take_event(&mut self, lsn: u64, kind: Kind, transaction: &Transaction) {
+        let became = match (kind, self.newest.get(&transaction.id)) {
+            (Kind::RefundsChanged, None) => return self.refunds_changed.push((lsn, *transaction)),
+            (Kind::RefundsChanged, Some(older)) => Refunds::of(older.version.transaction().0).became(Refunds::of(transaction)),
+            _ => events::became(kind, transaction),
+        };
+        self.happened.extend(became.map(|became| Happened::of(lsn, transaction, became)));
     }
 }
 

@@ -9,6 +9,7 @@
 mod applied;
 mod changes;
 mod configuration;
+mod events;
 mod fold;
 mod follower;
 mod operations;
@@ -74,6 +75,8 @@ struct Position {
     applied: u64,
     newest_at: Micros,
     digest: StateDigest,
+    /// Up to this LSN events are written, however far the tables have come.
+    told: u64,
 }
 
 impl Projection {
@@ -126,7 +129,7 @@ impl Projection {
     }
 
     fn collect(&self, source: &mut impl RecordSource, until: u64) -> Result<Changes, PersistenceError> {
-        let mut changes = Changes { last_lsn: self.applied_lsn(), ..Changes::default() };
+        let mut changes = Changes { last_lsn: self.applied_lsn(), told_until: self.position.told, ..Changes::default() };
         let mut bytes = 0;
         while changes.record_count < BATCH_RECORDS_MAX && bytes < BATCH_BYTES_MAX {
             let Some((lsn, record)) = source.next(until)? else { break };
@@ -151,6 +154,7 @@ impl Projection {
             applied: changes.last_lsn,
             newest_at: before.newest_at.max(changes.newest_at),
             digest: before.digest.plus(changes.digest),
+            told: before.told,
         };
         let update = "UPDATE projection SET applied_lsn = $1, newest_at = $2, digest = $3 WHERE one = 1 AND applied_lsn = $4";
         let moved = sqlx::query(update)
@@ -218,11 +222,12 @@ async fn adopt(
     let row = select.fetch_one(&mut *transaction).await.map_err(PersistenceError::sql(OPERATION))?;
     let fields = Fields::of(&row, "projection");
     let applied = unsigned(fields.integer("applied_lsn")?);
-    let position = Position { applied, newest_at: fields.time("newest_at")?, digest: state::read_digest(&fields)? };
+    let (newest_at, digest) = (fields.time("newest_at")?, state::read_digest(&fields)?);
     let stored = fields.text("journal_id")?;
     if stored != journal {
         return Err(PersistenceError::OtherJournal { stored, given: journal.to_owned() });
     }
+    let told = events::told_until(&mut transaction, applied).await?;
     transaction.commit().await.map_err(PersistenceError::sql(OPERATION))?;
-    Ok(position)
+    Ok(Position { applied, newest_at, digest, told })
 }

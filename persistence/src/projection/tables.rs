@@ -12,6 +12,7 @@ use sqlx::error::BoxDynError;
 use zerocopy::IntoBytes;
 
 use super::changes::{Changes, ConfigurationPart, IdempotencyKey, KeyUse, Newest, Version};
+use super::events;
 use crate::error::PersistenceError;
 use crate::sql::{BulkStatement, BulkWriter, id_or_null, signed, text_or_null, time_or_null};
 
@@ -97,6 +98,7 @@ pub(super) async fn write(
     writer: &mut BulkWriter,
     changes: &Changes,
 ) -> Result<(), PersistenceError> {
+    tell(connection, writer, changes).await?;
     let stored: Vec<&Xid> = changes.newest.iter().filter(|(_, newest)| newest.is_stored_before).map(|(id, _)| id).collect();
     let (known, new): (Vec<&Newest>, Vec<&Newest>) = changes.newest.values().partition(|newest| newest.is_stored_before);
     let (known_keys, new_keys): (Vec<&KeyUse>, Vec<&KeyUse>) = changes.keys.values().partition(|used| used.is_stored_before);
@@ -118,6 +120,17 @@ pub(super) async fn write(
     let parts: Vec<&ConfigurationPart> = changes.configuration.iter().collect();
     let written = writer.write(connection, &CONFIGURATION, &parts, |part, out| bind_configuration(part, out)).await;
     written.map_err(PersistenceError::sql(CONFIGURATION.operation))
+}
+
+/// Events first: what a change of refunds is, the rows say as they were.
+async fn tell(connection: &mut AnyConnection, writer: &mut BulkWriter, changes: &Changes) -> Result<(), PersistenceError> {
+    if changes.refunds_changed.is_empty() {
+        return events::write(connection, writer, &changes.happened).await;
+    }
+    let mut happened = events::against_stored(connection, &changes.refunds_changed).await?;
+    happened.extend_from_slice(&changes.happened);
+    happened.sort_by_key(|event| event.lsn);
+    events::write(connection, writer, &happened).await
 }
 
 fn bind_configuration(part: &ConfigurationPart, out: &mut AnyArguments) -> Result<(), BoxDynError> {

@@ -1,6 +1,7 @@
 //! The claims of the projection, on every database at hand, fed from tapes in memory.
 
 mod configuration;
+mod events;
 mod fold;
 mod following;
 mod operations;

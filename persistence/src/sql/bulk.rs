@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use sqlx::AnyConnection;
 use sqlx::Arguments;
-use sqlx::any::AnyArguments;
+use sqlx::any::{AnyArguments, AnyRow};
 
 use super::Dialect;
 
@@ -75,25 +75,57 @@ impl BulkWriter {
         &mut self,
         connection: &mut AnyConnection,
         statement: &'static BulkStatement,
-        mut rows: &[Row],
+        rows: &[Row],
         bind: impl Fn(&Row, &mut AnyArguments) -> Result<(), sqlx::error::BoxDynError>,
     ) -> Result<(), sqlx::Error> {
-        while let Some(power) = rows.len().checked_ilog2() {
-            let (now, later) = rows.split_at(ROWS_PER_STATEMENT_MAX.min(1 << power));
-            let mut arguments = AnyArguments::default();
-            arguments.reserve(now.len() * statement.values_per_row, 0);
-            now.iter().try_for_each(|row| bind(row, &mut arguments)).map_err(sqlx::Error::Encode)?;
-            let text = sqlx::AssertSqlSafe(self.text(statement, now.len()));
-            sqlx::query_with(text, arguments).execute(&mut *connection).await?;
-            rows = later;
+        for part in parts(rows) {
+            let text = sqlx::AssertSqlSafe(self.text(statement, part.len()));
+            sqlx::query_with(text, arguments(statement, part, &bind)?).execute(&mut *connection).await?;
         }
         Ok(())
+    }
+
+    /// The same for a statement that gives rows back.
+    pub(crate) async fn write_returning<Row>(
+        &mut self,
+        connection: &mut AnyConnection,
+        statement: &'static BulkStatement,
+        rows: &[Row],
+        bind: impl Fn(&Row, &mut AnyArguments) -> Result<(), sqlx::error::BoxDynError>,
+    ) -> Result<Vec<AnyRow>, sqlx::Error> {
+        let mut returned = Vec::with_capacity(rows.len());
+        for part in parts(rows) {
+            let text = sqlx::AssertSqlSafe(self.text(statement, part.len()));
+            returned.extend(sqlx::query_with(text, arguments(statement, part, &bind)?).fetch_all(&mut *connection).await?);
+        }
+        Ok(returned)
     }
 
     fn text(&mut self, statement: &'static BulkStatement, rows: usize) -> Arc<str> {
         let dialect = self.dialect;
         Arc::clone(self.texts.entry((statement.operation, rows)).or_insert_with(|| text(dialect, statement, rows).into()))
     }
+}
+
+/// Rows cut into statements.
+fn parts<Row>(mut rows: &[Row]) -> impl Iterator<Item = &[Row]> {
+    std::iter::from_fn(move || {
+        let power = rows.len().checked_ilog2()?;
+        let (now, later) = rows.split_at(ROWS_PER_STATEMENT_MAX.min(1 << power));
+        rows = later;
+        Some(now)
+    })
+}
+
+fn arguments<Row>(
+    statement: &BulkStatement,
+    rows: &[Row],
+    bind: &impl Fn(&Row, &mut AnyArguments) -> Result<(), sqlx::error::BoxDynError>,
+) -> Result<AnyArguments, sqlx::Error> {
+    let mut arguments = AnyArguments::default();
+    arguments.reserve(rows.len() * statement.values_per_row, 0);
+    rows.iter().try_for_each(|row| bind(row, &mut arguments)).map_err(sqlx::Error::Encode)?;
+    Ok(arguments)
 }
 
 /// Without spaces between the values: the driver hashes the whole text each time to find what it has prepared.

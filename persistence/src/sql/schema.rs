@@ -166,13 +166,14 @@ const INVOICES: &[&str] = &[
     "CREATE INDEX invoices_merchant ON invoices (merchant, created_at, id)",
 ];
 
-/// What happened, numbered per merchant, and what could not be told at once. An event of a transaction has an LSN, and its body is that
-/// version's. A delivery whose endpoint is the absent id goes to an address that came with its object.
+/// What happened, numbered per merchant, and what could not be told at once. A row is an event with its body, or a run of transactions'
+/// events, whose bodies are those versions; `sequence` is the number of a run's last. A delivery whose endpoint is the absent id goes to
+/// an address that came with its object.
 const EVENTS: &[&str] = &[
     "CREATE TABLE event_counters (merchant {blob} PRIMARY KEY, newest {int} NOT NULL)",
     "CREATE TABLE event_mark (one {int} PRIMARY KEY CHECK (one = 1), lsn {int} NOT NULL)",
-    "CREATE TABLE events (merchant {blob} NOT NULL, sequence {int} NOT NULL, kind {int} NOT NULL, subject {blob} NOT NULL, \
-     lsn {int} NOT NULL, at {int} NOT NULL, id {blob}, body TEXT, PRIMARY KEY (merchant, sequence)){keyed}",
+    "CREATE TABLE events (merchant {blob} NOT NULL, sequence {int} NOT NULL, lsn {int} NOT NULL, run {blob}, kind {int}, \
+     subject {blob}, at {int}, id {blob}, body TEXT, PRIMARY KEY (merchant, sequence)){keyed}",
     "CREATE TABLE webhook_deliveries (merchant {blob} NOT NULL, sequence {int} NOT NULL, endpoint {blob} NOT NULL, \
      subject {blob} NOT NULL, url TEXT, form {int}, body TEXT, state {int} NOT NULL, attempts {int} NOT NULL, \
      next_attempt_at {int} NOT NULL, first_attempt_at {int}, last_attempt_at {int}, status {int}, fault TEXT NOT NULL, \

@@ -18,7 +18,7 @@ pub async fn append(connection: &mut AnyConnection, event: &NewEvent) -> Result<
     let count = sqlx::query(COUNT).bind(&event.merchant.0[..]).fetch_one(&mut *connection).await;
     let sequence = Fields::of(&count.map_err(PersistenceError::sql(OPERATION))?, "event_counters").integer("newest")?;
     let insert =
-        "INSERT INTO events (merchant, sequence, kind, subject, lsn, at, id, body) VALUES ($1, $2, $3, $4, 0, $5, $6, $7)";
+        "INSERT INTO events (merchant, sequence, lsn, kind, subject, at, id, body) VALUES ($1, $2, 0, $3, $4, $5, $6, $7)";
     let insert = sqlx::query(insert).bind(&event.merchant.0[..]).bind(sequence).bind(i64::from(event.kind.number()));
     let insert = insert.bind(&event.about.0[..]).bind(event.at.0).bind(&event.id.0[..]).bind(&event.body[..]);
     insert.execute(&mut *connection).await.map_err(PersistenceError::sql(OPERATION))?;

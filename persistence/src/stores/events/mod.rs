@@ -9,6 +9,7 @@
 mod append;
 mod kind;
 mod read;
+mod run;
 
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ mod tests;
 pub use append::append;
 pub use kind::{Became, EventKind, KindFilter, Subject};
 pub use read::{Event, EventPage, Told};
+pub(crate) use run::{RUN_EVENTS_MAX, RunEntry};
 
 use protocol::calendar::Micros;
 use protocol::id::Xid;

@@ -1,13 +1,15 @@
 //! The reading of events, each with what it tells.
 
-use super::EventKind;
+use super::{EventKind, RunEntry};
 use crate::error::PersistenceError;
 use crate::projection::StoredTransaction;
-use crate::sql::{Fields, unsigned};
+use crate::sql::{BulkStatement, BulkWriter, Fields, signed, unsigned};
 use crate::stores::Stores;
 use protocol::calendar::Micros;
 use protocol::id::Xid;
 use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Arguments};
+use std::collections::HashMap;
 
 /// An event as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,11 +33,11 @@ pub struct Event {
 pub enum Told {
     /// A transaction in the version that the event is of.
     Transaction(StoredTransaction),
-    /// A thing as its API shows it, a JSON object, and the id that was drawn for the event.
+    /// A thing as its API shows it.
     Thing {
-        /// The event's.
+        /// The id that was drawn for the event.
         id: Xid,
-        /// JSON.
+        /// A JSON object.
         body: String,
     },
 }
@@ -49,11 +51,24 @@ pub struct EventPage {
     pub newest: u64,
 }
 
-const SELECT: &str = "SELECT events.merchant AS merchant, events.sequence AS sequence, events.kind AS kind, \
-    events.subject AS subject, events.lsn AS lsn, events.at AS at, events.id AS id, events.body AS told, versions.body AS older, \
-    transactions.body AS newest FROM events \
-    LEFT JOIN versions ON versions.transaction_id = events.subject AND versions.lsn = events.lsn \
-    LEFT JOIN transactions ON transactions.id = events.subject AND transactions.lsn = events.lsn";
+/// An event before its version is read.
+enum Found {
+    Transaction(u64, RunEntry),
+    Thing(Event),
+}
+
+static VERSIONS: BulkStatement = BulkStatement::new(
+    "read the versions that events tell",
+    "SELECT lsn, body FROM versions WHERE (transaction_id, lsn) IN (VALUES",
+    2,
+    ")",
+);
+static NEWEST: BulkStatement = BulkStatement::new(
+    "read the newest versions that events tell",
+    "SELECT lsn, body FROM transactions WHERE (id, lsn) IN (VALUES",
+    2,
+    ")",
+);
 
 impl Event {
     /// The id by which receivers know a repeat. That of a transaction's event follows from the transaction and its version, so that
@@ -64,44 +79,111 @@ impl Event {
             Told::Thing { id, .. } => format!("evt_{id}"),
         }
     }
+}
 
-    /// `None` while what it tells is not in the tables: they are being filled again from the journal.
-    fn read(row: &AnyRow) -> Result<Option<Event>, PersistenceError> {
-        let fields = Fields::of(row, "events");
-        let fault = PersistenceError::StoredRow { table: "events", fault: "a kind is not known to this version" };
-        let kind = EventKind::from_number(fields.narrow("kind")?).ok_or(fault)?;
-        let told = match unsigned(fields.integer("lsn")?) {
-            0 => Told::Thing { id: fields.id("id")?, body: fields.text("told")? },
-            lsn => match fields.bytes_or_none("newest")?.or(fields.bytes_or_none("older")?) {
-                None => return Ok(None),
-                Some(body) => Told::Transaction(StoredTransaction::checked(lsn, body, "versions")?),
-            },
-        };
-        Ok(Some(Event {
-            merchant: fields.id("merchant")?,
-            sequence: unsigned(fields.integer("sequence")?),
-            kind,
-            about: fields.id("subject")?,
-            at: fields.time("at")?,
-            told,
-        }))
-    }
+/// The events of a row that come behind a number.
+fn found(merchant: &Xid, after: u64, row: &AnyRow) -> Result<Vec<Found>, PersistenceError> {
+    let fields = Fields::of(row, "events");
+    let sequence = unsigned(fields.integer("sequence")?);
+    let Some(bytes) = fields.bytes_or_none("run")? else {
+        let kind = kind(fields.narrow("kind")?)?;
+        let told = Told::Thing { id: fields.id("id")?, body: fields.text("body")? };
+        let (about, at) = (fields.id("subject")?, fields.time("at")?);
+        return Ok(vec![Found::Thing(Event { merchant: *merchant, sequence, kind, about, at, told })]);
+    };
+    let fault = PersistenceError::StoredRow { table: "events", fault: "a run is not made of events" };
+    let run = RunEntry::all(&bytes).ok_or(fault)?;
+    let first = (sequence + 1).saturating_sub(run.len() as u64);
+    let numbered = (first..).zip(run).filter(|(number, _)| *number > after);
+    Ok(numbered.map(|(number, entry)| Found::Transaction(number, *entry)).collect())
+}
+
+fn kind(number: u16) -> Result<EventKind, PersistenceError> {
+    let fault = PersistenceError::StoredRow { table: "events", fault: "a kind is not known to this version" };
+    EventKind::from_number(number).ok_or(fault)
+}
+
+/// An event with its version; `None` while that is not in the tables: they are being filled again from the journal.
+fn told(merchant: &Xid, found: Found, versions: &mut HashMap<u64, Vec<u8>>) -> Result<Option<Event>, PersistenceError> {
+    let (sequence, entry) = match found {
+        Found::Thing(event) => return Ok(Some(event)),
+        Found::Transaction(sequence, entry) => (sequence, entry),
+    };
+    let lsn = entry.lsn.get();
+    let Some(body) = versions.remove(&lsn) else { return Ok(None) };
+    let stored = StoredTransaction::checked(lsn, body, "versions")?;
+    let at = stored.transaction().updated_at();
+    let kind = kind(entry.kind.get())?;
+    Ok(Some(Event { merchant: *merchant, sequence, kind, about: entry.transaction, at, told: Told::Transaction(stored) }))
 }
 
 impl Stores {
     /// A merchant's events behind a number, `limit` at most, in their order and without a gap.
     pub async fn events(&self, merchant: &Xid, after: u64, limit: u32) -> Result<EventPage, PersistenceError> {
         const OPERATION: &str = "read events";
-        let select = format!("{SELECT} WHERE events.merchant = $1 AND events.sequence > $2 ORDER BY events.sequence LIMIT $3");
-        let select = sqlx::query(sqlx::AssertSqlSafe(select)).bind(&merchant.0[..]);
-        let select = select.bind(i64::try_from(after).unwrap_or(i64::MAX)).bind(i64::from(limit));
-        let rows = select.fetch_all(&self.database.pool).await.map_err(PersistenceError::sql(OPERATION))?;
-        let mut events = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let Some(event) = Event::read(row)? else { break };
+        let fault = || PersistenceError::sql(OPERATION);
+        let begun = self.database.pool.begin_with(self.database.dialect.begin_snapshot()).await;
+        let mut snapshot = begun.map_err(fault())?;
+        let newest = newest_event(&mut snapshot, merchant).await?;
+        let mut rest = self.found(&mut snapshot, merchant, after, limit).await?;
+        let mut versions = self.versions(&mut snapshot, &rest).await?;
+        let mut events = Vec::with_capacity(rest.len());
+        for found in rest.drain(..) {
+            let Some(event) = told(merchant, found, &mut versions)? else { break };
             events.push(event);
         }
-        Ok(EventPage { events, newest: self.newest_event(merchant).await? })
+        snapshot.commit().await.map_err(fault())?;
+        Ok(EventPage { events, newest })
+    }
+
+    async fn found(
+        &self,
+        connection: &mut AnyConnection,
+        merchant: &Xid,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<Found>, PersistenceError> {
+        let (limit, mut found_events, mut place) = (limit as usize, Vec::new(), after);
+        // A row is one event or many: rows are read a few at a time until there are enough.
+        const ROWS: i64 = 16;
+        while found_events.len() < limit {
+            let select = "SELECT sequence, run, kind, subject, at, id, body FROM events \
+                          WHERE merchant = $1 AND sequence > $2 ORDER BY sequence LIMIT $3";
+            let select = sqlx::query(select).bind(&merchant.0[..]).bind(signed(place)).bind(ROWS);
+            let rows = select.fetch_all(&mut *connection).await.map_err(PersistenceError::sql("read events"))?;
+            let Some(last) = rows.last() else { break };
+            place = unsigned(Fields::of(last, "events").integer("sequence")?);
+            for row in &rows {
+                found_events.extend(found(merchant, after, row)?);
+            }
+        }
+        found_events.truncate(limit);
+        Ok(found_events)
+    }
+
+    /// The bodies of the versions that events tell, by LSN.
+    async fn versions(
+        &self,
+        connection: &mut AnyConnection,
+        events: &[Found],
+    ) -> Result<HashMap<u64, Vec<u8>>, PersistenceError> {
+        let entry = |found: &Found| match found {
+            Found::Transaction(_, entry) => Some(*entry),
+            Found::Thing(_) => None,
+        };
+        let entries: Vec<RunEntry> = events.iter().filter_map(entry).collect();
+        let (mut reader, mut bodies) = (BulkWriter::new(self.database.dialect), HashMap::new());
+        for statement in [&VERSIONS, &NEWEST] {
+            let read = reader.write_returning(connection, statement, &entries, |entry, out| {
+                out.add(&entry.transaction.0[..])?;
+                out.add(signed(entry.lsn.get()))
+            });
+            for row in read.await.map_err(PersistenceError::sql(statement.operation))? {
+                let fields = Fields::of(&row, "versions");
+                bodies.insert(unsigned(fields.integer("lsn")?), fields.bytes("body")?);
+            }
+        }
+        Ok(bodies)
     }
 
     /// One of a merchant's events by its number; `None` too while it can't be told.
@@ -112,9 +194,8 @@ impl Stores {
 
     /// The number of a merchant's newest event; 0 when it has none.
     pub async fn newest_event(&self, merchant: &Xid) -> Result<u64, PersistenceError> {
-        let select = sqlx::query("SELECT newest FROM event_counters WHERE merchant = $1").bind(&merchant.0[..]);
-        let row = select.fetch_optional(&self.database.pool).await.map_err(PersistenceError::sql("count events"))?;
-        row.map_or(Ok(0), |row| Fields::of(&row, "event_counters").integer("newest").map(unsigned))
+        let mut connection = self.database.pool.acquire().await.map_err(PersistenceError::sql("count events"))?;
+        newest_event(&mut connection, merchant).await
     }
 
     /// Writes an event that comes with no other change.
@@ -125,4 +206,10 @@ impl Stores {
         transaction.commit().await.map_err(PersistenceError::sql(OPERATION))?;
         Ok(sequence)
     }
+}
+
+async fn newest_event(connection: &mut AnyConnection, merchant: &Xid) -> Result<u64, PersistenceError> {
+    let select = sqlx::query("SELECT newest FROM event_counters WHERE merchant = $1").bind(&merchant.0[..]);
+    let row = select.fetch_optional(connection).await.map_err(PersistenceError::sql("count events"))?;
+    row.map_or(Ok(0), |row| Fields::of(&row, "event_counters").integer("newest").map(unsigned))
 }

@@ -1,0 +1,192 @@
+//! Which records are events for the merchant, and their rows: written in the SQL transaction that applies the record.
+//!
+//! An event is small: what happened, and the version that tells it, which is kept in any case. A row of their own would cost each payment a
+//! third of its way into the tables, so a merchant's events of one SQL transaction go into one row. Numbers and events survive a rebuild of
+//! the projection, so a record whose event is written is not told again: see [`told_until`].
+
+use super::changes::Version;
+use crate::error::PersistenceError;
+use crate::sql::{BulkStatement, BulkWriter, Fields, signed, unsigned};
+use crate::stores::events::{Became, EventKind, RUN_EVENTS_MAX, RunEntry, Subject};
+use protocol::id::Xid;
+use protocol::record::Kind;
+use protocol::transaction::Transaction;
+use protocol::words::{ExchangeState, Status};
+use sqlx::any::AnyArguments;
+use sqlx::error::BoxDynError;
+use sqlx::{AnyConnection, Arguments, Executor};
+use std::collections::BTreeMap;
+use zerocopy::IntoBytes;
+
+/// An event that a record is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Happened {
+    pub lsn: u64,
+    pub merchant: Xid,
+    pub transaction: Xid,
+    pub became: Became,
+}
+
+/// How a sale stood before its refunds changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Refunds {
+    pub status: Status,
+    /// Minor units.
+    pub refunded: u64,
+}
+
+impl Refunds {
+    pub(super) fn of(transaction: &Transaction) -> Refunds {
+        Refunds { status: transaction.status(), refunded: transaction.amount_refunded.get() }
+    }
+
+    /// What a change of the refunds means: beginning one changes neither status nor sum, and is nobody's news.
+    pub(super) fn became(self, after: Refunds) -> Option<Became> {
+        let paid_back = after.refunded > self.refunded || (after.status != self.status && after.status == Status::Refunded);
+        match after.status {
+            Status::Refunded if paid_back => Some(Became::Refunded),
+            Status::PartiallyRefunded if paid_back => Some(Became::PartiallyRefunded),
+            Status::PartiallyRefunded | Status::Settled if after.status != self.status => Some(Became::RefundUndone),
+            _ => None,
+        }
+    }
+}
+
+/// What a version is to the merchant. A change of refunds is told by what was before: see [`Refunds`].
+pub(super) fn became(kind: Kind, transaction: &Transaction) -> Option<Became> {
+    let is_done = match kind {
+        Kind::Outcome | Kind::ReversalQueued | Kind::Settled | Kind::Returned => true,
+        Kind::StepOutcome => transaction.step.state() == ExchangeState::Approved,
+        // What was declined, and reversed all the same, stays declined.
+        Kind::ReversalDone => transaction.status() == Status::Reversed,
+        Kind::ChangeNotified => return Some(Became::ChangeNotified),
+        Kind::Intent
+        | Kind::StepIntent
+        | Kind::RefundsChanged
+        | Kind::BatchOpened
+        | Kind::BatchClosed
+        | Kind::BatchAnswered
+        | Kind::BatchComplete
+        | Kind::ConfigurationChanged => false,
+    };
+    is_done.then_some(transaction.status()).and_then(word_of)
+}
+
+fn word_of(status: Status) -> Option<Became> {
+    match status {
+        Status::Pending => None,
+        Status::Unknown => Some(Became::Unknown),
+        Status::Authorized => Some(Became::Authorized),
+        Status::PendingSettlement => Some(Became::Captured),
+        Status::Settled => Some(Became::Settled),
+        Status::Declined => Some(Became::Declined),
+        Status::Voided => Some(Became::Voided),
+        Status::Reversed => Some(Became::Reversed),
+        Status::PartiallyRefunded => Some(Became::PartiallyRefunded),
+        Status::Refunded => Some(Became::Refunded),
+        Status::Returned => Some(Became::Returned),
+    }
+}
+
+impl Happened {
+    pub(super) fn of(lsn: u64, transaction: &Transaction, became: Became) -> Happened {
+        Happened { lsn, merchant: transaction.merchant, transaction: transaction.id, became }
+    }
+
+    fn entry(&self) -> RunEntry {
+        let kind = EventKind::new(Subject::Transaction, self.became).number();
+        RunEntry { lsn: self.lsn.into(), transaction: self.transaction, kind: kind.into(), reserved: [0; 2] }
+    }
+}
+
+static COUNTERS: BulkStatement = BulkStatement::new(
+    "count events",
+    "INSERT INTO event_counters (merchant, newest) VALUES",
+    2,
+    "ON CONFLICT (merchant) DO UPDATE SET newest = event_counters.newest + excluded.newest RETURNING merchant, newest",
+);
+
+static EVENTS: BulkStatement =
+    BulkStatement::new("write events", "INSERT INTO events (merchant, sequence, lsn, run) VALUES", 4, "");
+
+/// A row: a merchant's events that follow one another.
+struct RunRow {
+    merchant: Xid,
+    /// Number of the last.
+    sequence: u64,
+    /// Of the last.
+    lsn: u64,
+    run: Vec<RunEntry>,
+}
+
+/// Numbers and writes events; they come in the order of their LSNs.
+pub(super) async fn write(
+    connection: &mut AnyConnection,
+    writer: &mut BulkWriter,
+    happened: &[Happened],
+) -> Result<(), PersistenceError> {
+    let mut of_merchants: BTreeMap<Xid, Vec<RunEntry>> = BTreeMap::new();
+    happened.iter().for_each(|event| of_merchants.entry(event.merchant).or_default().push(event.entry()));
+    let counts: Vec<(Xid, usize)> = of_merchants.iter().map(|(merchant, run)| (*merchant, run.len())).collect();
+    let counted = writer.write_returning(connection, &COUNTERS, &counts, |(merchant, count), out| {
+        out.add(&merchant.0[..])?;
+        out.add(signed(*count as u64))
+    });
+    let mut rows = Vec::new();
+    for row in counted.await.map_err(PersistenceError::sql(COUNTERS.operation))? {
+        let fields = Fields::of(&row, "event_counters");
+        let (merchant, newest) = (fields.id("merchant")?, unsigned(fields.integer("newest")?));
+        let of_merchant = of_merchants.remove(&merchant).unwrap_or_default();
+        rows.extend(cut(merchant, newest, of_merchant));
+    }
+    let written = writer.write(connection, &EVENTS, &rows, bind_run).await;
+    written.map_err(PersistenceError::sql(EVENTS.operation))
+}
+
+/// Rows of bounded size; the last event has the number `newest`.
+fn cut(merchant: Xid, newest: u64, events: Vec<RunEntry>) -> Vec<RunRow> {
+    let mut sequence = newest - events.len() as u64;
+    let row = |run: &[RunEntry]| {
+        sequence += run.len() as u64;
+        RunRow { merchant, sequence, lsn: run.last().map_or(0, |last| last.lsn.get()), run: run.to_vec() }
+    };
+    events.chunks(RUN_EVENTS_MAX).map(row).collect()
+}
+
+fn bind_run(row: &RunRow, out: &mut AnyArguments) -> Result<(), BoxDynError> {
+    out.add(&row.merchant.0[..])?;
+    out.add(signed(row.sequence))?;
+    out.add(signed(row.lsn))?;
+    out.add(row.run.as_bytes())
+}
+
+/// What the changes of refunds are that the batch's own older versions could not say: the tables have what was before.
+pub(super) async fn against_stored(
+    connection: &mut AnyConnection,
+    changed: &[(u64, Transaction)],
+) -> Result<Vec<Happened>, PersistenceError> {
+    const OPERATION: &str = "read what refunds were";
+    let mut happened = Vec::new();
+    for (lsn, after) in changed {
+        let select = sqlx::query("SELECT lsn, kind, body FROM transactions WHERE id = $1").bind(&after.id.0[..]);
+        let row = connection.fetch_optional(select).await.map_err(PersistenceError::sql(OPERATION))?;
+        let Some(row) = row else { continue };
+        let before = Version::read(&row)?;
+        let became = Refunds::of(before.transaction().0).became(Refunds::of(after));
+        happened.extend(became.map(|became| Happened::of(*lsn, after, became)));
+    }
+    Ok(happened)
+}
+
+/// The LSN up to which records have been told: a rebuild, which begins at nothing applied, takes it from the events themselves and keeps
+/// it for as long as it lasts.
+pub(super) async fn told_until(connection: &mut AnyConnection, applied: u64) -> Result<u64, PersistenceError> {
+    const OPERATION: &str = "find the newest event";
+    if applied == 0 {
+        let keep = "INSERT INTO event_mark (one, lsn) SELECT 1, COALESCE(MAX(lsn), 0) FROM events WHERE lsn > 0 \
+                    ON CONFLICT (one) DO UPDATE SET lsn = excluded.lsn";
+        connection.execute(keep).await.map_err(PersistenceError::sql(OPERATION))?;
+    }
+    let row = connection.fetch_optional("SELECT lsn FROM event_mark").await.map_err(PersistenceError::sql(OPERATION))?;
+    row.map_or(Ok(0), |row| Fields::of(&row, "event_mark").integer("lsn").map(unsigned))
+}
