@@ -7,7 +7,7 @@
 use super::changes::Version;
 use crate::error::PersistenceError;
 use crate::sql::{BulkStatement, BulkWriter, Fields, signed, unsigned};
-use crate::stores::events::{Became, EventKind, RUN_EVENTS_MAX, RunEntry, Subject};
+use crate::stores::events::{Became, EventKind, RunEntry, Subject, take_turn};
 use protocol::id::Xid;
 use protocol::record::Kind;
 use protocol::transaction::Transaction;
@@ -99,25 +99,14 @@ impl Happened {
     }
 }
 
-static COUNTERS: BulkStatement = BulkStatement::new(
-    "count events",
-    "INSERT INTO event_counters (merchant, newest) VALUES",
-    2,
-    "ON CONFLICT (merchant) DO UPDATE SET newest = event_counters.newest + excluded.newest RETURNING merchant, newest",
+/// A row for each merchant, no merchant twice: `sequence` counts on from the merchant's newest.
+static EVENTS: BulkStatement = BulkStatement::new(
+    "write events",
+    "INSERT INTO events (merchant, sequence, lsn, run) \
+     SELECT column1, COALESCE((SELECT MAX(sequence) FROM events WHERE merchant = column1), 0) + column2, column3, column4 FROM (VALUES",
+    4,
+    ") AS happened",
 );
-
-static EVENTS: BulkStatement =
-    BulkStatement::new("write events", "INSERT INTO events (merchant, sequence, lsn, run) VALUES", 4, "");
-
-/// A row: a merchant's events that follow one another.
-struct RunRow {
-    merchant: Xid,
-    /// Number of the last.
-    sequence: u64,
-    /// Of the last.
-    lsn: u64,
-    run: Vec<RunEntry>,
-}
 
 /// Numbers and writes events; they come in the order of their LSNs.
 pub(super) async fn write(
@@ -125,39 +114,22 @@ pub(super) async fn write(
     writer: &mut BulkWriter,
     happened: &[Happened],
 ) -> Result<(), PersistenceError> {
-    let mut of_merchants: BTreeMap<Xid, Vec<RunEntry>> = BTreeMap::new();
-    happened.iter().for_each(|event| of_merchants.entry(event.merchant).or_default().push(event.entry()));
-    let counts: Vec<(Xid, usize)> = of_merchants.iter().map(|(merchant, run)| (*merchant, run.len())).collect();
-    let counted = writer.write_returning(connection, &COUNTERS, &counts, |(merchant, count), out| {
-        out.add(&merchant.0[..])?;
-        out.add(signed(*count as u64))
-    });
-    let mut rows = Vec::new();
-    for row in counted.await.map_err(PersistenceError::sql(COUNTERS.operation))? {
-        let fields = Fields::of(&row, "event_counters");
-        let (merchant, newest) = (fields.id("merchant")?, unsigned(fields.integer("newest")?));
-        let of_merchant = of_merchants.remove(&merchant).unwrap_or_default();
-        rows.extend(cut(merchant, newest, of_merchant));
+    if happened.is_empty() {
+        return Ok(());
     }
-    let written = writer.write(connection, &EVENTS, &rows, bind_run).await;
+    let mut runs: BTreeMap<Xid, Vec<RunEntry>> = BTreeMap::new();
+    happened.iter().for_each(|event| runs.entry(event.merchant).or_default().push(event.entry()));
+    let runs: Vec<(Xid, Vec<RunEntry>)> = runs.into_iter().collect();
+    take_turn(connection).await?;
+    let written = writer.write(connection, &EVENTS, &runs, |(merchant, run), out| bind_run(merchant, run, out)).await;
     written.map_err(PersistenceError::sql(EVENTS.operation))
 }
 
-/// Rows of bounded size; the last event has the number `newest`.
-fn cut(merchant: Xid, newest: u64, events: Vec<RunEntry>) -> Vec<RunRow> {
-    let mut sequence = newest - events.len() as u64;
-    let row = |run: &[RunEntry]| {
-        sequence += run.len() as u64;
-        RunRow { merchant, sequence, lsn: run.last().map_or(0, |last| last.lsn.get()), run: run.to_vec() }
-    };
-    events.chunks(RUN_EVENTS_MAX).map(row).collect()
-}
-
-fn bind_run(row: &RunRow, out: &mut AnyArguments) -> Result<(), BoxDynError> {
-    out.add(&row.merchant.0[..])?;
-    out.add(signed(row.sequence))?;
-    out.add(signed(row.lsn))?;
-    out.add(row.run.as_bytes())
+fn bind_run(merchant: &Xid, run: &[RunEntry], out: &mut AnyArguments) -> Result<(), BoxDynError> {
+    out.add(&merchant.0[..])?;
+    out.add(signed(run.len() as u64))?;
+    out.add(signed(run.last().map_or(0, |last| last.lsn.get())))?;
+    out.add(run.as_bytes())
 }
 
 /// What the changes of refunds are that the batch's own older versions could not say: the tables have what was before.

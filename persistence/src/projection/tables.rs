@@ -98,7 +98,8 @@ pub(super) async fn write(
     writer: &mut BulkWriter,
     changes: &Changes,
 ) -> Result<(), PersistenceError> {
-    tell(connection, writer, changes).await?;
+    // While the rows still say what was before.
+    let refunds = events::against_stored(connection, &changes.refunds_changed).await?;
     let stored: Vec<&Xid> = changes.newest.iter().filter(|(_, newest)| newest.is_stored_before).map(|(id, _)| id).collect();
     let (known, new): (Vec<&Newest>, Vec<&Newest>) = changes.newest.values().partition(|newest| newest.is_stored_before);
     let (known_keys, new_keys): (Vec<&KeyUse>, Vec<&KeyUse>) = changes.keys.values().partition(|used| used.is_stored_before);
@@ -119,16 +120,9 @@ pub(super) async fn write(
     written.map_err(PersistenceError::sql(BATCHES.operation))?;
     let parts: Vec<&ConfigurationPart> = changes.configuration.iter().collect();
     let written = writer.write(connection, &CONFIGURATION, &parts, |part, out| bind_configuration(part, out)).await;
-    written.map_err(PersistenceError::sql(CONFIGURATION.operation))
-}
-
-/// Events first: what a change of refunds is, the rows say as they were.
-async fn tell(connection: &mut AnyConnection, writer: &mut BulkWriter, changes: &Changes) -> Result<(), PersistenceError> {
-    if changes.refunds_changed.is_empty() {
-        return events::write(connection, writer, &changes.happened).await;
-    }
-    let mut happened = events::against_stored(connection, &changes.refunds_changed).await?;
-    happened.extend_from_slice(&changes.happened);
+    written.map_err(PersistenceError::sql(CONFIGURATION.operation))?;
+    let mut happened = changes.happened.clone();
+    happened.extend(refunds);
     happened.sort_by_key(|event| event.lsn);
     events::write(connection, writer, &happened).await
 }

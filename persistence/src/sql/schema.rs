@@ -170,7 +170,6 @@ const INVOICES: &[&str] = &[
 /// events, whose bodies are those versions; `sequence` is the number of a run's last. A delivery whose endpoint is the absent id goes to
 /// an address that came with its object.
 const EVENTS: &[&str] = &[
-    "CREATE TABLE event_counters (merchant {blob} PRIMARY KEY, newest {int} NOT NULL)",
     "CREATE TABLE event_mark (one {int} PRIMARY KEY CHECK (one = 1), lsn {int} NOT NULL)",
     "CREATE TABLE events (merchant {blob} NOT NULL, sequence {int} NOT NULL, lsn {int} NOT NULL, run {blob}, kind {int}, \
      subject {blob}, at {int}, id {blob}, body TEXT, PRIMARY KEY (merchant, sequence)){keyed}",

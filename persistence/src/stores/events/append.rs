@@ -5,23 +5,30 @@ use crate::error::PersistenceError;
 use crate::sql::Fields;
 use crate::stores::webhooks::DeliveryState;
 use protocol::id::Xid;
-use sqlx::AnyConnection;
+use sqlx::{AnyConnection, Executor};
 
-/// The next number of a merchant. Its row is locked by this until the SQL transaction ends.
-const COUNT: &str = "INSERT INTO event_counters (merchant, newest) VALUES ($1, 1) \
-                     ON CONFLICT (merchant) DO UPDATE SET newest = event_counters.newest + 1 RETURNING newest";
+/// Taken in PostgreSQL by whoever gives numbers; the number is ours, nothing else locks it.
+const POSTGRES_LOCK: &str = "SELECT pg_advisory_xact_lock(721900412)";
 
-/// Writes an event into the SQL transaction of its change. Gives its number. Whoever writes several of several merchants sorts
-/// them by merchant, so that no two writers wait for each other.
+/// Waits until nobody else gives numbers; the turn ends with the SQL transaction. A SQLite writer is alone from its beginning.
+pub(crate) async fn take_turn(connection: &mut AnyConnection) -> Result<(), PersistenceError> {
+    if connection.backend_name() == "PostgreSQL" {
+        connection.execute(POSTGRES_LOCK).await.map_err(PersistenceError::sql("wait for the turn to number events"))?;
+    }
+    Ok(())
+}
+
+/// Writes an event into the SQL transaction of its change. Gives its number. Others wait for their numbers until that transaction ends, so
+/// events are written last.
 pub async fn append(connection: &mut AnyConnection, event: &NewEvent) -> Result<u64, PersistenceError> {
     const OPERATION: &str = "write an event";
-    let count = sqlx::query(COUNT).bind(&event.merchant.0[..]).fetch_one(&mut *connection).await;
-    let sequence = Fields::of(&count.map_err(PersistenceError::sql(OPERATION))?, "event_counters").integer("newest")?;
-    let insert =
-        "INSERT INTO events (merchant, sequence, lsn, kind, subject, at, id, body) VALUES ($1, $2, 0, $3, $4, $5, $6, $7)";
-    let insert = sqlx::query(insert).bind(&event.merchant.0[..]).bind(sequence).bind(i64::from(event.kind.number()));
+    take_turn(connection).await?;
+    let insert = "INSERT INTO events (merchant, sequence, lsn, kind, subject, at, id, body) \
+                  SELECT $1, COALESCE(MAX(sequence), 0) + 1, 0, $2, $3, $4, $5, $6 FROM events WHERE merchant = $1 RETURNING sequence";
+    let insert = sqlx::query(insert).bind(&event.merchant.0[..]).bind(i64::from(event.kind.number()));
     let insert = insert.bind(&event.about.0[..]).bind(event.at.0).bind(&event.id.0[..]).bind(&event.body[..]);
-    insert.execute(&mut *connection).await.map_err(PersistenceError::sql(OPERATION))?;
+    let row = insert.fetch_one(&mut *connection).await.map_err(PersistenceError::sql(OPERATION))?;
+    let sequence = Fields::of(&row, "events").integer("sequence")?;
     queue_callback(connection, event, sequence).await?;
     Ok(sequence.unsigned_abs())
 }

@@ -3,8 +3,8 @@
 //! Lives here: the kinds, the writing of an event in the SQL transaction of the change that it tells of, and the reading back. Must
 //! not live here: who is told ([`super::webhooks`]), and which records of the journal are events (the projection's business).
 //!
-//! The number comes from the merchant's counter, whose row stays locked until the change is committed: numbers are given in the order of
-//! the commits, so that a reader who has seen number n has seen, or can see, all before it.
+//! One writer at a time gives numbers, until its change is committed: they are given in the order of the commits, so that a reader who has
+//! seen number n has seen, or can see, all before it.
 
 mod append;
 mod kind;
@@ -15,9 +15,10 @@ mod run;
 mod tests;
 
 pub use append::append;
+pub(crate) use append::take_turn;
 pub use kind::{Became, EventKind, KindFilter, Subject};
 pub use read::{Event, EventPage, Told};
-pub(crate) use run::{RUN_EVENTS_MAX, RunEntry};
+pub(crate) use run::RunEntry;
 
 use protocol::calendar::Micros;
 use protocol::id::Xid;

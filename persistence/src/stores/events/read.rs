@@ -145,7 +145,7 @@ impl Stores {
     ) -> Result<Vec<Found>, PersistenceError> {
         let (limit, mut found_events, mut place) = (limit as usize, Vec::new(), after);
         // A row is one event or many: rows are read a few at a time until there are enough.
-        const ROWS: i64 = 16;
+        const ROWS: i64 = 8;
         while found_events.len() < limit {
             let select = "SELECT sequence, run, kind, subject, at, id, body FROM events \
                           WHERE merchant = $1 AND sequence > $2 ORDER BY sequence LIMIT $3";
@@ -209,7 +209,8 @@ impl Stores {
 }
 
 async fn newest_event(connection: &mut AnyConnection, merchant: &Xid) -> Result<u64, PersistenceError> {
-    let select = sqlx::query("SELECT newest FROM event_counters WHERE merchant = $1").bind(&merchant.0[..]);
-    let row = select.fetch_optional(connection).await.map_err(PersistenceError::sql("count events"))?;
-    row.map_or(Ok(0), |row| Fields::of(&row, "event_counters").integer("newest").map(unsigned))
+    let select = "SELECT sequence FROM events WHERE merchant = $1 ORDER BY sequence DESC LIMIT 1";
+    let row = sqlx::query(select).bind(&merchant.0[..]).fetch_optional(connection).await;
+    let row = row.map_err(PersistenceError::sql("count events"))?;
+    row.map_or(Ok(0), |row| Fields::of(&row, "events").integer("sequence").map(unsigned))
 }

@@ -1,11 +1,8 @@
-//! Transactions' events in a row of the table: their layout.
+//! Transactions' events in a row of the table, a merchant's of one SQL transaction: their layout.
 
 use protocol::id::Xid;
 use zerocopy::little_endian::{U16, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
-
-/// Events in a row at most: a reader takes a row whole.
-pub(crate) const RUN_EVENTS_MAX: usize = 256;
 
 /// One event of a run. It is stored, so the layout is frozen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
