@@ -35,3 +35,4 @@ pub mod start;
 pub mod switch;
 pub mod terminals;
 pub mod vault;
+pub mod webhooks;

@@ -100,7 +100,8 @@ impl Identity {
             pub_key: random_text("pub_", KEY_RANDOM_BYTES)?,
             merchant_id: merchant.to_string(),
             operator_key: random_text("op_", KEY_RANDOM_BYTES)?,
-            webhook_secret: random_text("whsec_", KEY_RANDOM_BYTES)?,
+            // It follows from the installation's keys, and the start writes it.
+            webhook_secret: String::new(),
         })
     }
 }
@@ -124,7 +125,7 @@ impl SandboxFile {
     }
 }
 
-/// A prefix and random bytes in hexadecimal digits, which are base64 as well: a webhook secret must be.
+/// A prefix and random bytes in hexadecimal digits.
 fn random_text(prefix: &str, byte_count: usize) -> io::Result<String> {
     let mut text = prefix.to_owned();
     for byte in random_bytes(byte_count)? {

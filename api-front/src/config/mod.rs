@@ -17,6 +17,7 @@ pub mod retention;
 mod tables;
 pub mod tls;
 pub mod typed;
+pub mod webhooks;
 
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 use super::limits::TypedLimits;
 use super::links::TypedLinks;
 use super::nacha::TypedNacha;
+use super::webhooks::TypedWebhooks;
 use crate::console::Role;
 use crate::operator::typed::{Route, Rule};
 use serde::{Deserialize, Serialize};
@@ -62,6 +63,9 @@ pub struct Typed {
     /// Who may sign in to the console beside whoever holds `operator_key`.
     #[serde(default)]
     pub console_user: Vec<TypedConsoleUser>,
+    /// Where webhooks may go.
+    #[serde(default)]
+    pub webhooks: TypedWebhooks,
     /// Rules, as `PUT /operator/rules` takes them; merchants may be named by their names.
     #[serde(default)]
     pub rule: Vec<Rule>,

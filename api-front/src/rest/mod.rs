@@ -34,6 +34,7 @@ mod token;
 mod transaction;
 mod users;
 mod view;
+mod webhooks;
 
 pub use auth::presented as presented_key;
 pub(crate) use body::read_any_type;
@@ -51,6 +52,7 @@ use crate::recurring::Recurring;
 use crate::switch::directory::Merchant;
 use crate::switch::handle::Switch;
 use crate::vault::Vault;
+use crate::webhooks::Webhooks;
 use auth::{Identity, Keyring, Right};
 use axum::http::{HeaderMap, Uri};
 use axum::response::IntoResponse;
@@ -60,6 +62,8 @@ use correlation::RequestNames;
 use persistence::stores::{ApiKey, KeyKind, Role, User};
 use protocol::id::Xid;
 use protocol::refusal::Refusal;
+use protocol::tail::Tail;
+use protocol::transaction::Transaction;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -75,6 +79,7 @@ pub(crate) struct Front {
     payables: Payables,
     links: PaymentLinks,
     payment_request_days: u32,
+    webhooks: Webhooks,
     trusted_proxies: Arc<[IpAddr]>,
 }
 
@@ -104,17 +109,31 @@ pub struct Behind {
     pub console_users: Vec<ConsoleUser>,
     /// Days after which a payment request that is not paid expires.
     pub payment_request_days: u32,
+    /// Who is told of events.
+    pub webhooks: Webhooks,
 }
 
 /// Every route of the front. `X-Forwarded-For` is believed where one of `trusted_proxies` sends it.
 pub fn router(behind: Behind, trusted_proxies: Vec<IpAddr>) -> Router {
-    let Behind { switch, accounts, vault, recurring, invoices, payables, links, console_users, payment_request_days } = behind;
+    let Behind { switch, accounts, vault, recurring, invoices, payables, links, webhooks, console_users, payment_request_days } =
+        behind;
     let names = RequestNames::starting_at(switch.now().0);
     let trusted_proxies: Arc<[IpAddr]> = trusted_proxies.into();
     let pages = pages::routes(payables.clone(), switch.clone(), Arc::clone(&trusted_proxies));
     let keyring = Arc::new(Keyring::new());
-    let front =
-        Front { switch, keyring, accounts, vault, recurring, invoices, payables, links, payment_request_days, trusted_proxies };
+    let front = Front {
+        switch,
+        keyring,
+        accounts,
+        vault,
+        recurring,
+        invoices,
+        payables,
+        links,
+        payment_request_days,
+        webhooks,
+        trusted_proxies,
+    };
     let console = console::routes(Console::new(front.clone(), console_users));
     dressed(routes().with_state(front).merge(pages).merge(console), names)
 }
@@ -151,6 +170,7 @@ fn routes() -> Router<Front> {
         .merge(payment_requests::routes())
         .merge(operator::routes())
         .merge(payment_links::routes())
+        .merge(webhooks::routes())
         .route("/metrics", get(metrics::read))
         .merge(openapi::routes())
         .route("/healthz", get(service::healthz))
@@ -193,6 +213,13 @@ impl Front {
         let user: Option<User> = self.accounts.user_of_token(text).await?;
         Ok(user.map(|user| Identity::of(user, KeyKind::Api)))
     }
+}
+
+/// A version of a transaction as reads show it: what an event of it tells.
+pub(crate) fn shown_transaction(switch: &Switch, transaction: &Transaction, tail: Tail<'_>) -> String {
+    let compat = switch.merchant(&transaction.merchant).map(|merchant| merchant.compat).unwrap_or_default();
+    let shown = view::Shown::present(transaction, tail, compat, switch.processors()).object();
+    String::from_utf8(shown).unwrap_or_else(|_| "null".to_owned())
 }
 
 #[cfg(test)]

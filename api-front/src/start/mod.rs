@@ -61,6 +61,7 @@ use crate::switch::recovery;
 use crate::switch::sensitive_table::SensitiveTable;
 use crate::switch::threads::ShardThreads;
 use crate::vault::Vault;
+use crate::webhooks::{Secrets, Webhooks};
 use error::StartError;
 use participants::{Participants, Sandbox};
 use persistence::projection::Fold;
@@ -110,7 +111,9 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let (stores, stored_changes) = (storage.stores.clone(), storage.changes().await?);
     let (run, insides) = Run::begin(&settings, sealer, storage.newest_record_at().await?)?;
     let now = run.clock.now();
-    let sandbox = settings.sandbox.as_ref().map(|terms| Sandbox::start(terms, &settings.merchants, &data)).transpose()?;
+    let secrets = Secrets::of(&run.sealer);
+    let start_sandbox = |terms| Sandbox::start(terms, &settings.merchants, &data, &secrets);
+    let sandbox = settings.sandbox.as_ref().map(start_sandbox).transpose()?;
     let calendar = calendar(run.clock, sandbox.as_ref(), &data).await?;
     processor_numbers::recall(&stores, &data).await?;
     let participants =
@@ -170,9 +173,11 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let (http, binary) = (sockets.http_addr, sockets.binary_addr);
     let outbox = settings.mail.outbox(&data.mail())?;
     let public_url = settings.public_url.unwrap_or_else(|| sockets.url());
-    let behind = behind_the_front(&switch, outbox, &public_url, settings.console_users, settings.payment_request_days);
+    let (webhooks, deliverer) = Webhooks::new(switch.clone(), settings.webhooks);
+    let behind = behind_the_front(&switch, outbox, &public_url, webhooks, settings.console_users, settings.payment_request_days);
     tokio::spawn(behind.vault.clone().granting());
     tokio::spawn(Scheduler::new(behind.recurring.clone(), behind.vault.clone()).run());
+    tokio::spawn(deliverer.run());
     tokio::spawn(PayablesFollower::new(behind.payables.clone()).run());
     tokio::spawn(Payouts::new(switch.clone()).run());
     tokio::spawn(behind.links.clone().carry_out_refunds());
@@ -185,6 +190,7 @@ fn behind_the_front(
     switch: &Switch,
     outbox: Outbox,
     public_url: &str,
+    webhooks: Webhooks,
     console_users: Vec<ConsoleUser>,
     payment_request_days: u32,
 ) -> Behind {
@@ -199,6 +205,7 @@ fn behind_the_front(
         invoices,
         links: PaymentLinks::new(switch.clone(), payables.clone(), public_url),
         payables,
+        webhooks,
         console_users,
         payment_request_days,
     }

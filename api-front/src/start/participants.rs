@@ -13,6 +13,7 @@ use crate::settlement::schedule::CutOvers;
 use crate::switch::directory::{AcceptorTable, MerchantTable, ProcessorKind, ProcessorTable, TerminalTable};
 use crate::switch::ids::Ids;
 use crate::terminals;
+use crate::webhooks::Secrets;
 use persistence::PersistenceError;
 use persistence::stores::Stores;
 use protocol::calendar::Micros;
@@ -34,12 +35,15 @@ impl Sandbox {
         settings: &SandboxSettings,
         merchants: &[MerchantSettings],
         data: &DataFolder,
+        secrets: &Secrets,
     ) -> Result<Sandbox, StartError> {
         let running = sandbox::start(sandbox::Options::new(data.path()))?;
         let path = data.sandbox_json();
         let taken: Vec<&str> = merchants.iter().flat_map(MerchantSettings::keys).collect();
-        let identity = Identity::load_or_draw(&path, settings, &taken, accounts::merchant_id_of(SANDBOX_MERCHANT));
-        let identity = identity.map_err(|source| StartError::File { what: "read", path, source })?;
+        let merchant = accounts::merchant_id_of(SANDBOX_MERCHANT);
+        let identity = Identity::load_or_draw(&path, settings, &taken, merchant);
+        let mut identity = identity.map_err(|source| StartError::File { what: "read", path, source })?;
+        identity.webhook_secret = secrets.of_merchant(&merchant).text();
         Ok(Sandbox { running, identity })
     }
 

@@ -46,6 +46,10 @@ impl<'a> Fields<'a> {
         self.row.try_get(column).map_err(self.fault("a column is not text"))
     }
 
+    pub(crate) fn text_or_none(&self, column: &str) -> Result<Option<String>, PersistenceError> {
+        self.row.try_get(column).map_err(self.fault("a column is not text"))
+    }
+
     pub(crate) fn bytes(&self, column: &str) -> Result<Vec<u8>, PersistenceError> {
         self.row.try_get(column).map_err(self.fault("a column is not bytes"))
     }

@@ -27,6 +27,7 @@ const STEPS: &[&[&str]] = &[
     LEDGER,
     VAULT_WISHES,
     ORDER_SEARCH,
+    WEBHOOKS,
 ];
 
 const FIRST_TABLES: &[&str] = &[
@@ -232,6 +233,15 @@ const VAULT_WISHES: &[&str] =
 const ORDER_SEARCH: &[&str] = &[
     "DROP INDEX transactions_order",
     "CREATE INDEX transactions_order ON transactions (merchant, order_id, created_at, id) WHERE order_id IS NOT NULL",
+];
+
+/// Addresses that a merchant has named to be told of events. `told` is the number up to which an endpoint has been told, but for its
+/// deliveries. Secrets are not here: they are derived, and `generation` says which.
+const WEBHOOKS: &[&str] = &[
+    "CREATE TABLE webhook_endpoints (id {blob} PRIMARY KEY, merchant {blob} NOT NULL, url TEXT NOT NULL, description TEXT NOT NULL, \
+     kinds TEXT NOT NULL, active {int} NOT NULL, reason TEXT NOT NULL, told {int} NOT NULL, failing_since {int}, \
+     generation {int} NOT NULL, rotated_at {int}, created_at {int} NOT NULL, updated_at {int} NOT NULL)",
+    "CREATE INDEX webhook_endpoints_merchant ON webhook_endpoints (merchant, created_at, id)",
 ];
 
 /// Brings the tables up to date, in one transaction: a crash in between leaves them as they were.

@@ -147,6 +147,23 @@ impl<'n, 'a> Scope<'n, 'a> {
         items.iter().map(scope).collect::<Result<_, _>>().map(Some)
     }
 
+    /// The texts of a list.
+    pub fn texts(&self, name: &str, items_max: usize) -> Result<Option<Vec<&'n str>>, Problem> {
+        let items = match self.get(name) {
+            None => return Ok(None),
+            Some(Node::List(items)) => items,
+            Some(other) => return Err(self.wrong_type(name, "a list", other)),
+        };
+        if items.len() > items_max {
+            return Err(self.invalid(name, format!("must have at most {items_max} items")));
+        }
+        let text = |item: &'n Node<'a>| match item {
+            Node::Text(text) => Ok(&text[..]),
+            other => Err(self.wrong_type(name, "a list of texts", other)),
+        };
+        items.iter().map(text).collect::<Result<_, _>>().map(Some)
+    }
+
     /// The text of a value that comes back as sent, one of `RAW_FIELDS`. `openers` are the characters it may begin with.
     pub fn raw(&self, name: &str, openers: &str, wanted: &str) -> Result<Option<&'a str>, Problem> {
         let raw = match self.get(name) {

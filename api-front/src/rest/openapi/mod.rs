@@ -18,6 +18,7 @@ mod recurring;
 mod refused;
 mod service;
 mod vault;
+mod webhooks;
 
 use self::call::{Call, Shapes};
 use super::Front;
@@ -40,6 +41,7 @@ const ROOMS: &[(&str, &[Call])] = &[
     ("Orders", payables::ORDERS),
     ("Payment requests", payables::PAYMENT_REQUESTS),
     ("Users and keys", accounts::CALLS),
+    ("Events and webhooks", webhooks::CALLS),
     ("Operator", operator::CALLS),
     ("Service", service::CALLS),
 ];

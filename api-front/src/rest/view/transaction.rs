@@ -59,6 +59,13 @@ impl<'a> Shown<'a> {
         Shown::answer(transaction, tail, transaction.verb(), compat, processors)
     }
 
+    /// The transaction alone, a JSON object.
+    pub(crate) fn object(&self) -> Vec<u8> {
+        let mut out = Writer::starting("", USUAL_BYTES);
+        self.write(&mut out);
+        out.finish()
+    }
+
     /// The body of the answer. `represent`: the client prefers the transaction where the document shows `null`.
     pub(crate) fn body(&self, represent: bool) -> Vec<u8> {
         let terse = match self.verb {

@@ -1,13 +1,16 @@
-//! Webhooks: the outbox of what could not be told at once.
+//! Webhooks: where merchants want to be told of events, and the outbox of what could not be told at once.
+//!
+//! Lives here: endpoints with the number up to which each was told, and deliveries. Must not live here: the sending, and when it is
+//! tried again.
+//!
+//! What was told at the first try leaves no row: it is behind the endpoint's number. A delivery is a row when it failed, when it waits
+//! behind one that failed, when it is sent again because somebody asked, or when its address came with the thing itself.
 
-/// Where a delivery stands. Numbers are stored, so they are frozen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum DeliveryState {
-    /// It is tried again when its time has come, and everything of its lane waits behind it.
-    Pending = 1,
-    /// The receiver has said that it has it.
-    Delivered = 2,
-    /// Given up.
-    Dead = 3,
-}
+mod deliveries;
+mod endpoints;
+
+#[cfg(test)]
+mod tests;
+
+pub use deliveries::{Delivery, DeliveryState, Place, To};
+pub use endpoints::Endpoint;
