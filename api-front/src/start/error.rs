@@ -67,7 +67,7 @@ pub enum StartError {
     Rules(String),
     /// A processor's TLS can't be spoken as configured.
     #[error("processor {processor:?}: {source}")]
-    Tls {
+    ProcessorTls {
         /// Its name.
         processor: String,
         /// Why.

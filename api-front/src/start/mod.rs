@@ -457,7 +457,7 @@ fn prepare_links(
     let mut links = Vec::with_capacity(participants.links.len());
     for (index, settings) in &participants.links {
         let Some(processor) = participants.processors.by_index(*index) else { continue };
-        let unusable = |source| StartError::Tls { processor: settings.name.clone(), source };
+        let unusable = |source| StartError::ProcessorTls { processor: settings.name.clone(), source };
         let link = prepared.add(*index, settings).map_err(unusable)?;
         links.push(LinkVitals { processor: processor.id, name: processor.name.clone(), link });
     }
