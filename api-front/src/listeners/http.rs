@@ -5,6 +5,7 @@ use super::patience::{BoundedBody, after_failed_accept, bound_unread};
 use super::tls::STRICT_TRANSPORT;
 use super::turned_away::TurnedAway;
 use crate::config::LimitSettings;
+use crate::rest::Encrypted;
 use axum::Router;
 use axum::extract::ConnectInfo;
 use axum::http::HeaderValue;
@@ -87,7 +88,7 @@ async fn serve_one(stream: TcpStream, tls: Option<TlsAcceptor>, guest: Guest, pl
     drop(place);
 }
 
-/// HTTP on a stream, until either side ends it. `strict_transport` goes with every answer.
+/// HTTP on a stream, until either side ends it. `strict_transport` goes with every answer over TLS.
 async fn converse(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     peer: Option<SocketAddr>,
@@ -101,6 +102,9 @@ async fn converse(
         let mut request = request.map(|body| BoundedBody::new(body, limits.body_timeout));
         if let Some(peer) = peer {
             request.extensions_mut().insert(ConnectInfo(peer));
+        }
+        if strict_transport.is_some() {
+            request.extensions_mut().insert(Encrypted);
         }
         let answered = router.call(request);
         async move {

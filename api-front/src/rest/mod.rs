@@ -39,6 +39,7 @@ mod webhooks;
 pub use auth::presented as presented_key;
 pub(crate) use body::read_any_type;
 pub(crate) use envelope::moment;
+pub(crate) use peer::Encrypted;
 pub(crate) use peer::client_address;
 pub use problem::Problem;
 
