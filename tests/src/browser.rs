@@ -3,6 +3,7 @@
 //! What is asked for is waited for: an element may come with the next page, or with a live update.
 
 use fantoccini::elements::Element;
+use fantoccini::error::CmdError;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Map, Value, json};
@@ -13,6 +14,9 @@ use tokio::runtime::{Builder, Runtime};
 
 /// How long an element may take to be there.
 const THERE: Duration = Duration::from_secs(20);
+
+/// How often an element that was replaced meanwhile is looked for again.
+const TRIES: u32 = 50;
 
 /// One window, with cookies of its own.
 #[derive(Debug)]
@@ -73,30 +77,28 @@ impl Browser {
     /// Presses what a CSS selector finds first.
     #[track_caller]
     pub fn press(&self, css: &str) {
-        let element = self.element(css);
-        self.run(element.click()).unwrap_or_else(|error| panic!("{css}: {error}"));
+        self.on(css, async |element| element.click().await);
     }
 
     /// Writes a text into a field, in place of what stands there.
     #[track_caller]
     pub fn write(&self, css: &str, text: &str) {
-        let field = self.element(css);
-        self.run(field.clear()).unwrap_or_else(|error| panic!("{css}: {error}"));
-        self.run(field.send_keys(text)).unwrap_or_else(|error| panic!("{css}: {error}"));
+        self.on(css, async |field| {
+            field.clear().await?;
+            field.send_keys(text).await
+        });
     }
 
     /// Chooses an option of a list by its value.
     #[track_caller]
     pub fn choose(&self, css: &str, value: &str) {
-        let list = self.element(css);
-        self.run(list.select_by_value(value)).unwrap_or_else(|error| panic!("{css}: {error}"));
+        self.on(css, async |list| list.select_by_value(value).await);
     }
 
     /// What is to be read in the first element that a CSS selector finds.
     #[track_caller]
     pub fn text(&self, css: &str) -> String {
-        let element = self.element(css);
-        self.run(element.text()).unwrap_or_else(|error| panic!("{css}: {error}"))
+        self.on(css, async |element| element.text().await)
     }
 
     /// True when the page has such an element now.
@@ -121,11 +123,21 @@ impl Browser {
         self.run(self.client().screenshot()).expect("a window can be pictured")
     }
 
+    /// Does something with the first element that a CSS selector finds. One that a live update or the next page has replaced meanwhile is
+    /// looked for again.
     #[track_caller]
-    fn element(&self, css: &str) -> Element {
-        let waiting = self.client().wait().at_most(THERE);
-        self.run(waiting.for_element(Locator::Css(css)))
-            .unwrap_or_else(|error| panic!("{css} on {}: {error}\n{}", self.url(), self.source()))
+    fn on<T>(&self, css: &str, act: impl AsyncFn(&Element) -> Result<T, CmdError>) -> T {
+        let acted = self.run(async {
+            let mut tries_left = TRIES;
+            loop {
+                let element = self.client().wait().at_most(THERE).for_element(Locator::Css(css)).await?;
+                match act(&element).await {
+                    Err(error) if error.is_stale_element_reference() && tries_left > 0 => tries_left -= 1,
+                    acted => return acted,
+                }
+            }
+        });
+        acted.unwrap_or_else(|error| panic!("{css} on {}: {error}\n{}", self.url(), self.source()))
     }
 
     fn client(&self) -> &Client {

@@ -205,7 +205,7 @@ fn buckets(distribution: &Distribution) -> Vec<(f64, u64)> {
         }
         shown.push((seconds(bound), count));
     }
-    shown.push((f64::MAX, left.map(|(_, count)| count).sum()));
+    shown.push((f64::INFINITY, left.map(|(_, count)| count).sum()));
     shown
 }
 
