@@ -1,6 +1,6 @@
 //! Payment links: an address at which anybody pays an amount in euros, to one merchant or to several that share it.
 //!
-//! Lives here: what a link is beside its payable, how its payment is divided and posted to the books ([`shares`]), refunds that merchants
+//! Lives here: what a link is beside its payable, how its payment is divided and posted to the books (`shares`), refunds that merchants
 //! ask for ([`refunds`]), how often a key may ask, the QR picture. Must not live here: HTTP and JSON (`rest/payment_links`), the way of a
 //! payment ([`crate::payables`]), payouts of what the books say ([`crate::payouts`]), SQL.
 

@@ -1,7 +1,7 @@
 //! `switchyard replay`: the payments of a journal decided anew, offline. The same journal and the same tables give the same bytes.
 //!
 //! Lives here: reading a journal up to a moment, and comparing what was decided with what would be. Must not live here: how it is shown
-//! ([`super::shown`]), and what a table decides ([`super::Replay`]).
+//! (`shown`), and what a table decides ([`super::Replay`]).
 
 use super::{Decision, Ground, Proposal, Replay};
 use crate::operator::typed::Routes;
