@@ -1,6 +1,6 @@
 //! Webhooks: merchants' endpoints, and the telling of events to them and to addresses that came with a thing.
 //!
-//! Lives here: what an endpoint may be, which addresses may be reached ([`reach`]), signatures ([`secrets`]), one try ([`sender`]), and the
+//! Lives here: what an endpoint may be, which addresses may be reached ([`reach`]), signatures ([`secrets`]), one try (`sender`), and the
 //! deliverer with its retries. Must not live here: JSON and HTTP of the calls, SQL, and what is an event (whoever makes the change knows).
 
 mod board;
