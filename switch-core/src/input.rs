@@ -62,7 +62,7 @@ pub enum Input<'a> {
     },
     /// Asks what came of the command with an idempotency key. Changes nothing.
     FindKey {
-        /// Who waits for the reply: the version that answered, or the newest one while none has; [`Refusal::NotFound`] when no key of
+        /// Who waits for the reply: the version that answered, or the newest one while none has; [`protocol::refusal::Refusal::NotFound`] when no key of
         /// this hash holds.
         token: Token,
         /// Hash of merchant and key.
