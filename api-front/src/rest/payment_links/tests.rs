@@ -36,7 +36,7 @@ fn what_is_not_accepted_is_named() {
     assert!(read(JSON, "[1]").unwrap_err().to_string().contains("body: must be a JSON object"));
     for amount in ["0", "0.00", "1.234", "-1", "1e2", "ten", "10000000000.00"] {
         let fields = read(JSON, &format!(r#"{{"amount": "{amount}"}}"#)).unwrap();
-        assert!(fields.amount("amount").unwrap_err().to_string().contains("invalid amount: must be"), "{amount}");
+        assert!(fields.amount("amount").unwrap_err().to_string().contains("invalid amount: "), "{amount}");
     }
     let fields = read(JSON, r#"{"note": 5, "id": 1.5, "long": "aaaa", "url": "ftp://x"}"#).unwrap();
     assert!(fields.text("note", 9).is_err() && fields.number("id").is_err() && fields.text("long", 3).is_err());
