@@ -53,7 +53,6 @@ if (form) {
   const expiry = document.getElementById('expiry');
   const brand = document.getElementById('brand');
   const button = form.querySelector('button');
-  const words = button.textContent;
 
   number.addEventListener('input', () => {
     rewrite(number, (text) => grouped(text.replace(/\D/g, '').slice(0, 19)));
@@ -68,12 +67,9 @@ if (form) {
     button.disabled = true;
     button.textContent = 'Paying…';
   });
-  // A browser that goes back may show the page as it was left.
-  window.addEventListener('pageshow', (event) => {
-    if (event.persisted) {
-      button.disabled = false;
-      button.textContent = words;
-      form.reset();
-    }
-  });
 }
+
+// A browser that goes back may show the page as it was left, and what it asks for may be paid by now.
+window.addEventListener('pageshow', (event) => {
+  if (event.persisted) location.replace(location.href);
+});

@@ -10,8 +10,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use zerocopy::IntoBytes;
 
-use super::TERMINALS;
 use super::book::{Book, Held, Note};
+use super::has_terminal;
 use super::triggers::{self, Then, Word};
 use super::wire::{self, Answer, Ask, Booked, Reference, Request, Totals, Unreadable, card_for, text};
 use crate::faults::{Dice, Fate, Faults};
@@ -100,7 +100,7 @@ impl Host {
 
     fn decide(&mut self, now: Micros, request: Request, fate: Fate) -> Reply {
         let answer = match request.ask {
-            _ if !(1..=TERMINALS.len() as u32).contains(&request.tpn) => refusal(&request, "INVALID TERMINAL"),
+            _ if !has_terminal(request.tpn) => refusal(&request, "INVALID TERMINAL"),
             _ if !request.has_key => refusal(&request, "INVALID AUTH KEY"),
             Ask::Payment(kind) => return self.payment(now, kind, request, fate),
             Ask::Capture => self.capture(now, &request),

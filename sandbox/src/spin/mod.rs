@@ -31,6 +31,8 @@ pub mod wire;
 
 pub use host::Host;
 
+use std::ops::RangeInclusive;
+
 /// Where requests are taken.
 pub const PATH: &str = "/spin/cgi.html";
 /// The key that every register of the sandbox has.
@@ -52,3 +54,11 @@ pub const TERMINALS: [Terminal; 4] = [
     Terminal { tpn: "000000000003", description: "is broken" },
     Terminal { tpn: "000000000004", description: "approves, with a tip" },
 ];
+
+/// Numbers of further terminals, which other merchants may register; they too do what their last digit says, and approve where it says nothing.
+pub const FURTHER_TERMINALS: RangeInclusive<u32> = 11..=9_999;
+
+/// True for a number that the host has a terminal for.
+fn has_terminal(tpn: u32) -> bool {
+    (1..=TERMINALS.len() as u32).contains(&tpn) || FURTHER_TERMINALS.contains(&tpn)
+}
