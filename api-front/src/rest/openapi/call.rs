@@ -102,6 +102,7 @@ impl Call {
             "GET" => HttpMethod::Get,
             "PUT" => HttpMethod::Put,
             "DELETE" => HttpMethod::Delete,
+            "PATCH" => HttpMethod::Patch,
             _ => HttpMethod::Post,
         }
     }
