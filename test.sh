@@ -83,7 +83,7 @@ slow_side=(users vault recurring invoices gateway samples clients_in_use)
 SWITCHYARD_TESTS_ON_POSTGRES=1 cargo test -p tests --no-fail-fast "${slow_side[@]/#/--test=}" 2>&1 | tee -a "$scratch/tests.log"
 
 step "the interface against its own description"
-tests/interface/check 40
+tests/interface/check 30
 
 step "benches, each once"
 cargo build --release --workspace --bins --quiet
