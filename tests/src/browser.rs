@@ -15,7 +15,7 @@ use tokio::runtime::{Builder, Runtime};
 /// How long an element may take to be there.
 const THERE: Duration = Duration::from_secs(20);
 
-/// How often an element that was replaced meanwhile is looked for again.
+/// How often what the page's own way elsewhere cut short is tried again.
 const TRIES: u32 = 50;
 
 /// One window, with cookies of its own.
@@ -66,7 +66,7 @@ impl Browser {
 
     /// Asks for the page again.
     pub fn reload(&self) {
-        self.run(self.client().refresh()).expect("a page can be asked for again");
+        self.at_rest(async || self.client().refresh().await).expect("a page can be asked for again");
     }
 
     /// Where it is.
@@ -108,14 +108,15 @@ impl Browser {
 
     /// The page's HTML.
     pub fn source(&self) -> String {
-        self.run(self.client().source()).expect("a page has a source")
+        self.at_rest(async || self.client().source().await).expect("a page has a source")
     }
 
     /// The value of a JavaScript expression: how wide the page is, what the console has seen.
     #[track_caller]
     pub fn evaluate(&self, expression: &str) -> Value {
         let script = format!("return {expression}");
-        self.run(self.client().execute(&script, Vec::new())).unwrap_or_else(|error| panic!("{expression}: {error}"))
+        self.at_rest(async || self.client().execute(&script, Vec::new()).await)
+            .unwrap_or_else(|error| panic!("{expression}: {error}"))
     }
 
     /// A picture of the window, PNG.
@@ -127,17 +128,24 @@ impl Browser {
     /// looked for again.
     #[track_caller]
     fn on<T>(&self, css: &str, act: impl AsyncFn(&Element) -> Result<T, CmdError>) -> T {
-        let acted = self.run(async {
+        let acted = self.at_rest(async || {
+            let element = self.client().wait().at_most(THERE).for_element(Locator::Css(css)).await?;
+            act(&element).await
+        });
+        acted.unwrap_or_else(|error| panic!("{css} on {}: {error}\n{}", self.url(), self.source()))
+    }
+
+    /// Does it, and again when the page went elsewhere under it: by a live update, a form or a reload of its own.
+    fn at_rest<T>(&self, act: impl AsyncFn() -> Result<T, CmdError>) -> Result<T, CmdError> {
+        self.run(async {
             let mut tries_left = TRIES;
             loop {
-                let element = self.client().wait().at_most(THERE).for_element(Locator::Css(css)).await?;
-                match act(&element).await {
-                    Err(error) if error.is_stale_element_reference() && tries_left > 0 => tries_left -= 1,
+                match act().await {
+                    Err(error) if was_left(&error) && tries_left > 0 => tries_left -= 1,
                     acted => return acted,
                 }
             }
-        });
-        acted.unwrap_or_else(|error| panic!("{css} on {}: {error}\n{}", self.url(), self.source()))
+        })
     }
 
     fn client(&self) -> &Client {
@@ -158,6 +166,11 @@ impl Drop for Browser {
         drop(self.driver.kill());
         drop(self.driver.wait());
     }
+}
+
+/// True when the page, or the element on it, went while it was asked: the driver has no error code of its own for a page that goes.
+fn was_left(error: &CmdError) -> bool {
+    error.is_stale_element_reference() || error.to_string().contains("aborted by navigation")
 }
 
 /// The driver draws its port and says which.

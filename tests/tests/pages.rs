@@ -193,6 +193,7 @@ fn a_shopper_who_cancels_is_back_at_the_shop_and_pays_nothing() {
     browser.press(".cancel button");
     assert_eq!(browser.text("#shop"), "/cancelled?order=browser-2&status=cancelled");
     browser.back();
+    assert_eq!(browser.text(".told h2"), "Cancelled", "a page from the browser's memory asks for itself anew");
     browser.reload();
     assert_eq!(browser.text(".told h2"), "Cancelled");
     look(&browser, "cancelled");
