@@ -125,8 +125,10 @@ impl Desk {
         if self.failed || self.groups_out() >= SHARD_GROUPS_MAX {
             return None;
         }
-        let effects = self.shard.take_effects()?;
+        let effects = self.shard.take_effects();
+        // Also when they had nothing to say, as the ticks of a shard that idles: else commands would be shut out for good.
         self.inputs = 0;
+        let effects = effects?;
         self.submitted += 1;
         Some(Group { shard: self.around.index, effects })
     }

@@ -1,6 +1,6 @@
 //! A shard's thread with a real journal and a link that the test plays.
 
-use crate::limits::{SHARD_QUEUE_SHORT_COMMANDS, SHARD_QUEUE_STANDING_MAX_MS};
+use crate::limits::{SHARD_QUEUE_SHORT_COMMANDS, SHARD_QUEUE_STANDING_MAX_MS, SHARD_TURN_INPUTS};
 use crate::links::order::{Order, Outboxes};
 use crate::switch::clock::Clock;
 use crate::switch::desk::Around;
@@ -146,6 +146,19 @@ async fn a_request_leaves_after_its_intent_is_durable_and_the_answer_after_its_o
     assert_eq!(told(waiting).await, Status::PendingSettlement);
     assert!(fixture.durable.durable_lsn() > intent, "I2: the outcome is durable before the client hears it");
     assert_eq!(fixture.sensitive.count(), 0, "I9: the value goes with the reply at the latest");
+    fixture.stop();
+}
+
+#[tokio::test]
+async fn inputs_that_say_nothing_do_not_shut_commands_out() {
+    let mut fixture = Fixture::start();
+    for _ in 0..3 * SHARD_TURN_INPUTS {
+        assert!(fixture.door.give(Return::LinkUp { processor: PROCESSOR }));
+    }
+    let waiting = fixture.sell(1);
+    let sent = fixture.next_order().await;
+    fixture.approve(sent);
+    assert_eq!(told(waiting).await, Status::PendingSettlement);
     fixture.stop();
 }
 
