@@ -1,5 +1,6 @@
 //! The command line: words and flags as the documentation has them.
 
+use crate::journal_tools::Until;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use protocol::id::Xid;
 use protocol::iso8583::MacKey;
@@ -157,6 +158,9 @@ pub struct Dump {
     /// Only records of the transaction with this retrieval reference number.
     #[arg(long, value_name = "RRN")]
     pub rrn: Option<String>,
+    /// Only records of transactions with this order number.
+    #[arg(long, value_name = "ORDER")]
+    pub order: Option<String>,
     /// Begin with this LSN.
     #[arg(long, value_name = "LSN")]
     pub from: Option<u64>,
@@ -183,12 +187,18 @@ pub struct Replay {
     /// What processors cost, JSON: `{"card": {"per_payment": 10, "bp": 25}}`, minor units and hundredths of a percent of what is approved.
     #[arg(long, value_name = "FILE")]
     pub costs: Option<PathBuf>,
-    /// The last record to read: the switch as it stood then.
-    #[arg(long, value_name = "LSN")]
-    pub until: Option<u64>,
+    /// The last record to read, or a moment such as 2026-11-21T12:00:00Z: the switch as it stood then.
+    #[arg(long, value_name = "LSN|TIME")]
+    pub until: Option<Until>,
     /// Say what had become of this transaction or batch by then, and nothing else.
     #[arg(long, value_name = "ID")]
     pub id: Option<Xid>,
+    /// The same of the transaction with this retrieval reference number.
+    #[arg(long, value_name = "RRN")]
+    pub rrn: Option<String>,
+    /// The same of the transactions with this order number.
+    #[arg(long, value_name = "ORDER")]
+    pub order: Option<String>,
     /// Write the report as a page, too.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
@@ -239,6 +249,7 @@ mod tests {
             "keys rotate --data d --http 127.0.0.1:8080",
             "journal dump d --from 3 --json",
             "replay --journal d --rules f --until 9",
+            "replay --journal d --until 2026-11-21T12:00:00Z --order o",
             "config hash-password",
             "config check f",
         ] {

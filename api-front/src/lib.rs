@@ -34,5 +34,6 @@ pub mod settlement;
 pub mod start;
 pub mod switch;
 pub mod terminals;
+pub mod trace;
 pub mod vault;
 pub mod webhooks;

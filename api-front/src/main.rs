@@ -59,9 +59,9 @@ fn hash_password() -> Result<(), Box<dyn Error>> {
 }
 
 fn dump(flags: Dump) -> Result<(), Box<dyn Error>> {
-    let Dump { dir, id, rrn, from, to, json } = flags;
+    let Dump { dir, id, rrn, order, from, to, json } = flags;
     let mut out = io::BufWriter::new(io::stdout().lock());
-    let dumped = journal_tools::dump(&dir, &Filter { id, rrn, from, to }, json, &mut out);
+    let dumped = journal_tools::dump(&dir, &Filter { id, rrn, order, from, to }, json, &mut out);
     match dumped.and_then(|()| Ok(out.flush()?)) {
         // Whoever reads has seen enough.
         Err(ToolError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -70,9 +70,10 @@ fn dump(flags: Dump) -> Result<(), Box<dyn Error>> {
 }
 
 fn replay(flags: Replay) -> Result<(), Box<dyn Error>> {
-    let Replay { journal, rules, routing, costs, until, id, html } = flags;
-    if id.is_some() {
-        return dump(Dump { dir: journal, id, rrn: None, from: None, to: until, json: false });
+    let Replay { journal, rules, routing, costs, until, id, rrn, order, html } = flags;
+    let until = until.map(|until| journal_tools::last_lsn(&journal, until)).transpose()?;
+    if id.is_some() || rrn.is_some() || order.is_some() {
+        return dump(Dump { dir: journal, id, rrn, order, from: None, to: until, json: false });
     }
     let replayed = api_front::replay::journal::replay(&Wish { journal, rules, routing, costs, until })?;
     if let Some(path) = html {

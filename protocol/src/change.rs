@@ -10,6 +10,8 @@ pub const CHANGE_LAYOUT: u16 = 1;
 pub const CHANGE_PART_MAX_BYTES: usize = 48 * 1024;
 /// Parts of one change at most: with all of them a turn is still one write of the journal.
 pub const CHANGE_PARTS_MAX: usize = 16;
+/// Longest name of whoever makes changes, in bytes.
+pub const CHANGED_BY_MAX_BYTES: usize = 20;
 
 /// What was changed. Numbers are frozen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -42,6 +44,35 @@ impl Area {
     }
 }
 
+/// Who made a change: a name in UTF-8, padded with zeros; empty where nobody was told apart.
+#[derive(Clone, Copy, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(transparent)]
+pub struct ChangedBy([u8; CHANGED_BY_MAX_BYTES]);
+
+impl ChangedBy {
+    /// Whoever holds the operator's key.
+    pub const OPERATOR_KEY: ChangedBy = ChangedBy(*b"operator key\0\0\0\0\0\0\0\0");
+
+    /// From a name. `None` when it is longer than [`CHANGED_BY_MAX_BYTES`] or has a zero byte in it.
+    pub fn of(name: &str) -> Option<ChangedBy> {
+        let mut bytes = [0; CHANGED_BY_MAX_BYTES];
+        bytes.get_mut(..name.len()).filter(|_| !name.contains('\0'))?.copy_from_slice(name.as_bytes());
+        Some(ChangedBy(bytes))
+    }
+
+    /// The name; empty for none.
+    pub fn name(&self) -> &str {
+        let length = self.0.iter().position(|byte| *byte == 0).unwrap_or(self.0.len());
+        str::from_utf8(&self.0[..length]).unwrap_or_default()
+    }
+}
+
+impl std::fmt::Debug for ChangedBy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}", self.name())
+    }
+}
+
 /// One part of a change, 64 bytes, little-endian. The text, JSON in the form of the operator's API, follows at once: what is
 /// in force from here on, whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
@@ -67,8 +98,8 @@ pub struct Change {
     pub parts: U16,
     /// Bytes of text that follow.
     pub length: U32,
-    /// Zero.
-    pub reserved_2: [u8; 20],
+    /// Who made it.
+    pub by: ChangedBy,
 }
 
 const _: () = assert!(size_of::<Change>() == 64);
@@ -110,6 +141,15 @@ mod tests {
         let bytes = [part(2).as_bytes(), b"[]\0\0\0\0\0\0"].concat();
         let (read, text) = Change::parse(&bytes).unwrap();
         assert_eq!((read, text, read.area().word()), (&part(2), &b"[]"[..], "rules"));
+    }
+
+    #[test]
+    fn a_name_reads_back_and_one_that_is_too_long_is_none() {
+        for name in ["", "ann", "zoë", "twenty bytes, not 21"] {
+            assert_eq!(ChangedBy::of(name).unwrap().name(), name);
+        }
+        assert_eq!([ChangedBy::of("twenty-one bytes long"), ChangedBy::of("a\0b")], [None, None]);
+        assert_eq!(ChangedBy::OPERATOR_KEY.name(), "operator key");
     }
 
     #[test]

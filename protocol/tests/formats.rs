@@ -89,7 +89,7 @@ fn every_field_of_every_layout_stands_in_the_page() {
     assert_same(
         "Configuration change",
         size_of::<Change>(),
-        &rows!(Change: layout area reserved version id subject undoes part parts length reserved_2),
+        &rows!(Change: layout area reserved version id subject undoes part parts length by),
     );
 }
 

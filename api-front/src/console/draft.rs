@@ -222,9 +222,10 @@ fn sentence(kind: TableKind, entry: &Value, name_of: &impl Fn(&str) -> String) -
         TableKind::Routes => {
             let share = |share: &Value| format!("{} × {}", value_text(&share["weight"]), name_of(text(share, "processor_id")));
             let to: Vec<String> = items(entry, "to").iter().map(share).collect();
-            let fail_over: Vec<String> = items(entry, "fail_over").iter().map(|id| name_of(&value_text(id))).collect();
-            let then = if fail_over.is_empty() { String::new() } else { format!(", else {}", fail_over.join(", else ")) };
-            format!("{name}: {when}{of}: {}{then}", to.join(" + "))
+            let first = (!to.is_empty()).then(|| to.join(" + "));
+            let fail_over = items(entry, "fail_over").iter().map(|id| name_of(&value_text(id)));
+            let places: Vec<String> = first.into_iter().chain(fail_over).collect();
+            format!("{name}: {when}{of}: {}", places.join(", else "))
         }
     }
 }

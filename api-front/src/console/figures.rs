@@ -39,6 +39,16 @@ pub(super) fn count(count: u64) -> String {
     grouped.collect()
 }
 
+/// So many of a thing: `1 batch`, `12 batches`.
+pub(super) fn many(number: u64, thing: &str) -> String {
+    let ending = match number {
+        1 => "",
+        _ if thing.ends_with("ch") => "es",
+        _ => "s",
+    };
+    format!("{} {thing}{ending}", count(number))
+}
+
 /// So many in so many milliseconds, as so many a second.
 pub(super) fn rate(many: u64, took_ms: u64) -> String {
     let tenths_per_s = many.saturating_mul(10_000) / took_ms.max(1);
@@ -84,6 +94,7 @@ mod tests {
     fn numbers_are_told_in_the_unit_that_fits() {
         assert_eq!([time(850), time(12_345), time(4_000_000)], ["850 µs", "12.3 ms", "4.0 s"]);
         assert_eq!([age(90), age(240), age(10_800), age(200_000)], ["90 s", "4 min", "3 h", "2 d"]);
+        assert_eq!([many(1, "batch"), many(0, "batch"), many(2, "payment")], ["1 batch", "0 batches", "2 payments"]);
         assert_eq!(count(1_234_567), "1\u{202f}234\u{202f}567");
         assert_eq!([rate(5, 1_000), rate(25_000, 1_000), rate(1, 3_000)], ["5.0", "25\u{202f}000", "0.3"]);
         assert_eq!([share(Some(9_845)), share(None)], ["98.4 %", "–"]);

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 use persistence::projection::StoredChange;
-use protocol::change::Area;
+use protocol::change::{Area, ChangedBy};
 use protocol::id::Xid;
 use serde_json::Value;
 
@@ -41,6 +41,7 @@ pub(super) async fn show(State(console): State<Console>, headers: HeaderMap) -> 
                     header {
                         strong { (change.version) ". " (console.subject(change)) }
                         time { (figures::moment(change.at)) }
+                        @if !change.by.name().is_empty() { span.by { "by " (change.by.name()) } }
                         @if change.undoes > 0 { span.pill.off { "takes back " (change.undoes) } }
                         @if is_newest { (page::button(&viewer, &format!("/console/history/{}/undo", change.id), "quiet", "Undo")) }
                     }
@@ -59,7 +60,7 @@ pub(super) async fn undo(State(console): State<Console>, Path(id): Path<String>,
         Err(response) => return *response,
     };
     let Ok(wanted) = id.parse::<Xid>() else { return StatusCode::NOT_FOUND.into_response() };
-    let done = console.take_back(&wanted).await;
+    let done = console.take_back(&wanted, viewer.by).await;
     console.done(&viewer, "/console/history", &format!("undo {id}"), done)
 }
 
@@ -76,10 +77,10 @@ const fn table_of(area: Area) -> Option<TableKind> {
 }
 
 impl Console {
-    async fn take_back(&self, wanted: &Xid) -> Result<String, NotDone> {
+    async fn take_back(&self, wanted: &Xid, by: ChangedBy) -> Result<String, NotDone> {
         let switch = self.front.switch();
         let changes = switch.past().changes(0, u32::MAX).await?;
-        let made = switch.operator().undo(&changes, wanted).await?;
+        let made = switch.operator().undo(&changes, wanted, by).await?;
         Ok(format!("Taken back, as change {}.", made.version))
     }
 

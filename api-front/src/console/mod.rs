@@ -5,6 +5,7 @@
 //! another host for anything.
 
 mod act;
+mod attempts;
 mod chart;
 mod diff;
 mod draft;
@@ -12,6 +13,7 @@ mod draft_form;
 mod figures;
 mod history;
 mod live;
+mod lookup;
 mod monitor;
 mod overview;
 mod page;
@@ -27,6 +29,7 @@ pub use monitor::Monitor;
 pub use session::{ConsoleUser, Role};
 
 use crate::rest::Front;
+use attempts::Attempts;
 use axum::Router;
 use axum::routing::{get, post};
 use session::Sessions;
@@ -38,13 +41,14 @@ pub(crate) struct Console {
     front: Front,
     monitor: Monitor,
     sessions: Arc<Sessions>,
+    attempts: Arc<Attempts>,
 }
 
 impl Console {
     /// The console of a front; `users` may sign in beside whoever holds the operator's key.
     pub(crate) fn new(front: Front, users: Vec<ConsoleUser>) -> Console {
         let monitor = Monitor::start(front.switch().clone());
-        Console { front, monitor, sessions: Arc::new(Sessions::new(users)) }
+        Console { front, monitor, sessions: Arc::new(Sessions::new(users)), attempts: Arc::default() }
     }
 }
 

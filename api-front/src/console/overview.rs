@@ -55,6 +55,9 @@ pub(super) fn body(viewer: &Viewer, seen: &Seen) -> Markup {
 pub(super) fn needs(reading: &Reading) -> Vec<String> {
     let readiness = &reading.readiness;
     let mut needs = Vec::new();
+    if readiness.draining {
+        needs.push("The switch is told to stop: it finishes what is under way and takes nothing new.".to_owned());
+    }
     if !readiness.journal_writable {
         needs.push("The journal can't be written: no payment is taken. Make room on its disk and restart.".to_owned());
     } else if !readiness.disk_ample {
@@ -126,7 +129,7 @@ fn tiles(seen: &Seen) -> Markup {
                 (figures::count(minute.of(Outcome::Refused))) " refused by rules, "
                 (figures::count(minute.of(Outcome::Failed) + minute.of(Outcome::Unknown))) " failed or unknown" }))
             (tile("Answered within", &figures::time(total.at_per_mille(500)), "", html! {
-                "p95 " (figures::time(total.at_per_mille(950))) ", p99 " (figures::time(total.at_per_mille(990))) }))
+                "half of them; p95 " (figures::time(total.at_per_mille(950))) ", p99 " (figures::time(total.at_per_mille(990))) }))
             (tile("Under way", &figures::count(now.under_way.into()), "", html! {
                 (chart::bar("fill", now.under_way.into(), now.places.into()))
                 "of " (figures::count(now.places.into())) "; " (figures::count(refused)) " refused in the last minute" }))

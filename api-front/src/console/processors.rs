@@ -56,7 +56,8 @@ pub(super) fn card(viewer: &Viewer, processor: &ProcessorReading, now: Micros) -
             header { h3 { a href={ "/console/processors#" (processor.name) } { (processor.name) } } span.pill.(class) { (word) } }
             dl.facts {
                 dt { "Last minute" }
-                dd { (figures::count(minute.counts.sent)) " sent, " (figures::share(rate)) " approved" }
+                dd { @if minute.counts.sent == 0 { "nothing sent" }
+                    @else { (figures::count(minute.counts.sent)) " sent, " (figures::share(rate)) " approved" } }
                 dt { "Answers in" }
                 dd {
                     @if minute.counts.approved + minute.counts.declined == 0 { "–" } @else {
@@ -64,7 +65,7 @@ pub(super) fn card(viewer: &Viewer, processor: &ProcessorReading, now: Micros) -
                     }
                 }
                 dt { "In flight" }
-                dd { (figures::count(processor.standing.in_flight)) ", " (processor.connections) " connections" }
+                dd { (figures::count(processor.standing.in_flight)) " on " (figures::many(processor.connections.into(), "connection")) }
                 dt { "Faults" }
                 dd { @if faults == 0 { "none" } @else { span.bad { (figures::count(minute.counts.lost)) " lost, "
                      (figures::count(minute.counts.not_sent)) " not sent" } }
@@ -103,7 +104,7 @@ fn reversals(processor: &ProcessorReading, now: Micros) -> Markup {
 fn batches(processor: &ProcessorReading) -> Markup {
     let batches = &processor.standing.batches;
     html! {
-        (batches.open) " open with " (figures::count(batches.members)) " payments"
+        @if batches.open == 0 { "none open" } @else { (batches.open) " open with " (figures::many(batches.members, "payment")) }
         @if batches.closing > 0 { ", " (batches.closing) " closing" }
         @if batches.rejected > 0 { ", " span.bad { (batches.rejected) " rejected" } }
     }
@@ -136,17 +137,17 @@ pub(super) async fn tell(
     let processor = console.front.switch().processors().by_name(&name);
     let word = WORDS.iter().find(|(word, ..)| *word == what);
     let (Some(processor), Some((_, title, word, _))) = (processor, word) else { return StatusCode::NOT_FOUND.into_response() };
-    let done = console.obey(processor, *word).await.map(|told| format!("{title} {name}: {told}"));
+    let done = console.obey(&viewer, processor, *word).await.map(|told| format!("{title} {name}: {told}"));
     console.done(&viewer, "/console/processors", &format!("{what} {name}"), done)
 }
 
 impl Console {
-    async fn obey(&self, processor: &Processor, word: Word) -> Result<String, NotDone> {
+    async fn obey(&self, viewer: &Viewer, processor: &Processor, word: Word) -> Result<String, NotDone> {
         let switch = self.front.switch();
         let steered = switch.operator().processor(&processor.id).ok_or(NotDone::Because("this processor is not steered"))?;
         match word {
             Word::Set(state) => {
-                let made = switch.operator().set_processor_state(steered, state).await?;
+                let made = switch.operator().set_processor_state(steered, state, viewer.by).await?;
                 Ok(format!("done, as change {}", made.version))
             }
             Word::Tell(control) => {
@@ -157,7 +158,7 @@ impl Console {
             }
             Word::Settle => {
                 let settled = switch.settle(processor.index).await?;
-                Ok(format!("{} batches closed, {} answered so far", settled.closed, settled.batches.len()))
+                Ok(format!("{} closed, {} answered so far", figures::many(settled.closed.into(), "batch"), settled.batches.len()))
             }
         }
     }
@@ -189,12 +190,12 @@ impl Console {
                         dt { "Unknown" } dd { (figures::count(standing.unknowns)) }
                         dt { "Late answers" } dd { (figures::count(standing.late_answers)) }
                         dt { "Unmatched" } dd { (figures::count(processor.unmatched)) }
-                        dt { "Slowest" } dd { (figures::time(processor.last_minute.max_us)) " in the last minute" }
+                        dt { "Slowest" } dd { @if processor.last_minute.max_us == 0 { "–" } @else { (figures::time(processor.last_minute.max_us)) " in the last minute" } }
                     }
                 }
                 @if viewer.role == Role::Operator {
                     div.orders {
-                        @for (word, name, _, meaning) in WORDS {
+                        @for (word, name, _, meaning) in WORDS.iter().filter(|(_, _, word, _)| *word != Word::Set(processor.state)) {
                             div { (order(viewer, processor, word, name)) small { (meaning) } }
                         }
                     }

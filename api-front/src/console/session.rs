@@ -5,6 +5,7 @@ use crate::sandbox_home::random_bytes;
 use axum::http::{HeaderMap, header};
 use parking_lot::Mutex;
 use persistence::stores::ApiKey;
+use protocol::change::ChangedBy;
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::io;
@@ -24,7 +25,7 @@ const SESSIONS_MAX: usize = 256;
 const IDLE_MAX: Duration = Duration::from_secs(30 * 60);
 /// A session ends after so long, used or not.
 const AGE_MAX: Duration = Duration::from_secs(12 * 60 * 60);
-/// Sign-ins that are judged at a time; further ones are refused at once.
+/// Passwords that are compared at a time; further ones are refused at once, for each costs a core some 50 ms.
 const SIGN_INS_MAX: usize = 4;
 /// How long a wrong sign-in waits for its answer, so that guessing is slow.
 const WRONG_WAIT: Duration = Duration::from_secs(1);
@@ -74,6 +75,8 @@ impl ConsoleUser {
 pub(crate) struct Viewer {
     /// The name in the log.
     pub(crate) name: String,
+    /// The name in the changes that are made.
+    pub(crate) by: ChangedBy,
     pub(crate) role: Role,
     /// What a form of this session must bring back.
     pub(crate) form_token: String,
@@ -123,9 +126,9 @@ impl Sessions {
 
     /// Whether a name and a password, or the operator's key alone, may come in.
     pub(crate) async fn judge(&self, name: &str, secret: &str, is_operator_key: bool) -> Result<(String, Role), NotIn> {
-        let _turn = self.turns.try_acquire().map_err(|_| NotIn::Busy)?;
+        let turn = self.turns.try_acquire().map_err(|_| NotIn::Busy)?;
         if name.is_empty() && is_operator_key {
-            return Ok(("operator key".to_owned(), Role::Operator));
+            return Ok((ChangedBy::OPERATOR_KEY.name().to_owned(), Role::Operator));
         }
         let user = self.users.iter().find(|user| user.name == name);
         if !name.is_empty() {
@@ -135,6 +138,8 @@ impl Sessions {
                 return Ok((user.name.clone(), user.role));
             }
         }
+        // Whoever is wrong waits without keeping others from their turn.
+        drop(turn);
         sleep(WRONG_WAIT).await;
         Err(NotIn::Wrong)
     }
@@ -143,7 +148,9 @@ impl Sessions {
     pub(crate) fn begin(&self, name: String, role: Role, is_encrypted: bool) -> io::Result<String> {
         let (cookie, form_token) = (token()?, token()?);
         let (key, now) = (ApiKey::hash_of(&cookie), Instant::now());
-        let viewer = Viewer { name, role, form_token, key };
+        // The configuration was checked: its names are no longer than a change's.
+        let by = ChangedBy::of(&name).unwrap_or_default();
+        let viewer = Viewer { name, by, role, form_token, key };
         let mut open = self.open.lock();
         open.retain(|_, session| session.lives(now));
         if open.len() >= SESSIONS_MAX {

@@ -1,12 +1,14 @@
 //! The story of one payment: what became of it, why it went where it went, every record and every request.
 
-use super::{Console, payments};
+use super::lookup::Asked;
+use super::{Console, figures, payments};
 use crate::rest::Problem;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use maud::{Markup, html};
 use protocol::id::Xid;
+use protocol::money::Currency;
 use protocol::words::Status;
 use serde_json::Value;
 
@@ -21,7 +23,7 @@ pub(super) async fn show(State(console): State<Console>, Path(id): Path<String>,
         Err(_) => Err(Problem::NotFound),
     };
     let body = html! {
-        (payments::search(&id))
+        (payments::search(&Asked { id, ..Asked::default() }))
         @match told {
             Ok(story) => (whole(&story)),
             Err(Problem::NotFound) => p.notice.bad { "There is no such transaction." },
@@ -52,6 +54,25 @@ fn moment(value: &Value) -> String {
     text.get(..23).map_or_else(|| text.to_owned(), |text| text.replace('T', " "))
 }
 
+/// Minor units of the story's currency, as people write them.
+fn money(story: &Value, minor: &Value) -> String {
+    minor.as_u64().map_or_else(|| "–".to_owned(), |minor| figures::money(minor, Currency::from_code(text(story, "currency"))))
+}
+
+/// A trace number as the host has it: six digits.
+fn stan(number: &Value) -> String {
+    number.as_u64().map_or_else(|| "–".to_owned(), |number| format!("{number:06}"))
+}
+
+fn colour_of_answer(outcome: &str) -> &'static str {
+    match outcome {
+        "approved" => "good",
+        "declined" => "bad",
+        "unknown" => "warn",
+        _ => "off",
+    }
+}
+
 fn colour(status: &str) -> &'static str {
     Status::ALL.iter().copied().find(|known| known.word() == status).map_or("off", payments::colour)
 }
@@ -62,7 +83,8 @@ fn whole(story: &Value) -> Markup {
         h1 { (text(story, "type")) " " code { (text(story, "transaction_id")) } span.pill.(colour(status)) #status { (status.replace('_', " ")) } }
         div.two {
             section.card { h2 { "What it is" } dl.facts {
-                @for (name, field) in [("Merchant", "merchant_id"), ("Card", "card"), ("RRN", "rrn"), ("Processor", "processor_name"),
+                dt { "Amount" } dd { (money(story, &story["amount"])) }
+                @for (name, field) in [("Merchant", "merchant_id"), ("Order", "order_id"), ("Card", "card"), ("RRN", "rrn"), ("Processor", "processor_name"),
                     ("Batch", "settlement_batch_id")] { dt { (name) } dd { (shown(&story[field])) } }
                 @if let Some(of) = story["referenced_transaction_id"].as_str() { dt { "Of" } dd { a href={ "/console/payments/" (of) } { code { (of) } } } }
             } }
@@ -121,7 +143,7 @@ fn versions(story: &Value) -> Markup {
                         td { (text(version, "event")) }
                         td { span.pill.(colour(status)) { (status.replace('_', " ")) } }
                         td.n { (shown(&version["response_code"])) }
-                        @for amount in ["amount_authorized", "amount_captured", "amount_settled", "amount_refunded"] { td.n { (shown(&version[amount])) } }
+                        @for amount in ["amount_authorized", "amount_captured", "amount_settled", "amount_refunded"] { td.n { (money(story, &version[amount])) } }
                         td { @if version["told_the_client"] == true { "the client" } }
                     }
                 }
@@ -135,9 +157,11 @@ fn requests(story: &Value) -> Markup {
     html! {
         @if requests.is_empty() { p.hint { "None was made: it was decided here." } }
         div.cards { @for request in requests {
-            article.card { header { h3 { (shown(&request["verb"])) small { (text(request, "leg")) } } span.pill { (text(request, "outcome").replace('_', " ")) } }
+            article.card { header { h3 { (shown(&request["verb"])) small { (text(request, "leg")) } } span.pill.(colour_of_answer(text(request, "outcome"))) { (text(request, "outcome").replace('_', " ")) } }
                 dl.facts {
-                    @for (name, field) in [("STAN", "stan"), ("Amount", "amount"), ("Answer", "processor_response_code"),
+                    dt { "STAN" } dd { (stan(&request["stan"])) }
+                    dt { "Amount" } dd { (money(story, &request["amount"])) }
+                    @for (name, field) in [("Answer", "processor_response_code"),
                         ("Text", "processor_response_text"), ("Approval", "auth_code"), ("Our code", "response_code"), ("AVS", "avs"), ("CVV", "cvv")] {
                         dt { (name) } dd { (shown(&request[field])) }
                     }
@@ -154,7 +178,7 @@ fn reversal(reversal: &Value) -> Markup {
             section.card { h2 { "Reversal" span.pill { (text(reversal, "state").replace('_', " ")) } }
                 dl.facts {
                     dt { "Why" } dd { (text(reversal, "reason").replace('_', " ")) }
-                    dt { "STAN" } dd { (shown(&reversal["stan"])) " for " (shown(&reversal["original_stan"])) }
+                    dt { "STAN" } dd { (stan(&reversal["stan"])) " for " (stan(&reversal["original_stan"])) }
                     dt { "Queued" } dd { (moment(&reversal["queued_at"])) }
                     dt { "Done" } dd { (moment(&reversal["done_at"])) }
                 } }

@@ -6,7 +6,7 @@ use super::draft::{Draft, Edit};
 use super::draft_form::{Choices, Offers, entries};
 use super::session::{Role, Viewer};
 use super::{Console, figures, page};
-use crate::operator::changes::NotMade;
+use crate::operator::changes::{NotMade, Order};
 use crate::operator::{DRY_RUN_PAYMENTS, DRY_RUN_PAYMENTS_MAX, TableKind, dry_run};
 use crate::replay::{Decision, Report};
 use axum::extract::{Request, State};
@@ -64,6 +64,14 @@ const fn explained(kind: TableKind) -> (&'static str, &'static str) {
     }
 }
 
+/// What it means that a table is empty.
+const fn nothing_in(kind: TableKind) -> &'static str {
+    match kind {
+        TableKind::Rules => "There is no rule: every payment goes on to its processor.",
+        TableKind::Routes => "There is no route: every payment goes to its merchant's own processor.",
+    }
+}
+
 impl Console {
     async fn table(&self, headers: &HeaderMap, kind: TableKind) -> Response {
         let viewer = match self.viewer(headers) {
@@ -104,12 +112,15 @@ impl Console {
         }
         let draft = Draft::of_form(kind, &form, false);
         let tried = self.try_out(&draft, span).await;
-        self.show_table(&viewer, &present, &draft, version, Some(tried), span)
+        // What is not accepted stays as it was typed, half-filled rows too.
+        let shown = if tried.verdict.is_ok() { draft } else { Draft::of_form(kind, &form, true) };
+        self.show_table(&viewer, &present, &shown, version, Some(tried), span)
     }
 
     async fn activate(&self, viewer: &Viewer, form: &Form, kind: TableKind, version: u32) -> Response {
         let draft = Draft::of_form(kind, form, false);
-        let made = self.front.switch().operator().put_table(kind, &draft.text(), Some(version)).await;
+        let made =
+            self.front.switch().operator().put_table(kind, &draft.text(), Order::of(viewer.by).expecting(Some(version))).await;
         let done = match made {
             Ok(made) => Ok(format!("In force, as change {}.", made.version)),
             Err(NotMade::Conflict { .. }) => {
@@ -166,7 +177,7 @@ impl Console {
             p.explained { (explained) }
             @if viewer.role == Role::Viewer {
                 ol.sentences { @for sentence in &old { li { (sentence) } } }
-                @if old.is_empty() { p.hint { "The table is empty." } }
+                @if old.is_empty() { p.hint { (nothing_in(draft.kind)) } }
             } @else {
                 form.editor method="post" action=(path_of(draft.kind)) {
                     (page::token(viewer))
@@ -182,8 +193,8 @@ impl Console {
                         @if is_activatable { button.danger name="do" value="activate" { "Activate" } }
                     }
                     (entries(draft, &offers))
-                    @if draft.entries.is_empty() { p.hint { "The table is empty." } }
-                    button.quiet name="do" value="add" formnovalidate { "+ " (title.trim_end_matches('s').to_lowercase().replace("routing", "route")) }
+                    @if draft.entries.is_empty() { p.hint { (nothing_in(draft.kind)) } }
+                    button name="do" value="add" formnovalidate { "+ " (title.trim_end_matches('s').to_lowercase().replace("routing", "route")) }
                 }
             }
         };

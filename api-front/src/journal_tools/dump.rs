@@ -21,6 +21,8 @@ pub struct Filter {
     pub id: Option<Xid>,
     /// Records of the transaction with this retrieval reference number.
     pub rrn: Option<String>,
+    /// Records of transactions with this order number.
+    pub order: Option<String>,
     /// No record before this LSN.
     pub from: Option<u64>,
     /// No record behind this LSN.
@@ -29,15 +31,16 @@ pub struct Filter {
 
 impl Filter {
     fn takes(&self, record: &Record<'_>) -> bool {
-        let (ids, rrn) = match record.body {
-            Body::Transaction(transaction, _) => {
+        let (ids, rrn, order) = match record.body {
+            Body::Transaction(transaction, tail) => {
                 let Transaction { id, parent, batch, duplicate_of, .. } = transaction;
-                ([*id, *parent, *batch, *duplicate_of], transaction.rrn())
+                ([*id, *parent, *batch, *duplicate_of], transaction.rrn(), tail.text(tag::ORDER_ID))
             }
-            Body::Batch(batch) => ([batch.id; 4], ""),
-            Body::Change(change, _) => ([change.id, change.subject, change.id, change.id], ""),
+            Body::Batch(batch) => ([batch.id; 4], "", ""),
+            Body::Change(change, _) => ([change.id, change.subject, change.id, change.id], "", ""),
         };
-        self.id.is_none_or(|id| ids.contains(&id)) && self.rrn.as_deref().is_none_or(|wanted| wanted == rrn)
+        let is = |wanted: &Option<String>, value: &str| wanted.as_deref().is_none_or(|wanted| wanted == value);
+        self.id.is_none_or(|id| ids.contains(&id)) && is(&self.rrn, rrn) && is(&self.order, order)
     }
 }
 
@@ -133,6 +136,7 @@ struct ShownChange {
     id: String,
     version: u32,
     area: &'static str,
+    by: String,
     part: u16,
     parts: u16,
 }
@@ -207,7 +211,8 @@ impl ShownBatch {
 impl ShownChange {
     fn of(change: &Change) -> ShownChange {
         let (part, parts) = (change.part.get() + 1, change.parts.get());
-        ShownChange { id: change.id.to_string(), version: change.version.get(), area: change.area().word(), part, parts }
+        let (id, by) = (change.id.to_string(), change.by.name().to_owned());
+        ShownChange { id, version: change.version.get(), area: change.area().word(), by, part, parts }
     }
 }
 
@@ -249,7 +254,7 @@ impl fmt::Display for ShownBatch {
 
 impl fmt::Display for ShownChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ShownChange { id, version, area, part, parts } = self;
-        write!(f, "{id} version={version} {area} part {part} of {parts}")
+        let ShownChange { id, version, area, by, part, parts } = self;
+        write!(f, "{id} version={version} {area} by={by:?} part {part} of {parts}")
     }
 }

@@ -4,6 +4,7 @@
 //! Must not live here: card numbers, names and addresses (what is printed is masked), and mending.
 
 mod dump;
+mod moment;
 mod totals;
 
 #[cfg(test)]
@@ -16,6 +17,7 @@ use std::path::Path;
 use totals::Totals;
 
 pub use dump::{Filter, dump};
+pub use moment::{Until, last_lsn};
 
 /// Why a journal can't be shown.
 #[derive(Debug, thiserror::Error)]

@@ -11,6 +11,7 @@ use super::order::Order;
 use crate::switch::directory::AcceptorTable;
 use crate::switch::door::Return;
 use crate::switch::sensitive_table::SensitiveTable;
+use crate::trace;
 use persistence::sealing::Sealer;
 use protocol::calendar::Micros;
 use protocol::id::Xid;
@@ -179,6 +180,7 @@ impl Traffic {
         let request = Request { processor: self.options.index, sent: order.sent, repeat: order.repeat, subject: order.subject() };
         match self.session.submit(&Outgoing { request, shard: order.shard, acceptor: &acceptor, card }, now) {
             Ok(()) => {
+                trace::to_host(&self.options.name, &order.sent);
                 self.options.meter.sent(now);
                 if let Subject::Batch(batch) = order.subject() {
                     self.presented(order, batch, &acceptor);
@@ -237,6 +239,7 @@ impl Traffic {
             match event {
                 Event::SignedOn => self.happened.push_back(Happened::SignedOn),
                 Event::Answer { shard, answer, waited_us } => {
+                    trace::from_host(&self.options.name, &answer, waited_us);
                     self.options.meter.answered(self.now, answer.verdict, waited_us);
                     match answer.sent.leg {
                         Leg::Totals => self.totals_answered(shard, answer),

@@ -8,7 +8,7 @@ use crate::switch::door::{Door, Return};
 use crate::switch::ids::Ids;
 use persistence::PersistenceError;
 use persistence::projection::{Queries, StoredChange};
-use protocol::change::{Area, CHANGE_LAYOUT, CHANGE_PART_MAX_BYTES, CHANGE_PARTS_MAX, Change};
+use protocol::change::{Area, CHANGE_LAYOUT, CHANGE_PART_MAX_BYTES, CHANGE_PARTS_MAX, Change, ChangedBy};
 use protocol::id::Xid;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,6 +35,34 @@ impl Thing {
     /// A whole table.
     pub const fn table(area: Area) -> Thing {
         Thing { area, subject: Xid::NONE }
+    }
+}
+
+/// Who wants a change, and after what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Order {
+    /// Who: written down with the change.
+    pub by: ChangedBy,
+    /// The version of the thing that the caller has seen, if it cares.
+    pub expected: Option<u32>,
+    /// Version of the change that this one takes back; 0 when it takes none back.
+    pub undoes: u32,
+}
+
+impl Order {
+    /// Whatever the thing's version is.
+    pub const fn of(by: ChangedBy) -> Order {
+        Order { by, expected: None, undoes: 0 }
+    }
+
+    /// Only while the thing's version is the one that the caller has seen, if it says one.
+    pub const fn expecting(self, expected: Option<u32>) -> Order {
+        Order { expected, ..self }
+    }
+
+    /// The taking back of a thing's newest change.
+    pub const fn taking_back(by: ChangedBy, version: u32) -> Order {
+        Order { by, expected: Some(version), undoes: version }
     }
 }
 
@@ -144,20 +172,18 @@ impl Changes {
         newest.things.iter().map(|(thing, in_force)| (*thing, in_force.clone())).collect()
     }
 
-    /// Makes a change: `check` sees the number that it will have and says how it is put in force. `expected` is the version of the thing
-    /// that the caller has seen, if it cares.
+    /// Makes a change: `check` sees the number that it will have and says how it is put in force.
     pub async fn make(
         &self,
         thing: Thing,
         text: String,
-        expected: Option<u32>,
-        undoes: u32,
+        order: Order,
         check: impl FnOnce(u32) -> Result<PutInForce, String>,
     ) -> Result<Made, NotMade> {
         // One change at a time, so that versions are in the journal's order and no check is of a past that has moved on.
         let mut newest = Arc::clone(&self.newest).lock_owned().await;
         let present = newest.of(thing).version;
-        if let Some(expected) = expected.filter(|expected| *expected != present) {
+        if let Some(expected) = order.expected.filter(|expected| *expected != present) {
             return Err(NotMade::Conflict { present, expected });
         }
         if text.len() > CHANGE_MAX_BYTES {
@@ -166,7 +192,7 @@ impl Changes {
         let made = Made { id: self.ids.draw(self.clock.now()), version: newest.version + 1 };
         let put_in_force = check(made.version).map_err(NotMade::Invalid)?;
         let (reply, durable) = oneshot::channel();
-        if !self.door.give(Return::Configure { parts: parts(thing, made, undoes, &text), reply }) {
+        if !self.door.give(Return::Configure { parts: parts(thing, made, order, &text), reply }) {
             return Err(NotMade::JournalFull);
         }
         let writable = Arc::clone(&self.journal_writable);
@@ -198,7 +224,7 @@ impl Newest {
 }
 
 /// The records' parts, in their order.
-fn parts(thing: Thing, made: Made, undoes: u32, text: &str) -> Vec<(Change, Vec<u8>)> {
+fn parts(thing: Thing, made: Made, order: Order, text: &str) -> Vec<(Change, Vec<u8>)> {
     let pieces: Vec<&[u8]> = text.as_bytes().chunks(CHANGE_PART_MAX_BYTES).collect();
     let of_piece = |(part, piece): (u16, &&[u8])| {
         let change = Change {
@@ -208,11 +234,11 @@ fn parts(thing: Thing, made: Made, undoes: u32, text: &str) -> Vec<(Change, Vec<
             version: made.version.into(),
             id: made.id,
             subject: thing.subject,
-            undoes: undoes.into(),
+            undoes: order.undoes.into(),
             part: part.into(),
             parts: (pieces.len() as u16).into(),
             length: (piece.len() as u32).into(),
-            reserved_2: [0; 20],
+            by: order.by,
         };
         (change, piece.to_vec())
     };
@@ -230,6 +256,7 @@ mod tests {
     type Parts = Vec<(Change, Vec<u8>)>;
 
     const RULES: Thing = Thing::table(Area::Rules);
+    const ORDER: Order = Order::of(ChangedBy::OPERATOR_KEY);
 
     fn changes(writable: bool) -> (Changes, Inside) {
         let clock = Clock::start_after(Micros::NONE);
@@ -260,20 +287,23 @@ mod tests {
             move |version: u32| Ok(Box::new(move || in_force.store(version, Ordering::Relaxed)) as PutInForce)
         };
         let text = "x".repeat(CHANGE_PART_MAX_BYTES + 1);
-        let made = changes.make(RULES, text.clone(), Some(0), 0, put(&in_force)).await.unwrap();
+        let made = changes.make(RULES, text.clone(), ORDER.expecting(Some(0)), put(&in_force)).await.unwrap();
         assert_eq!((made.version, in_force.load(Ordering::Relaxed)), (1, 1));
         assert_eq!(&*changes.in_force(RULES).await.text, text);
-        let late = changes.make(RULES, "[]".into(), Some(0), 0, put(&in_force)).await;
+        let late = changes.make(RULES, "[]".into(), ORDER.expecting(Some(0)), put(&in_force)).await;
         assert_eq!(late, Err(NotMade::Conflict { present: 1, expected: 0 }));
-        let wrong = changes.make(RULES, "[]".into(), None, 0, |_| Err("rule 1: no".into())).await;
+        let wrong = changes.make(RULES, "[]".into(), ORDER, |_| Err("rule 1: no".into())).await;
         assert_eq!(wrong, Err(NotMade::Invalid("rule 1: no".into())));
-        let long = changes.make(RULES, "x".repeat(CHANGE_MAX_BYTES + 1), None, 0, put(&in_force)).await;
+        let long = changes.make(RULES, "x".repeat(CHANGE_MAX_BYTES + 1), ORDER, put(&in_force)).await;
         assert_eq!(long, Err(NotMade::TooLong { bytes: CHANGE_MAX_BYTES + 1 }));
-        assert_eq!(changes.make(RULES, "[]".into(), Some(1), 1, put(&in_force)).await.unwrap().version, 2);
+        let undone = changes.make(RULES, "[]".into(), Order::taking_back(ChangedBy::default(), 1), put(&in_force)).await;
+        assert_eq!(undone.unwrap().version, 2);
         drop(changes);
         let journaled = shard.join().unwrap();
         let facts =
             |(change, text): &(Change, Vec<u8>)| (change.version.get(), change.part.get(), change.undoes.get(), text.len());
+        let by: Vec<&str> = journaled.iter().flatten().map(|(change, _)| change.by.name()).collect();
+        assert_eq!(by, ["operator key", "operator key", ""]);
         let journaled: Vec<_> = journaled.iter().flatten().map(facts).collect();
         assert_eq!(journaled, [(1, 0, 0, CHANGE_PART_MAX_BYTES), (1, 1, 0, 1), (2, 0, 1, 2)]);
     }
@@ -283,11 +313,11 @@ mod tests {
         let (changes, inside) = changes(true);
         let put = |_| Ok(Box::new(|| ()) as PutInForce);
         {
-            let made = std::pin::pin!(changes.make(RULES, "[1]".into(), None, 0, put));
+            let made = std::pin::pin!(changes.make(RULES, "[1]".into(), ORDER, put));
             assert!(poll_once(made).await.is_none(), "the journal has not answered");
         }
         let shard = journal(inside);
-        let second = changes.make(RULES, "[2]".into(), None, 0, put).await.unwrap();
+        let second = changes.make(RULES, "[2]".into(), ORDER, put).await.unwrap();
         assert_eq!((second.version, &*changes.in_force(RULES).await.text), (2, "[2]"));
         drop(changes);
         assert_eq!(shard.join().unwrap().len(), 2);
@@ -310,7 +340,7 @@ mod tests {
         for (writable, why) in [(false, NotMade::JournalFull), (true, NotMade::Busy)] {
             let (changes, inside) = changes(writable);
             let shard = std::thread::spawn(move || drop(inside.returns.recv()));
-            let made = changes.make(RULES, "[]".into(), None, 0, |_| Ok(Box::new(|| panic!("it is not durable")))).await;
+            let made = changes.make(RULES, "[]".into(), ORDER, |_| Ok(Box::new(|| panic!("it is not durable")))).await;
             assert_eq!(made, Err(why));
             assert_eq!(changes.in_force(RULES).await.version, 0);
             shard.join().unwrap();

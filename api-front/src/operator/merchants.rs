@@ -5,13 +5,13 @@
 //! Must not live here: keys and users, which a merchant gets beside its account ([`crate::accounts`]).
 
 use super::Operator;
-use super::changes::{AS_CONFIGURED, Changes, InForce, Made, NotMade, PutInForce, Thing};
+use super::changes::{AS_CONFIGURED, Changes, InForce, Made, NotMade, Order, PutInForce, Thing};
 use crate::accounts::{Enrolled, merchant_terms, new_merchant};
 use crate::config::TypedLinks;
 use crate::config::merchant::{self, TypedCompat};
 use crate::switch::directory::{AcceptorTable, Merchant, MerchantTable, ProcessorTable};
 use crate::switch::door::{Door, Return};
-use protocol::change::Area;
+use protocol::change::{Area, ChangedBy};
 use protocol::id::Xid;
 use protocol::words::PaymentMethod;
 use serde::{Deserialize, Serialize};
@@ -252,24 +252,25 @@ impl Operator {
     }
 
     /// Makes a merchant under an id that was drawn for it.
-    pub async fn make_merchant(&self, id: Xid, name: &str, settings: MerchantWish) -> Result<Made, NotMade> {
+    pub async fn make_merchant(&self, id: Xid, name: &str, settings: MerchantWish, by: ChangedBy) -> Result<Made, NotMade> {
         self.check_merchant(name, &settings)?;
         let text = Text { name: Some(name.to_owned()), active: true, settings }.written()?;
         let (roster, name) = (self.steered.roster.clone(), name.to_owned());
         // Asked again where no other change can come between.
-        self.change_merchant_if(id, text, Some(0), 0, move || !roster.is_taken(&name)).await
+        let order = Order::of(by).expecting(Some(0));
+        self.change_merchant_if(id, text, order, move || !roster.is_taken(&name)).await
     }
 
     /// Lets a merchant in, or shuts it out: the kill switch. What is under way is finished, reversals and settlement too.
-    pub async fn set_merchant_active(&self, id: Xid, active: bool) -> Result<Made, NotMade> {
+    pub async fn set_merchant_active(&self, id: Xid, active: bool, by: ChangedBy) -> Result<Made, NotMade> {
         let Text { name, settings, .. } = self.text_of(id).await?;
-        self.change_merchant(id, Text { name, active, settings }.written()?, None, 0).await
+        self.change_merchant(id, Text { name, active, settings }.written()?, Order::of(by)).await
     }
 
     /// Changes what is said of a merchant's settings, and leaves what is not said.
-    pub async fn set_merchant_settings(&self, id: Xid, wish: MerchantWish, expected: Option<u32>) -> Result<Made, NotMade> {
+    pub async fn set_merchant_settings(&self, id: Xid, wish: MerchantWish, order: Order) -> Result<Made, NotMade> {
         let Text { name, active, settings } = self.text_of(id).await?;
-        self.change_merchant(id, Text { name, active, settings: wish.over(settings) }.written()?, expected, 0).await
+        self.change_merchant(id, Text { name, active, settings: wish.over(settings) }.written()?, order).await
     }
 
     /// What is said of a merchant now.
@@ -286,22 +287,15 @@ impl Operator {
         }
     }
 
-    pub(super) async fn change_merchant(
-        &self,
-        id: Xid,
-        text: String,
-        expected: Option<u32>,
-        undoes: u32,
-    ) -> Result<Made, NotMade> {
-        self.change_merchant_if(id, text, expected, undoes, || true).await
+    pub(super) async fn change_merchant(&self, id: Xid, text: String, order: Order) -> Result<Made, NotMade> {
+        self.change_merchant_if(id, text, order, || true).await
     }
 
     async fn change_merchant_if(
         &self,
         id: Xid,
         text: String,
-        expected: Option<u32>,
-        undoes: u32,
+        order: Order,
         is_free: impl FnOnce() -> bool,
     ) -> Result<Made, NotMade> {
         let (roster, doors, new) = (self.steered.roster.clone(), self.steered.doors.clone(), text.clone());
@@ -312,7 +306,7 @@ impl Operator {
             let enrolled = roster.meant(id, &new)?.ok_or("there is no such merchant")?;
             Ok(Box::new(move || put(&roster, enrolled, &doors)) as PutInForce)
         };
-        self.changes.make(thing(id), text, expected, undoes, check).await
+        self.changes.make(thing(id), text, order, check).await
     }
 }
 

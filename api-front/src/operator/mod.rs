@@ -28,10 +28,10 @@ use crate::switch::directory::ProcessorTable;
 use crate::switch::door::Door;
 use crate::switch::growing::Growing;
 use crate::switch::readiness::LinkVitals;
-use changes::{AS_CONFIGURED, Changes, Made, NotMade};
+use changes::{AS_CONFIGURED, Changes, Made, NotMade, Order};
 use persistence::projection::StoredChange;
 use persistence::sealing::Sealer;
-use protocol::change::Area;
+use protocol::change::{Area, ChangedBy};
 use protocol::id::Xid;
 use std::sync::Arc;
 use tokio::sync::{Mutex, watch};
@@ -91,17 +91,18 @@ impl Operator {
 
     /// Takes a change back, if it is the newest of its thing: what was in force of its thing before it is in force again, as a change of its own.
     /// `changes` are all there were.
-    pub async fn undo(&self, changes: &[StoredChange], id: &Xid) -> Result<Made, NotMade> {
+    pub async fn undo(&self, changes: &[StoredChange], id: &Xid, by: ChangedBy) -> Result<Made, NotMade> {
         let place = changes.iter().position(|change| change.id == *id).ok_or(NotMade::NoSuchChange)?;
         let (undone, text) = (&changes[place], before(changes, place));
+        let order = Order::taking_back(by, undone.version);
         match undone.area {
             Area::Processor => {
                 let processor = self.processor(&undone.subject).ok_or(NotMade::NoSuchChange)?;
-                self.change_processor(processor, text, Some(undone.version), undone.version).await
+                self.change_processor(processor, text, order).await
             }
-            Area::Rules => self.change_table(TableKind::Rules, text, Some(undone.version), undone.version).await,
-            Area::Routes => self.change_table(TableKind::Routes, text, Some(undone.version), undone.version).await,
-            Area::Merchant => self.change_merchant(undone.subject, text, Some(undone.version), undone.version).await,
+            Area::Rules => self.change_table(TableKind::Rules, text, order).await,
+            Area::Routes => self.change_table(TableKind::Routes, text, order).await,
+            Area::Merchant => self.change_merchant(undone.subject, text, order).await,
         }
     }
 }

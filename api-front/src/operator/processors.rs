@@ -1,7 +1,7 @@
 //! What an operator says of a processor: that it is there, and whether it takes payments.
 
 use super::added::Added;
-use super::changes::{AS_CONFIGURED, Made, NotMade, PutInForce, Thing};
+use super::changes::{AS_CONFIGURED, Made, NotMade, Order, PutInForce, Thing};
 use super::{Operator, Steered};
 use crate::accounts::{processor_id_of, terms_of};
 use crate::config::ProcessorSettings;
@@ -14,7 +14,7 @@ use crate::switch::door::{Door, Return};
 use crate::switch::readiness::LinkVitals;
 use persistence::projection::StoredChange;
 use persistence::sealing::Sealer;
-use protocol::change::Area;
+use protocol::change::{Area, ChangedBy};
 use protocol::choice::SKIP_PROCESSOR_MAX;
 use protocol::id::Xid;
 use serde::{Deserialize, Serialize};
@@ -146,17 +146,21 @@ impl Operator {
     }
 
     /// Says whether a processor takes payments from now on.
-    pub async fn set_processor_state(&self, processor: &SteeredProcessor, state: ProcessorState) -> Result<Made, NotMade> {
+    pub async fn set_processor_state(
+        &self,
+        processor: &SteeredProcessor,
+        state: ProcessorState,
+        by: ChangedBy,
+    ) -> Result<Made, NotMade> {
         let text = Text { state: word_of(state).to_owned(), added: processor.added.clone() };
-        self.change_processor(processor, text.written()?, None, 0).await
+        self.change_processor(processor, text.written()?, Order::of(by)).await
     }
 
     pub(super) async fn change_processor(
         &self,
         processor: &SteeredProcessor,
         text: String,
-        expected: Option<u32>,
-        undoes: u32,
+        order: Order,
     ) -> Result<Made, NotMade> {
         let state = processor.state_of(&text);
         let (terms, doors) = (state.map(|state| processor.terms(state)), self.steered.doors.clone());
@@ -164,11 +168,11 @@ impl Operator {
             let terms = terms?;
             Ok(Box::new(move || put(terms, &doors)) as PutInForce)
         };
-        self.changes.make(processor.thing(), text, expected, undoes, check).await
+        self.changes.make(processor.thing(), text, order, check).await
     }
 
     /// Adds a processor: its link connects, and payments may go to it from the next one on.
-    pub async fn add_processor(&self, typed: TypedProcessor) -> Result<Made, NotMade> {
+    pub async fn add_processor(&self, typed: TypedProcessor, by: ChangedBy) -> Result<Made, NotMade> {
         let settings = ProcessorSettings::check("", typed.clone()).map_err(|error| NotMade::Invalid(error.to_string()))?;
         let host = Host::of(&settings).map_err(|error| NotMade::Invalid(error.to_string()))?;
         let _adding = self.adding.lock().await;
@@ -186,7 +190,8 @@ impl Operator {
         let text = Text { state: word_of(state).to_owned(), added: Some(added.clone()) }.written()?;
         let steered = self.steered.clone();
         let check = move |_| Ok(Box::new(move || steered.begin(processor, added, &settings, host)) as PutInForce);
-        self.changes.make(Thing { area: Area::Processor, subject: id }, text, Some(0), 0, check).await
+        let thing = Thing { area: Area::Processor, subject: id };
+        self.changes.make(thing, text, Order::of(by).expecting(Some(0)), check).await
     }
 
     /// After a start: what was said before holds again.

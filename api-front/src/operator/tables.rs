@@ -1,6 +1,6 @@
 //! The tables of rules and routes: from the operator's JSON to what shards obey.
 
-use super::changes::{AS_CONFIGURED, Changes, InForce, Made, NotMade, PutInForce, Thing};
+use super::changes::{AS_CONFIGURED, Changes, InForce, Made, NotMade, Order, PutInForce, Thing};
 use super::typed::{Route, Routes, Rule, Rules};
 use super::{Operator, SandboxRules};
 use crate::switch::door::{Door, Return};
@@ -79,26 +79,20 @@ impl Operator {
         entry.ok()
     }
 
-    /// Puts a table in the place of the one in force, if that is the one that the caller has seen.
-    pub async fn put_table(&self, kind: TableKind, text: &str, expected: Option<u32>) -> Result<Made, NotMade> {
+    /// Puts a table in the place of the one in force.
+    pub async fn put_table(&self, kind: TableKind, text: &str, order: Order) -> Result<Made, NotMade> {
         let (_, kept) = self.compile(kind, 1, text).map_err(NotMade::Invalid)?;
-        self.change_table(kind, kept, expected, 0).await
+        self.change_table(kind, kept, order).await
     }
 
-    pub(super) async fn change_table(
-        &self,
-        kind: TableKind,
-        text: String,
-        expected: Option<u32>,
-        undoes: u32,
-    ) -> Result<Made, NotMade> {
+    pub(super) async fn change_table(&self, kind: TableKind, text: String, order: Order) -> Result<Made, NotMade> {
         let new = text.clone();
         let check = |version| {
             let (compiled, _) = self.compile(kind, version, &new)?;
             let doors = self.steered.doors.clone();
             Ok(Box::new(move || compiled.give_to(&doors)) as PutInForce)
         };
-        self.changes.make(kind.thing(), text, expected, undoes, check).await
+        self.changes.make(kind.thing(), text, order, check).await
     }
 }
 

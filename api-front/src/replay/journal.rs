@@ -170,7 +170,22 @@ pub fn replay(wish: &Wish) -> Result<Replayed, ReplayError> {
     Ok(Replayed { last_lsn: history.last_lsn, state: history.state, payments, changed, lines, names })
 }
 
+impl Line {
+    /// Adds another.
+    pub(super) fn add(&mut self, other: &Line) {
+        self.was.add_sum(&other.was);
+        self.would_be.add_sum(&other.would_be);
+    }
+}
+
 impl Sum {
+    fn add_sum(&mut self, other: &Sum) {
+        self.payments += other.payments;
+        self.approved_bp += other.approved_bp;
+        self.amount_bp += other.amount_bp;
+        self.cost_bp += other.cost_bp;
+    }
+
     fn add(&mut self, approved_bp: u64, amount: u64, cost: Cost) {
         let amount_bp = u128::from(amount) * u128::from(approved_bp);
         self.payments += 1;

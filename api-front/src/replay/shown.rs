@@ -3,9 +3,16 @@
 use super::journal::{Line, Replayed, Sum, Way};
 use maud::{DOCTYPE, html};
 use protocol::money::Currency;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 const HEAD: [&str; 10] = ["way", "currency", "payments", "then", "approved", "then", "amount", "then", "cost", "then"];
+
+const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;font-variant-numeric:tabular-nums}\
+dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1.2rem;margin:0 0 1.5rem}dt{opacity:.7}dd{margin:0;overflow-wrap:anywhere}\
+.wide{overflow-x:auto}table{border-collapse:collapse;width:100%}th,td{padding:.35rem .6rem;text-align:right;border-bottom:1px solid #8884}\
+th{font-weight:500;opacity:.7}thead tr:first-child th{text-align:center;border-bottom:0}thead tr:first-child th[rowspan]{text-align:left}\
+td:first-child,td:nth-child(2){text-align:left}.then{background:#3b7dd81a}.all td{font-weight:600;border-top:2px solid #8888}";
 
 /// A row of the table: cells as they are read.
 type Row = [String; 10];
@@ -38,7 +45,10 @@ impl Replayed {
             Way::Denied => "denied by a rule".to_owned(),
             Way::Nowhere => "no processor".to_owned(),
         };
-        self.lines.iter().map(|((way, currency), line)| row(name(*way), *currency, line)).collect()
+        let mut all = BTreeMap::<u16, Line>::new();
+        self.lines.iter().for_each(|((_, currency), line)| all.entry(*currency).or_default().add(line));
+        let each = self.lines.iter().map(|((way, currency), line)| row(name(*way), *currency, line));
+        each.chain(all.iter().map(|(currency, line)| row("all".to_owned(), *currency, line))).collect()
     }
 
     /// The lines above the table: names and values.
@@ -84,17 +94,20 @@ impl Replayed {
                     meta charset="utf-8";
                     meta name="color-scheme" content="light dark";
                     title { "Replay · Switchyard" }
-                    style { "body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem}"
-                        "table{border-collapse:collapse;width:100%}th,td{padding:.35rem .6rem;text-align:right;border-bottom:1px solid #8884}"
-                        "th:first-child,td:first-child,th:nth-child(2),td:nth-child(2){text-align:left}" }
+                    style { (STYLE) }
                 }
                 body {
                     h1 { "Replay" }
-                    dl { @for (name, value) in self.facts() { dt { strong { (name) } } dd { (value) } } }
-                    table {
-                        thead { tr { @for name in HEAD { th { (name) } } } }
-                        tbody { @for row in self.rows() { tr { @for cell in row { td { (cell) } } } } }
-                    }
+                    dl { @for (name, value) in self.facts() { dt { (name) } dd { (value) } } }
+                    div.wide { table {
+                        thead {
+                            tr { th rowspan="2" { "way" } th rowspan="2" { "currency" } @for name in HEAD[2..].iter().step_by(2) { th colspan="2" { (name) } } }
+                            tr { @for _ in HEAD[2..].iter().step_by(2) { th { "was" } th.then { "then" } } }
+                        }
+                        tbody { @for row in self.rows() { tr.all[row[0] == "all"] {
+                            @for (place, cell) in row.iter().enumerate() { td.then[place > 2 && place % 2 == 1] { (cell) } }
+                        } } }
+                    } }
                     p { "“Then” is what the tables that were tried would have done. Approvals at another processor are expected at the rate at \
                          which it approved its own." }
                 }

@@ -7,6 +7,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use tracing::Instrument;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
@@ -40,7 +41,9 @@ impl RequestNames {
 pub(crate) async fn name_request(State(names): State<RequestNames>, request: Request, next: Next) -> Response {
     let name = request.headers().get(REQUEST_ID).filter(|name| is_sane(name)).cloned().unwrap_or_else(|| names.draw());
     let method = request.method().clone();
-    let mut response = next.run(request).await;
+    // Around every line that this request leads to; no more than a look at a flag where nobody asked for such lines.
+    let span = tracing::debug_span!(target: "payment", "request", request_id = ?name);
+    let mut response = next.run(request).instrument(span).await;
     let status = response.status();
     // What is refused for now is told by whoever refuses it, in sum: a line for each would cost more than the refusal.
     if status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE {

@@ -55,6 +55,7 @@ use crate::switch::handle::Switch;
 use crate::vault::Vault;
 use crate::webhooks::Webhooks;
 use auth::{Identity, Keyring, Right};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Uri};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
@@ -182,6 +183,11 @@ impl Front {
     /// Payments.
     pub(crate) fn switch(&self) -> &Switch {
         &self.switch
+    }
+
+    /// The client's address, as far as proxies that are trusted tell it.
+    pub(crate) fn client_address(&self, parts: &Parts) -> Option<IpAddr> {
+        client_address(parts, &self.trusted_proxies)
     }
 
     /// The caller, if its key or token is ours, may do this, and belongs to an account that is active.

@@ -14,6 +14,7 @@ use crate::switch::group::Group;
 use crate::switch::sensitive_table::SensitiveTable;
 use crate::switch::version::Version;
 use crate::switch::waiting::Waiting;
+use crate::trace;
 use protocol::batch::Batch;
 use protocol::calendar::Micros;
 use protocol::change::Change;
@@ -266,6 +267,7 @@ impl Desk {
             match output {
                 Output::Reply(token, reply) => self.reply(now, token, reply),
                 Output::Send(request) => {
+                    trace::to_link(self.around.index, request.processor, &request.sent);
                     if !self.around.outboxes.hand(self.around.index, &request) {
                         not_taken.push(request.sent);
                     }
@@ -287,6 +289,7 @@ impl Desk {
         match reply {
             Reply::Version { transaction, tail, verb, replayed } => {
                 if let Caller::Command { reply, sensitive, at } = caller {
+                    trace::told(self.around.index, transaction, replayed);
                     self.count_answer(at, now, transaction, replayed);
                     self.forget_sensitive(sensitive);
                     reply.tell_version(transaction, tail, verb, replayed);

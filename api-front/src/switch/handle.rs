@@ -22,6 +22,7 @@ use crate::switch::readiness::Vitals;
 pub use crate::switch::readiness::{LinkReadiness, ProjectionState, Readiness};
 use crate::switch::sensitive_table::SensitiveTable;
 use crate::switch::version::Version;
+use crate::trace;
 use bytes::Bytes;
 use persistence::journal::Space;
 use persistence::sealing::Sealer;
@@ -322,6 +323,7 @@ impl Switch {
     ) -> Result<(Told, Place), TurnedAway> {
         let (reply, answer) = oneshot::channel();
         let (reply, at) = (reply.into(), self.now());
+        trace::handed_over(command);
         let message = CommandMessage { command: *command, tail: tail.clone(), hydration, reply, at };
         if !self.door(command.merchant).try_command(message) {
             drop(self.0.sensitive.take(&command.id));

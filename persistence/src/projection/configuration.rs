@@ -1,7 +1,7 @@
 //! Changes of the configuration, read back: what is in force, and who made it so.
 
 use protocol::calendar::Micros;
-use protocol::change::{Area, Change};
+use protocol::change::{Area, Change, ChangedBy};
 use protocol::id::Xid;
 use sqlx::any::AnyRow;
 
@@ -24,6 +24,8 @@ pub struct StoredChange {
     pub subject: Xid,
     /// Version of the change that this one took back; 0 when it took none back.
     pub undoes: u32,
+    /// Who made it; empty where that was not written down.
+    pub by: ChangedBy,
     /// What is in force from it on: JSON.
     pub text: Vec<u8>,
 }
@@ -33,7 +35,7 @@ impl Queries {
     pub async fn changes(&self, after: u32, limit: u32) -> Result<Vec<StoredChange>, PersistenceError> {
         let until = i64::from(after) + i64::from(limit);
         let select = sqlx::query(
-            "SELECT version, part, parts, at, area, COALESCE(subject, $1) AS subject, id, undoes, text FROM changes \
+            "SELECT version, part, parts, at, area, COALESCE(subject, $1) AS subject, id, undoes, text, changed_by FROM changes \
              WHERE version > $2 AND version <= $3 ORDER BY version, part",
         );
         let select = select.bind(&Xid::NONE.0[..]).bind(i64::from(after)).bind(until);
@@ -57,8 +59,10 @@ fn take_part(changes: &mut Vec<StoredChange>, row: &AnyRow) -> Result<(), Persis
     }
     let area = Area::from_number(fields.narrow("area")?);
     let area = area.ok_or(PersistenceError::StoredRow { table: "changes", fault: "an area is not known to this version" })?;
-    let (id, subject) = (fields.id("id")?, fields.id("subject")?);
-    changes.push(StoredChange { version, id, at: fields.time("at")?, area, subject, undoes: fields.narrow("undoes")?, text });
+    let by = ChangedBy::of(&fields.text("changed_by")?);
+    let by = by.ok_or(PersistenceError::StoredRow { table: "changes", fault: "a name is longer than names are" })?;
+    let (id, subject, at, undoes) = (fields.id("id")?, fields.id("subject")?, fields.time("at")?, fields.narrow("undoes")?);
+    changes.push(StoredChange { version, id, at, area, subject, undoes, by, text });
     Ok(())
 }
 
@@ -72,5 +76,5 @@ pub(super) fn join_part(changes: &mut Vec<StoredChange>, at: Micros, part: &Chan
     // The record was checked when it was read: its area is one of ours.
     let Some(area) = Area::from_number(part.area) else { return };
     let (id, subject, undoes, text) = (part.id, part.subject, part.undoes.get(), text.to_vec());
-    changes.push(StoredChange { version, id, at, area, subject, undoes, text });
+    changes.push(StoredChange { version, id, at, area, subject, undoes, by: part.by, text });
 }

@@ -86,8 +86,8 @@ static BATCHES: BulkStatement = BulkStatement::new(
 
 static CONFIGURATION: BulkStatement = BulkStatement::new(
     "write configuration changes",
-    "INSERT INTO changes (version, part, parts, lsn, at, area, subject, id, undoes, text) VALUES",
-    10,
+    "INSERT INTO changes (version, part, parts, lsn, at, area, subject, id, undoes, text, changed_by) VALUES",
+    11,
     "",
 );
 
@@ -138,7 +138,8 @@ fn bind_configuration(part: &ConfigurationPart, out: &mut AnyArguments) -> Resul
     out.add(id_or_null(&change.subject))?;
     out.add(&change.id.0[..])?;
     out.add(i64::from(change.undoes.get()))?;
-    out.add(&text[..])
+    out.add(&text[..])?;
+    out.add(change.by.name())
 }
 
 /// What a transaction adds to the totals of its batch, minor units; `None` when it does not count: not (yet) captured,

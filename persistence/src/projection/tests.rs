@@ -4,6 +4,7 @@ mod configuration;
 mod events;
 mod fold;
 mod following;
+mod lookup;
 mod operations;
 mod payables;
 mod payments;

@@ -28,6 +28,7 @@ const STEPS: &[&[&str]] = &[
     VAULT_WISHES,
     ORDER_SEARCH,
     WEBHOOKS,
+    CHANGED_BY,
 ];
 
 const FIRST_TABLES: &[&str] = &[
@@ -83,6 +84,9 @@ const CONFIGURATION: &[&str] = &[
     "CREATE TABLE changes (version {int} NOT NULL, part {int} NOT NULL, parts {int} NOT NULL, lsn {int} NOT NULL, at {int} NOT NULL, \
      area {int} NOT NULL, subject {blob}, id {blob} NOT NULL, undoes {int} NOT NULL, text {blob} NOT NULL, PRIMARY KEY (version, part))",
 ];
+
+/// Who made a change; empty for those that were written down before names were.
+const CHANGED_BY: &[&str] = &["ALTER TABLE changes ADD COLUMN changed_by TEXT NOT NULL DEFAULT ''"];
 
 /// The state digest, as text, of the records from `digest_from` on. Rows that were applied before this step was are not in it.
 const DIGEST: &[&str] = &[

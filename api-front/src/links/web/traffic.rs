@@ -8,6 +8,7 @@ use super::super::order::Order;
 use super::connector::{Connector, Exchange};
 use crate::limits::{WEB_UNDER_WAY_MAX, WEB_WAITING_MAX};
 use crate::switch::door::Return;
+use crate::trace;
 use protocol::calendar::Micros;
 use protocol::id::Xid;
 use std::collections::{HashMap, VecDeque};
@@ -152,6 +153,7 @@ impl WebTraffic {
             Next::AskAfter { wait_ms, request } => self.ask_again(ticket, wait_ms, request, now),
             Next::Answered { answer, facts } => {
                 let waited_us = u64::try_from(now.0 - under_way.begun_at.0).unwrap_or(0);
+                trace::from_host(&self.options.name, &answer, waited_us);
                 self.options.meter.answered(now, answer.verdict, waited_us);
                 self.end(ticket, Return::Answer { answer, facts }, now);
             }
@@ -175,6 +177,7 @@ impl WebTraffic {
                 return self.turn_down(order, now);
             }
         };
+        trace::to_host(&self.options.name, &order.sent);
         self.options.meter.sent(now);
         self.busy.extend(lane.map(|lane| (lane, order.sent.leg)));
         self.tickets += 1;

@@ -144,6 +144,7 @@ shapes! {
         version: u32,
         #[schema(format = DateTime)] at: String,
         area: String,
+        by: Option<String>,
         subject: Option<String>,
         undoes: Option<u32>,
     }

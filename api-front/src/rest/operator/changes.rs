@@ -9,6 +9,7 @@ use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use persistence::projection::StoredChange;
+use protocol::change::ChangedBy;
 use serde_json::{Value, json};
 
 /// `GET /operator/changes?after=<version>&limit=n`: oldest first.
@@ -30,13 +31,17 @@ pub(super) async fn undo(State(front): State<Front>, path: PathId, headers: Head
     front.permit_operator(&headers)?;
     let wanted = id(path)?;
     let changes = front.switch.past().changes(0, u32::MAX).await.map_err(Problem::Unavailable)?;
-    let made = front.switch.operator().undo(&changes, &wanted).await?;
+    let made = front.switch.operator().undo(&changes, &wanted, ChangedBy::OPERATOR_KEY).await?;
     Ok(data(show_made(made)))
 }
 
 /// What a caller is told of its change.
 pub(super) fn show_made(made: Made) -> Value {
     json!({"id": made.id.to_string(), "version": made.version})
+}
+
+fn by_or_null(name: &str) -> Option<&str> {
+    (!name.is_empty()).then_some(name)
 }
 
 fn show(change: &StoredChange) -> Value {
@@ -46,6 +51,7 @@ fn show(change: &StoredChange) -> Value {
         "version": change.version,
         "at": moment(change.at),
         "area": change.area.word(),
+        "by": by_or_null(change.by.name()),
         "subject": id_or_null(&change.subject),
         "undoes": if change.undoes == 0 { Value::Null } else { change.undoes.into() },
         "value": text,

@@ -5,6 +5,7 @@ use super::{PathId, data, id, list as list_of};
 use crate::accounts::AccountError;
 use crate::accounts::keys::NotMade as NoKey;
 use crate::accounts::users::create_admin;
+use crate::operator::changes::Order;
 use crate::operator::{MerchantStanding, MerchantWish};
 use crate::payment_links::percent;
 use crate::rest::problem::Problem;
@@ -15,6 +16,7 @@ use axum::extract::{Request, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use persistence::stores::KeyKind;
+use protocol::change::ChangedBy;
 use protocol::id::Xid;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -60,7 +62,7 @@ pub(super) async fn make(State(front): State<Front>, request: Request) -> Result
     let merchant = front.switch.draw_id();
     // Keys first: without its account a key opens nothing, but an account whose keys nobody was told could not be made again.
     let credentials = front.make_credentials(merchant, &name).await?;
-    let made = operator.make_merchant(merchant, &name, settings).await?;
+    let made = operator.make_merchant(merchant, &name, settings, ChangedBy::OPERATOR_KEY).await?;
     let Credentials { api_key, pub_key, username, password } = credentials;
     Ok(data(json!({
         "id": merchant.to_string(),
@@ -87,7 +89,7 @@ pub(super) async fn resume(state: State<Front>, path: PathId, headers: HeaderMap
 async fn set_active(State(front): State<Front>, path: PathId, headers: HeaderMap, active: bool) -> Result<Response, Problem> {
     front.permit_operator(&headers)?;
     let merchant = front.known_merchant(id(path)?)?;
-    front.switch.operator().set_merchant_active(merchant, active).await?;
+    front.switch.operator().set_merchant_active(merchant, active, ChangedBy::OPERATOR_KEY).await?;
     front.merchant_now(merchant).await
 }
 
@@ -97,7 +99,8 @@ pub(super) async fn settings(State(front): State<Front>, path: PathId, request: 
     front.permit_operator(&parts.headers)?;
     let merchant = front.known_merchant(id(path)?)?;
     let wish: MerchantWish = read_json(&parts.headers, sent).await?;
-    front.switch.operator().set_merchant_settings(merchant, wish, expected(&parts.headers)?).await?;
+    let order = Order::of(ChangedBy::OPERATOR_KEY).expecting(expected(&parts.headers)?);
+    front.switch.operator().set_merchant_settings(merchant, wish, order).await?;
     front.merchant_now(merchant).await
 }
 

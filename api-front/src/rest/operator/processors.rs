@@ -15,6 +15,7 @@ use axum::extract::{Path, Request, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use protocol::calendar::Micros;
+use protocol::change::ChangedBy;
 use serde_json::{Value, json};
 use switch_core::BatchCounts;
 use switch_core::input::ProcessorState;
@@ -35,7 +36,7 @@ pub(super) async fn add(State(front): State<Front>, request: Request) -> Result<
     front.permit_operator(&parts.headers)?;
     let typed: TypedProcessor = read_json(&parts.headers, sent).await?;
     let name = typed.name.clone();
-    let made = front.switch.operator().add_processor(typed).await?;
+    let made = front.switch.operator().add_processor(typed, ChangedBy::OPERATOR_KEY).await?;
     let processor = front.switch.processors().by_name(&name).ok_or(Problem::Internal)?;
     let mut shown = front.show(processor).await;
     (shown["change_id"], shown["version"]) = (made.id.to_string().into(), made.version.into());
@@ -74,7 +75,7 @@ async fn set(State(front): State<Front>, id: PathId, headers: HeaderMap, state: 
     let processor = front.operated(&headers, id)?;
     let operator = front.switch.operator();
     let steered = operator.processor(&processor.id).ok_or(Problem::NotFound)?;
-    operator.set_processor_state(steered, state).await?;
+    operator.set_processor_state(steered, state, ChangedBy::OPERATOR_KEY).await?;
     Ok(data(front.show(processor).await))
 }
 

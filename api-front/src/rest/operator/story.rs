@@ -12,6 +12,7 @@ use persistence::projection::Chapter;
 use protocol::calendar::Micros;
 use protocol::exchange::Exchange;
 use protocol::id::Xid;
+use protocol::tail::tag;
 use protocol::transaction::Transaction;
 use serde_json::{Value, json};
 
@@ -35,6 +36,9 @@ impl Front {
             "referenced_transaction_id": id_or_null(&newest.parent),
             "type": newest.verb().word(),
             "status": newest.status().word(),
+            "amount": newest.amount.get(),
+            "currency": newest.currency().code(),
+            "order_id": Some(newest_tail.text(tag::ORDER_ID)).filter(|order| !order.is_empty()),
             "card": newest.masked_card(),
             "rrn": newest.rrn(),
             "processor_id": processor.map(|processor| processor.id.to_string()),

@@ -3,12 +3,14 @@
 use super::changes::show_made;
 use super::data;
 use crate::operator::TableKind;
+use crate::operator::changes::Order;
 use crate::rest::problem::Problem;
 use crate::rest::{Front, body};
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
+use protocol::change::ChangedBy;
 use serde_json::{Value, json};
 
 /// `GET /operator/rules`
@@ -46,7 +48,7 @@ async fn put(State(front): State<Front>, request: Request, kind: TableKind) -> R
     let (parts, sent) = request.into_parts();
     front.permit_operator(&parts.headers)?;
     let (text, expected) = (text(&parts.headers, sent).await?, expected(&parts.headers)?);
-    let made = front.switch.operator().put_table(kind, &text, expected).await?;
+    let made = front.switch.operator().put_table(kind, &text, Order::of(ChangedBy::OPERATOR_KEY).expecting(expected)).await?;
     Ok(tagged(data(show_made(made)), made.version))
 }
 

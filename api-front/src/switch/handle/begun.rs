@@ -4,6 +4,7 @@ use super::{Answered, HYDRATIONS_MAX, Switch, TurnedAway, Unavailable};
 use crate::switch::door::{CommandMessage, ReplyTo, Told};
 use crate::switch::gate::Place;
 use crate::switch::mailbox::Ticket;
+use crate::trace;
 use bytes::Bytes;
 use protocol::command::Command;
 use protocol::refusal::Refusal;
@@ -28,6 +29,7 @@ impl Switch {
             return Err(self.busy());
         }
         let (reply, at) = (ReplyTo::Mailbox(ticket), self.now());
+        trace::handed_over(command);
         let message = CommandMessage { command: *command, tail, hydration: None, reply, at };
         if !self.door(command.merchant).try_command(message) {
             drop(self.0.sensitive.take(&command.id));

@@ -1,7 +1,7 @@
 //! Changes of the configuration come back whole, in their order.
 
 use super::*;
-use protocol::change::{Area, CHANGE_LAYOUT, Change};
+use protocol::change::{Area, CHANGE_LAYOUT, Change, ChangedBy};
 use protocol::record::write_change;
 use zerocopy::FromZeros;
 
@@ -15,6 +15,7 @@ fn push_change(tape: &mut Tape, version: u32, area: Area, parts: &[&str]) {
             part: (part as u16).into(),
             parts: (parts.len() as u16).into(),
             length: (text.len() as u32).into(),
+            by: ChangedBy::of("ann").unwrap(),
             ..Change::new_zeroed()
         };
         let mut bytes = Vec::new();
@@ -39,6 +40,7 @@ async fn a_change_in_parts_comes_back_in_one_piece() {
         let texts: Vec<_> = read.iter().map(|change| (change.version, change.area, &change.text[..])).collect();
         assert_eq!(texts, [(1, Area::Rules, &b"{\"rules\":[]}"[..]), (2, Area::Routes, b"{}")]);
         assert_eq!((read[0].id, read[0].subject, read[0].undoes), (id(1), Xid::NONE, 0));
+        assert!(read.iter().all(|change| change.by.name() == "ann"));
         assert_eq!(queries.changes(2, 100).await.unwrap().len(), 1);
     }
 }

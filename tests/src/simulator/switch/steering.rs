@@ -5,14 +5,14 @@ use super::{Scene, Switch};
 use crate::simulator::setup::Setup;
 use crate::simulator::stage::Stage;
 use crate::simulator::texts;
-use api_front::operator::changes::{Changes, Made, NotMade, PutInForce, Thing};
+use api_front::operator::changes::{Changes, Made, NotMade, Order, PutInForce, Thing};
 use api_front::operator::{Compiled, ConfiguredTables, TableKind, word_of};
 use api_front::switch::clock::Clock;
 use api_front::switch::door::{Door, Inside, Return, Told};
 use api_front::switch::ids::Ids;
 use persistence::projection::StoredChange;
 use protocol::calendar::Micros;
-use protocol::change::Area;
+use protocol::change::{Area, ChangedBy};
 use protocol::id::Xid;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -83,7 +83,8 @@ impl Switch {
             Steer::Processor(index, state) => (of_processor(&setup, *index), format!("{{\"state\":\"{}\"}}", word_of(*state))),
         };
         let check = move |version| Ok(put_in_force(steer, version, &setup, doors));
-        let making = scene.home.runtime.spawn(async move { changes.make(thing, text, None, 0, check).await });
+        let making =
+            scene.home.runtime.spawn(async move { changes.make(thing, text, Order::of(ChangedBy::OPERATOR_KEY), check).await });
         self.steering.making.push(making);
         self.look_after_operator(scene);
     }

@@ -1,0 +1,40 @@
+//! An operator finds a payment by what a receipt or a host says of it.
+
+use super::*;
+use protocol::tail::{self, tag};
+
+const HOUR_US: i64 = 3_600_000_000;
+
+#[tokio::test]
+async fn a_payment_is_found_by_its_trace_number_its_card_and_amount_and_its_order() {
+    for home in homes("lookup").await {
+        let mut tape = Tape::default();
+        for number in 1..=6_u32 {
+            let mut made = approved(sale(number), Xid::NONE);
+            made.created_at = (i64::from(number) * HOUR_US).into();
+            (made.last_four, made.amount) = ((5_439 + number as u16 % 2).into(), u64::from(100 * number).into());
+            made.original.stan = (40 + number).into();
+            made.reversal.stan = (if number == 6 { 41 } else { 0 }).into();
+            let mut fields = Vec::new();
+            tail::push(&mut fields, tag::ORDER_ID, format!("order-{}", number % 3).as_bytes());
+            tape.push(Kind::Outcome, &made, &fields);
+        }
+        apply_all(&home.url, &tape).await;
+        let queries = Database::open(&home.url).await.unwrap().queries();
+        let day = Sighting { from: Micros(0), until: Micros(24 * HOUR_US), stan: None, last_four: None, amount: None };
+        let ids = async |sighting: Sighting| -> Vec<Xid> {
+            queries.sighted(&sighting, 2).await.unwrap().iter().map(|stored| stored.transaction().id).collect()
+        };
+        assert_eq!(ids(Sighting { stan: Some(41), ..day }).await, [id(6), id(1)], "a reversal's number too");
+        assert_eq!(ids(Sighting { stan: Some(41), until: Micros(6 * HOUR_US), ..day }).await, [id(1)]);
+        assert_eq!(ids(Sighting { last_four: Some(5_440), ..day }).await, [id(5), id(3)], "the newest, as many as are wanted");
+        assert_eq!(ids(Sighting { last_four: Some(5_440), amount: Some(300), ..day }).await, [id(3)]);
+        assert_eq!(ids(Sighting { last_four: Some(5_439), amount: Some(300), ..day }).await, []);
+        let merchant = sale(1).merchant;
+        let of_order = async |merchants: &[Xid], order: &str| -> Vec<Xid> {
+            queries.of_order(merchants, order, 9).await.unwrap().iter().map(|stored| stored.transaction().id).collect()
+        };
+        assert_eq!(of_order(&[id(99), merchant], "order-1").await, [id(4), id(1)]);
+        assert_eq!(of_order(&[id(99)], "order-1").await, []);
+    }
+}
