@@ -5,6 +5,7 @@
 //! persistence's and protocol's.
 
 pub mod accounts;
+mod allowances;
 pub mod calendar;
 pub mod cli;
 pub mod config;

@@ -19,6 +19,8 @@ pub mod patience;
 pub mod payment;
 pub mod postgres;
 pub mod process;
+pub mod receiver;
+pub mod shopper;
 pub mod simulator;
 pub mod smtp;
 pub mod switch;

@@ -51,6 +51,8 @@ pub struct Options {
     pub free_bytes_min: Option<u64>,
     /// Further lines of the configuration's `[journal]`.
     pub journal: String,
+    /// Lines of the configuration's `[webhooks]`.
+    pub webhooks: String,
     /// The mail server; none leaves mails as files in the data folder.
     pub smtp: Option<SocketAddr>,
     /// The SQL home; none for SQLite in the data folder.
@@ -72,7 +74,7 @@ impl Options {
         let free_bytes_min = self.free_bytes_min.unwrap_or(16 << 20);
         let limits = format!("[limits]\n{}\n", self.limits);
         let mail = self.smtp.map(|addr| format!("[mail]\nsmtp = \"smtp://{addr}\"\nfrom = \"Shop <shop@example.com>\"\n"));
-        let limits = format!("{}{limits}", mail.unwrap_or_default());
+        let limits = format!("{}{limits}[webhooks]\n{}\n", mail.unwrap_or_default(), self.webhooks);
         let journal = format!("{limits}[journal]\nsegment_bytes = 8388608\nfree_bytes_min = {free_bytes_min}\n{}", self.journal);
         let operator = format!("operator_key = \"{}\"\n", keys::OPERATOR);
         let top = if self.shards == 0 { String::new() } else { format!("shards = {}\n", self.shards) };

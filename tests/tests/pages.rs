@@ -7,11 +7,13 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use tests::browser::Browser;
+use tests::shopper::{VISA, request};
 use tests::switch::shared;
 use tests::{Client, Switch};
 
-const VISA: &str = "4111111111111111";
 const DECLINED: &str = "4000000000000002";
+/// Nobody is there.
+const CALLBACK: &str = "https://example.com";
 const DESK: (u32, u32) = (1280, 900);
 const PHONE: (u32, u32) = (390, 844);
 
@@ -39,20 +41,6 @@ const FAINT: &str = r"(() => {
 const UNNAMED: &str =
     "[...document.querySelectorAll('input:not([type=hidden])')].filter((field) => !field.labels.length).map((field) => field.id)";
 const OVERFLOW: &str = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
-
-#[track_caller]
-fn request(client: &Client, id: &str, shop: &str) -> Value {
-    let body = json!({
-        "id": id, "order_number": id, "created_at": "2022-05-22T18:58:04+01:00", "currency": "EUR", "amount": 1234.5,
-        "cancel_url": format!("{shop}/cancelled?order={id}"), "paid_url": format!("{shop}/paid?order={id}"),
-        "callback_url": "https://example.com"
-    });
-    let bearer = format!("Bearer {}", client.key);
-    let headers = [("Authorization", bearer.as_str()), ("Content-Type", "application/json")];
-    let made = client.stranger("POST", "/v1/payment/create", &headers, body.to_string().as_bytes());
-    assert_eq!(made.status, 200, "{}", made.text());
-    made.json()
-}
 
 #[track_caller]
 fn invoice(client: &Client) -> Value {
@@ -130,7 +118,7 @@ fn transactions(switch: &Switch, order: &str) -> u64 {
 fn a_shopper_is_declined_tries_again_and_comes_back_to_the_shop() {
     let switch = shared();
     let (client, shop) = (switch.client(), shop());
-    let made = request(&client, "browser-1", &shop);
+    let made = request(&client, "browser-1", &shop, CALLBACK);
     let page = made["pay_url"].as_str().expect("a request has a page");
     let browser = Browser::start(true);
     browser.open(page);
@@ -148,6 +136,8 @@ fn a_shopper_is_declined_tries_again_and_comes_back_to_the_shop() {
     assert_eq!(browser.text("#number-fault"), "Enter the number of your card.");
     assert_eq!(browser.evaluate("document.activeElement.id"), json!("number"), "the first wrong field has the caret");
     look(&browser, "wrong");
+    browser.reload();
+    assert_eq!(browser.text("#number-fault"), "Enter the number of your card.", "a reload sends nothing again");
     browser.open(page);
     fill_in(&browser, VISA);
     browser.press("#pay button");
@@ -187,7 +177,7 @@ fn a_page_works_without_scripts_and_two_tabs_pay_once() {
 fn a_shopper_who_cancels_is_back_at_the_shop_and_pays_nothing() {
     let switch = shared();
     let (client, shop) = (switch.client(), shop());
-    let made = request(&client, "browser-2", &shop);
+    let made = request(&client, "browser-2", &shop, CALLBACK);
     let browser = Browser::start(true);
     browser.open(made["pay_url"].as_str().expect("a request has a page"));
     browser.press(".cancel button");

@@ -13,10 +13,10 @@ use super::processor::{Named, ProcessorNames, ProcessorSettings, SANDBOX_HOSTS, 
 use super::retention::RetentionSettings;
 use super::tables;
 use super::typed::{Typed, TypedCompat, TypedJournal, TypedMerchant, TypedSandbox};
+use super::webhooks::WebhookSettings;
 use crate::console::ConsoleUser;
 use crate::operator::ConfiguredTables;
 use crate::switch::directory::{Compat, LinkTerms};
-use crate::webhooks::Reach;
 use persistence::journal::LogOptions;
 use persistence::sql::DatabaseUrl;
 use protocol::frame::{BLOCK_BYTES, SEGMENT_BYTES_MAX};
@@ -75,8 +75,8 @@ pub struct Settings {
     pub tables: ConfiguredTables,
     /// The bank that takes settlement's files.
     pub nacha: NachaSettings,
-    /// Where webhooks may go.
-    pub webhooks: Reach,
+    /// How webhooks leave.
+    pub webhooks: WebhookSettings,
 }
 
 /// The journal's segments.
@@ -167,7 +167,7 @@ impl Settings {
         let console_users = console_user::check(typed.console_user)?;
         let trusted_proxies = typed.trusted_proxies.iter().map(|text| proxy(text)).collect::<Result<_, _>>()?;
         let mail = MailSettings::check(typed.mail)?;
-        let webhooks = typed.webhooks.reach(sandbox.is_some());
+        let webhooks = WebhookSettings::of(typed.webhooks, sandbox.is_some());
         let public_url = typed.public_url.map(public_url).transpose()?;
         let payment_request_days = in_bound(
             "payment_request_days",

@@ -35,6 +35,7 @@ pub use nacha::NachaSettings;
 pub use processor::{Password, ProcessorNames, ProcessorSettings, SANDBOX_HOSTS};
 pub use retention::RetentionSettings;
 pub use tls::{ClientCertificate, TlsSettings};
+pub use webhooks::WebhookSettings;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

@@ -63,7 +63,7 @@ pub struct Typed {
     /// Who may sign in to the console beside whoever holds `operator_key`.
     #[serde(default)]
     pub console_user: Vec<TypedConsoleUser>,
-    /// Where webhooks may go.
+    /// How webhooks leave.
     #[serde(default)]
     pub webhooks: TypedWebhooks,
     /// Rules, as `PUT /operator/rules` takes them; merchants may be named by their names.

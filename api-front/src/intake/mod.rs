@@ -33,7 +33,7 @@ pub struct Key {
 pub struct Asker<'a> {
     /// The account.
     pub merchant: &'a Merchant,
-    /// Id of the key or user that asks, as the APIs show it.
+    /// Id of the key or user that asks, as the APIs show it; the absent id where nobody signed in: a shopper, a schedule.
     pub user_id: &'a Xid,
     /// Its name.
     pub user_name: &'a str,
@@ -159,7 +159,8 @@ fn push_provenance(asker: &Asker<'_>, out: &mut Vec<u8>) {
     let (text, window_s) = asker.key.map_or(("", 0), |key| (key.text.as_str(), key.window_s));
     tail::push(out, tag::IDEMPOTENCY_KEY, text.as_bytes());
     tail::push(out, tag::IDEMPOTENCY_TIME, &u64::from(window_s).to_le_bytes());
-    tail::push(out, tag::USER_ID, &asker.user_id.to_text());
+    let user_id = (!asker.user_id.is_none()).then(|| asker.user_id.to_text());
+    tail::push(out, tag::USER_ID, user_id.as_ref().map_or(&[], |text| &text[..]));
     tail::push(out, tag::USER_NAME, asker.user_name.as_bytes());
 }
 

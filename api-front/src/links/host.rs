@@ -173,11 +173,17 @@ fn client_config(TlsSettings { ca_file, client, .. }: &TlsSettings) -> Result<Cl
 /// Whom a host's certificate must come from: those of the file, or the authorities that everybody trusts.
 fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, TlsError> {
     let Some(path) = ca_file else { return Ok(webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect()) };
-    let (mut roots, key) = (RootCertStore::empty(), "tls.ca_file");
+    let mut roots = RootCertStore::empty();
+    trust(&mut roots, "tls.ca_file", path)?;
+    Ok(roots)
+}
+
+/// Adds the authorities of a file, which stands under this key in the configuration.
+pub(crate) fn trust(roots: &mut RootCertStore, key: &'static str, path: &Path) -> Result<(), TlsError> {
     for certificate in certificates(key, path)? {
         roots.add(certificate).map_err(|source| TlsError::Unusable { key, source })?;
     }
-    Ok(roots)
+    Ok(())
 }
 
 fn certificates(key: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {

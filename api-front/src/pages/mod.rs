@@ -1,10 +1,11 @@
 //! The hosted pages: where a shopper sees what is asked for, pays it by card, and goes back to whoever asked.
 //!
-//! Lives here: HTML, its headers, the form. Must not live here: what may be paid and what has been ([`crate::payables`]). A form is
-//! answered by a redirect, so that a reload asks again and pays nothing; its attempt's number makes a second click the first one's.
+//! Lives here: HTML, its headers, the form. Must not live here: what may be paid and what has been ([`crate::payables`]). Every form is
+//! answered by a redirect, so that a reload or a step back sends nothing; its attempt's number makes a second click the first one's.
 
 mod amounts;
 mod assets;
+mod brake;
 mod form;
 mod view;
 mod words;
@@ -18,11 +19,12 @@ use crate::switch::handle::Switch;
 use amounts::Manner;
 use assets::{SCRIPT, STYLE};
 use axum::Router;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use form::{Faults, Sent};
+use brake::Brake;
+use form::{Faults, Refused, Sent, typed_cookie};
 use maud::Markup;
 use persistence::stores::{Payable, PayableState};
 use protocol::response_code::ResponseCode;
@@ -44,25 +46,34 @@ pub(crate) struct Pages {
     payables: Payables,
     switch: Switch,
     trusted_proxies: Arc<[IpAddr]>,
+    brake: Arc<Brake>,
 }
 
 /// The pages' routes.
 pub(crate) fn routes(payables: Payables, switch: Switch, trusted_proxies: Arc<[IpAddr]>) -> Router {
+    let brake = Arc::new(Brake::new(switch.calendar().is_movable()));
     Router::new()
         .route("/pay/{public_id}", get(see).post(pay))
         .route("/pay/{public_id}/cancel", post(cancel))
         .route("/invoice/{public_id}", get(to_page))
         .route(STYLE.route(), get(|| async { STYLE.answer() }))
         .route(SCRIPT.route(), get(|| async { SCRIPT.answer() }))
-        .with_state(Pages { payables, switch, trusted_proxies })
+        .with_state(Pages { payables, switch, trusted_proxies, brake })
 }
 
 /// `GET /pay/{public_id}`
-async fn see(State(pages): State<Pages>, Path(public_id): Path<String>, headers: HeaderMap) -> Response {
-    match pages.payables.of_page(&public_id).await {
-        Ok(payable) => pages.show(&payable, &headers, None).await,
-        Err(error) => trouble(&error),
-    }
+async fn see(
+    State(pages): State<Pages>,
+    Path(public_id): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let refused = Refused::told(query.as_deref(), &headers);
+    let rendered = match pages.payables.of_page(&public_id).await {
+        Ok(payable) => pages.render(&payable, &headers, refused.as_ref()).await,
+        Err(error) => Err(error),
+    };
+    rendered.unwrap_or_else(|error| trouble(&error))
 }
 
 /// `GET /invoice/{public_id}`: the address that the gateway document shows.
@@ -89,13 +100,9 @@ async fn pay(State(pages): State<Pages>, Path(public_id): Path<String>, request:
     match sent.check(pages.switch.now().civil()) {
         Ok(mut filled) => {
             filled.payer.ip = ip;
-            let asked = Asked { public_id, number: filled.attempt, card: filled.card, payer: filled.payer };
-            match pages.payables.pay(asked).await {
-                Ok(payable) => pages.go_on(&payable),
-                Err(error) => trouble(&error),
-            }
+            pages.attempt(Asked { public_id, number: filled.attempt, card: filled.card, payer: filled.payer }).await
         }
-        Err(faults) => pages.show(&payable, &parts.headers, Some((&sent, &faults))).await,
+        Err(faults) => pages.ask_again(&payable, &sent, &faults),
     }
 }
 
@@ -118,6 +125,35 @@ async fn cancel(State(pages): State<Pages>, Path(public_id): Path<String>) -> Re
 }
 
 impl Pages {
+    /// Pays, unless too many attempts from there have come to nothing.
+    async fn attempt(&self, asked: Asked) -> Response {
+        let address = asked.payer.ip;
+        if let Err(wait_s) = self.brake.begin(address) {
+            return too_many(wait_s);
+        }
+        match self.payables.pay(asked).await {
+            Ok(payable) => {
+                // Declined attempts leave it open. The others were no tries of a card, or one that paid.
+                if payable.state != PayableState::Open {
+                    self.brake.has_paid(address);
+                }
+                self.go_on(&payable)
+            }
+            Err(error) => trouble(&error),
+        }
+    }
+
+    /// Leads a form that can't be accepted to the page that says why.
+    fn ask_again(&self, payable: &Payable, sent: &Sent, faults: &Faults) -> Response {
+        let path = format!("/pay/{}", payable.public_id);
+        let is_secure = self.payables.pay_url(payable).starts_with("https://");
+        let mut response = see_other(&format!("{path}?{}", faults.query()));
+        if let Ok(cookie) = HeaderValue::try_from(typed_cookie(sent, &path, is_secure)) {
+            response.headers_mut().insert(header::SET_COOKIE, cookie);
+        }
+        response
+    }
+
     /// A second click while the first is under way waits for what comes of it.
     async fn after_second_click(&self, payable: Payable) -> Payable {
         match payable.state {
@@ -140,19 +176,7 @@ impl Pages {
         }
     }
 
-    async fn show(&self, payable: &Payable, headers: &HeaderMap, refused: Option<(&Sent, &Faults)>) -> Response {
-        match self.render(payable, headers, refused).await {
-            Ok(response) => response,
-            Err(error) => trouble(&error),
-        }
-    }
-
-    async fn render(
-        &self,
-        payable: &Payable,
-        headers: &HeaderMap,
-        refused: Option<(&Sent, &Faults)>,
-    ) -> Result<Response, PayableError> {
+    async fn render(&self, payable: &Payable, headers: &HeaderMap, refused: Option<&Refused>) -> Result<Response, PayableError> {
         let page = self.payables.page(payable)?;
         let merchant = self.switch.merchant(&payable.merchant);
         let account = merchant.as_ref().map_or("", |merchant| merchant.name.as_str());
@@ -162,12 +186,11 @@ impl Pages {
             seller: if page.seller.is_empty() { account } else { &page.seller },
             manner: Manner::of(headers),
             last_answer: self.last_answer(payable).await?,
-            refused,
+            refused: refused.filter(|_| payable.state == PayableState::Open),
             way_on: way_on(payable, &page),
             is_spent: payable.attempts >= ATTEMPTS_MAX,
         };
-        let status = if refused.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
-        let response = html(status, view::page(&shown));
+        let response = html(StatusCode::OK, view::page(&shown));
         Ok(with_policy(response, [&page.paid_url, &page.cancel_url]))
     }
 
@@ -234,13 +257,22 @@ fn plain(status: StatusCode, title: &str, words: &str) -> Response {
     html(status, view::notice(title, words))
 }
 
+fn too_many(wait_s: u32) -> Response {
+    let words = "Too many payments from your network were declined. You were not charged. Please wait a minute, and try again.";
+    let mut response = plain(StatusCode::TOO_MANY_REQUESTS, "Please wait a moment", words);
+    response.headers_mut().insert(header::RETRY_AFTER, wait_s.into());
+    response
+}
+
+/// For a shopper whose address leads nowhere.
+pub(crate) fn nothing_here() -> Response {
+    let words = "This address leads nowhere. Check it, or ask the seller for a new one.";
+    plain(StatusCode::NOT_FOUND, "Nothing to pay here", words)
+}
+
 fn trouble(error: &PayableError) -> Response {
     match error {
-        PayableError::NotFound => plain(
-            StatusCode::NOT_FOUND,
-            "Nothing to pay here",
-            "This address leads nowhere. Check it, or ask the seller for a new one.",
-        ),
+        PayableError::NotFound => nothing_here(),
         PayableError::WrongState(_)
         | PayableError::TooMuch { .. }
         | PayableError::Busy

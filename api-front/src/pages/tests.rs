@@ -29,7 +29,7 @@ fn payable(state: PayableState) -> Payable {
     }
 }
 
-fn rendered(payable: &Payable, page: &Page, refused: Option<(&Sent, &Faults)>) -> String {
+fn rendered(payable: &Payable, page: &Page, refused: Option<&Refused>) -> String {
     let shown = Shown {
         payable,
         page,
@@ -59,7 +59,10 @@ fn what_a_seller_writes_is_text_and_never_markup() {
 fn nothing_of_a_card_comes_back() {
     let sent = Sent::read(b"attempt=1&number=4111111111111112&expiry=12%2F33&code=987&name=Ada&postal_code=60601");
     let faults = sent.check(Micros::from_date(2026, 1, 1).civil()).err().unwrap();
-    let html = rendered(&payable(PayableState::Open), &Page::default(), Some((&sent, &faults)));
+    let cookie = typed_cookie(&sent, "/pay/d038ea94", false);
+    let headers = HeaderMap::from_iter([(header::COOKIE, cookie.parse().unwrap())]);
+    let refused = Refused::told(Some(&faults.query()), &headers);
+    let html = rendered(&payable(PayableState::Open), &Page::default(), refused.as_ref());
     assert!(!html.contains("4111") && !html.contains("987") && !html.contains("12/33"), "{html}");
     assert!(html.contains("value=\"Ada\"") && html.contains("value=\"60601\"") && html.contains("number-fault"), "{html}");
 }
@@ -83,4 +86,13 @@ fn a_form_may_lead_to_a_developers_machine_and_nothing_else_without_tls() {
     ] {
         assert_eq!(loopback_origin(url), origin, "{url}");
     }
+}
+
+#[test]
+fn what_is_said_once_is_not_said_again() {
+    let link = Page { title: "سداد الفاتورة".into(), message: "سداد الفاتورة".into(), ..Page::default() };
+    assert!(!rendered(&payable(PayableState::Open), &link, None).contains("class=\"message\""));
+    let dinars = Payable { amount: 1_234_567, currency: Currency::from_code("BHD").unwrap(), ..payable(PayableState::Open) };
+    assert!(!rendered(&dinars, &Page::default(), None).contains("class=\"code\""), "the amount has the code already");
+    assert!(rendered(&payable(PayableState::Open), &Page::default(), None).contains("class=\"code\""));
 }

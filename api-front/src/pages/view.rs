@@ -2,7 +2,7 @@
 
 use super::amounts::Manner;
 use super::assets::{SCRIPT, STYLE};
-use super::form::{Faults, Sent};
+use super::form::Refused;
 use super::words;
 use crate::payables::{Line, Page};
 use maud::{DOCTYPE, Markup, html};
@@ -19,8 +19,8 @@ pub(super) struct Shown<'a> {
     pub(super) manner: Manner,
     /// What the last attempt came to.
     pub(super) last_answer: Option<ResponseCode>,
-    /// What was sent and can't be accepted.
-    pub(super) refused: Option<(&'a Sent, &'a Faults)>,
+    /// The form that was sent before and could not be accepted.
+    pub(super) refused: Option<&'a Refused>,
     /// Where a shopper that has paid, or does not want to, goes on to.
     pub(super) way_on: Option<&'a str>,
     /// True when no more attempts are taken.
@@ -52,8 +52,11 @@ pub(super) fn page(shown: &Shown<'_>) -> Markup {
         &title,
         refresh,
         html! {
-            (summary(shown))
-            section.pane.action.first[has_news(shown)] aria-label="Payment" { (state) }
+            main {
+                (summary(shown))
+                section.pane.action.first[has_news(shown)] aria-label="Payment" { (state) }
+            }
+            footer { p { "Your card's data go to its bank, to be charged once. This page keeps none of them." } }
         },
     )
 }
@@ -69,8 +72,10 @@ pub(super) fn notice(title: &str, words: &str) -> Markup {
         title,
         None,
         html! {
-            section.pane.action.alone aria-label="Payment" {
-                div.told { h1 { (title) } p { (words) } }
+            main {
+                section.pane.action.alone aria-label="Payment" {
+                    div.told { h1 { (title) } p { (words) } }
+                }
             }
         },
     )
@@ -90,10 +95,7 @@ fn document(title: &str, refresh: Option<&str>, body: Markup) -> Markup {
                 link rel="stylesheet" href=(STYLE.path());
                 script src=(SCRIPT.path()) defer {}
             }
-            body {
-                main { (body) }
-                footer { p { "What you type goes to the card's bank to be charged once. This page keeps none of it." } }
-            }
+            body { (body) }
         }
     }
 }
@@ -108,18 +110,19 @@ fn summary(shown: &Shown<'_>) -> Markup {
         PayableState::Open | PayableState::Paying | PayableState::Cancelled | PayableState::Expired => payable.due(),
         PayableState::Paid | PayableState::PartiallyRefunded | PayableState::Refunded => payable.amount,
     };
+    let (total_text, code) = (amount(shown, total), payable.currency.code());
     html! {
         section.pane.summary aria-label="What you pay for" {
             header.seller {
                 @if page.logo_url.starts_with("https://") { img src=(page.logo_url) alt="" width="40" height="40"; }
                 @else { span.mark aria-hidden="true" { (seller.chars().next().unwrap_or('·')) } }
-                p { (seller) }
+                p { bdi { (seller) } }
             }
-            h1 { (headline(shown)) }
-            p.total { (amount(shown, total)) " " span.code { (payable.currency.code()) } }
+            h1 { bdi { (headline(shown)) } }
+            p.total { (total_text) @if !total_text.contains(code) { " " span.code { (code) } } }
             @if let Some(due_on) = page.due_at.map(Micros) { p.due { "Due " time datetime=(due_on) { (day(due_on)) } } }
-            @if !page.payer.is_empty() { p.payer { "For " (page.payer) } }
-            @if !page.message.is_empty() { p.message { (page.message) } }
+            @if !page.payer.is_empty() { p.payer { "For " bdi { (page.payer) } } }
+            @if !page.message.is_empty() && page.message != page.title { p.message dir="auto" { (page.message) } }
             @if !page.lines.is_empty() || !page.sums.is_empty() { (lines(shown, total)) }
         }
     }
@@ -148,8 +151,18 @@ fn lines(shown: &Shown<'_>, total: u64) -> Markup {
 fn row(shown: &Shown<'_>, line: &Line) -> Markup {
     html! {
         tr {
-            th scope="row" { (line.label) @if !line.detail.is_empty() { span.detail { (line.detail) } } }
+            th scope="row" { bdi { (line.label) } @if !line.detail.is_empty() { span.detail { (isolated(&line.detail)) } } }
             td { @if let Some(minor) = line.amount { (shown.manner.amount(minor, shown.payable.currency)) } }
+        }
+    }
+}
+
+/// Parts of a detail may run from right to left, each by itself.
+fn isolated(detail: &str) -> Markup {
+    html! {
+        @for (place, part) in detail.split(" · ").enumerate() {
+            @if place > 0 { " · " }
+            bdi { (part) }
         }
     }
 }
@@ -166,7 +179,7 @@ fn form(shown: &Shown<'_>) -> Markup {
         }
         @if !shown.page.cancel_url.is_empty() {
             form.cancel method="post" action={ (path) "/cancel" } {
-                button.quiet type="submit" { "Cancel and return to " (shown.seller) }
+                button.quiet type="submit" { "Cancel and return to " bdi { (shown.seller) } }
             }
         }
     }
@@ -174,15 +187,24 @@ fn form(shown: &Shown<'_>) -> Markup {
 
 /// All that is asked of a card and its holder. Nothing of the card is filled in anew.
 fn fields(shown: &Shown<'_>) -> Markup {
-    let nothing = Faults::default();
-    let faults = shown.refused.map_or(&nothing, |(_, faults)| faults);
-    let (name, postal_code) = shown.refused.map_or(("", ""), |(sent, _)| (sent.name.as_str(), sent.postal_code.as_str()));
-    let of = |id, label, autocomplete, fault| Field { id, label, autocomplete, fault, ..Field::blank(faults) };
-    let number = Field { numeric: true, ..of("number", "Card number", "cc-number", faults.number) };
-    let expiry = Field { hint: "MM/YY", numeric: true, ..of("expiry", "Expiry date", "cc-exp", faults.expiry) };
-    let code = Field { hint: "CVC", numeric: true, ..of("code", "Security code", "cc-csc", faults.code) };
-    let name = Field { value: name, ..of("name", "Name on card", "cc-name", faults.name) };
-    let postal = of("postal_code", "Postal code", "billing postal-code", faults.postal_code);
+    let nothing = Refused::default();
+    let Refused { faults, name, postal_code } = shown.refused.unwrap_or(&nothing);
+    let of = |id, label, autocomplete| Field {
+        id,
+        label,
+        hint: "",
+        autocomplete,
+        numeric: false,
+        is_optional: false,
+        value: "",
+        fault: faults.of(id),
+        is_first_wrong: faults.first() == Some(id),
+    };
+    let number = Field { numeric: true, ..of("number", "Card number", "cc-number") };
+    let expiry = Field { hint: "MM/YY", numeric: true, ..of("expiry", "Expiry date", "cc-exp") };
+    let code = Field { hint: "CVC", numeric: true, ..of("code", "Security code", "cc-csc") };
+    let name = Field { value: name, ..of("name", "Name on card", "cc-name") };
+    let postal = of("postal_code", "Postal code", "billing postal-code");
     let postal = Field { hint: "optional", is_optional: true, value: postal_code, ..postal };
     html! {
         (field(&number))
@@ -214,16 +236,8 @@ struct Field<'a> {
     is_optional: bool,
     value: &'a str,
     fault: Option<&'static str>,
-    /// The id of the form's first wrong field, which gets the caret.
-    first_wrong: Option<&'static str>,
-}
-
-impl Field<'_> {
-    fn blank(faults: &Faults) -> Self {
-        let (id, label, hint, autocomplete, value) = ("", "", "", "", "");
-        let (numeric, is_optional, fault, first_wrong) = (false, false, None, faults.first());
-        Field { id, label, hint, autocomplete, numeric, is_optional, value, fault, first_wrong }
-    }
+    /// It gets the caret.
+    is_first_wrong: bool,
 }
 
 fn field(field: &Field<'_>) -> Markup {
@@ -238,7 +252,7 @@ fn field(field: &Field<'_>) -> Markup {
             div.box {
                 input id=(id) name=(id) type="text" value=(value) autocomplete=(autocomplete) inputmode=[mode]
                     required[!field.is_optional] aria-invalid=[wrong] aria-describedby=[described_by]
-                    autofocus[field.first_wrong == Some(id)]
+                    autofocus[field.is_first_wrong]
                     spellcheck="false" autocapitalize=[(id != "name").then_some("off")];
                 @if id == "number" { span #brand .brand aria-live="polite" {} }
             }
@@ -263,7 +277,7 @@ fn paid(shown: &Shown<'_>) -> Markup {
         div.told.good role="status" {
             div.badge aria-hidden="true" { "✓" }
             h2 { "Paid" }
-            p { "You have paid " strong { (manner.amount(signed(payable.amount_paid), payable.currency)) } " to " (seller) "." }
+            p { "You have paid " strong { (manner.amount(signed(payable.amount_paid), payable.currency)) } " to " bdi { (seller) } "." }
             @if payable.amount_refunded > 0 {
                 p { (manner.amount(signed(payable.amount_refunded), payable.currency)) " of it was given back to you." }
             }

@@ -27,8 +27,6 @@ const TRIES_MAX: u32 = 8;
 const WAIT_MAX: Duration = Duration::from_secs(20);
 /// How often it looks, should it have missed the news.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// The name that is shown as the user of a page's payment.
-const USER_NAME: &str = "hosted page";
 
 /// An attempt that a shopper asks for.
 #[derive(Debug)]
@@ -176,7 +174,7 @@ impl Payables {
         let asker = Asker {
             merchant: &merchant,
             user_id: &Xid::NONE,
-            user_name: USER_NAME,
+            user_name: "",
             source: Source::HostedPage,
             peer: payer.ip,
             id: attempt.transaction,

@@ -199,6 +199,17 @@ impl Payables {
         self.stores().payable_of_reference(merchant, face, reference).await?.ok_or(PayableError::NotFound)
     }
 
+    /// The same where merchants do not mind the case of letters, unless two of theirs differ by it alone.
+    pub async fn of_any_case(&self, merchant: &Xid, face: Face, reference: &str) -> Result<Payable, PayableError> {
+        match self.of_reference(merchant, face, reference).await {
+            Err(PayableError::NotFound) => {
+                let found = self.stores().payable_of_folded_reference(merchant, face, reference).await?;
+                found.ok_or(PayableError::NotFound)
+            }
+            found => found,
+        }
+    }
+
     /// What its page shows.
     pub fn page(&self, payable: &Payable) -> Result<Page, PayableError> {
         serde_json::from_str(&payable.page).map_err(|_| PayableError::Unreadable)

@@ -7,7 +7,6 @@
 mod body;
 mod books;
 mod qr;
-mod rate;
 pub mod refunds;
 mod shares;
 
@@ -19,6 +18,7 @@ pub use qr::QrError;
 pub use shares::percent;
 
 use crate::accounts::keys::hint;
+use crate::allowances::{Allowance, Allowances};
 use crate::payables::{Made, NewPayable, Page, PayableError, Payables};
 use crate::rest::moment;
 use crate::switch::directory::{LinkTerms, Merchant};
@@ -29,10 +29,9 @@ use persistence::stores::{ApiKey, Face, LinkSearch, Payable, PayableState, Posti
 use protocol::calendar::Micros;
 use protocol::id::Xid;
 use protocol::money::Currency;
-use rate::Rates;
 use serde_json::{Map, Value};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 /// The currency of all links.
@@ -128,7 +127,8 @@ struct Inner {
     payables: Payables,
     /// Where shoppers find us, without a slash at the end.
     public_url: String,
-    rates: Rates,
+    /// Of each key, by its hash.
+    requests: Allowances<[u8; 32]>,
     /// Told when a refund waits.
     refund_waits: Notify,
 }
@@ -137,12 +137,13 @@ impl PaymentLinks {
     /// The room over a switch's stores and payables. `public_url` is where shoppers find us.
     pub fn new(switch: Switch, payables: Payables, public_url: &str) -> PaymentLinks {
         let public_url = public_url.trim_end_matches('/').to_owned();
-        PaymentLinks(Arc::new(Inner { switch, payables, public_url, rates: Rates::new(), refund_waits: Notify::new() }))
+        PaymentLinks(Arc::new(Inner { switch, payables, public_url, requests: Allowances::new(), refund_waits: Notify::new() }))
     }
 
     /// Takes a request out of a key's allowance, or says in how many seconds there is one.
     pub fn allow(&self, key: &[u8; 32], terms: &LinkTerms) -> Result<(), u32> {
-        self.0.rates.take(key, terms, Instant::now())
+        let one_each = Duration::from_secs(1) / terms.requests_per_s.max(1);
+        self.0.requests.take(*key, Allowance { one_each, at_once: terms.requests_burst }, Instant::now())
     }
 
     /// Makes a link on the merchant's terms of today.

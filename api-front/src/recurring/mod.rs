@@ -12,6 +12,7 @@ pub mod price;
 pub mod scheduler;
 mod subscriptions;
 mod terms;
+mod told;
 
 #[cfg(test)]
 mod tests;

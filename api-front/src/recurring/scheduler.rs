@@ -8,7 +8,7 @@
 //! Bills that came due while the switch was down are made up for one by one, each with its own date.
 
 use super::dunning::{self, Answered as BillAnswered};
-use super::{Recurring, RecurringError, adjustments_of, price, terms};
+use super::{Recurring, RecurringError, adjustments_of, price, terms, told};
 use crate::intake::{self, Asker, Key, Payment};
 use crate::rest::request::CustomerMeans;
 use crate::switch::handle::Answered;
@@ -137,7 +137,9 @@ impl Scheduler {
         let Some(present) = self.recurring.stores().subscription(merchant, &subscription.id).await? else { return Ok(()) };
         let cadence = terms::cadence(&present.terms)?;
         let after = dunning::after_answer(&present, cadence, transaction, answer, now);
-        Ok(self.recurring.stores().end_bill(&bill, &after).await?)
+        let told: Vec<_> =
+            told::of_bill(&present, &after).into_iter().map(|became| self.recurring.event(&after, became)).collect();
+        Ok(self.recurring.stores().end_bill(&bill, &after, &told).await?)
     }
 
     /// What became of an attempt's payment: the known outcome of one that was begun before, else that of handing it over.

@@ -3,6 +3,7 @@
 use super::terms::{TermsAsked, cadence};
 use super::{Recurring, RecurringError};
 use jiff::civil::Date;
+use persistence::stores::events::Became;
 use persistence::stores::{Standing, Subscription};
 use protocol::calendar::Micros;
 use protocol::id::Xid;
@@ -54,7 +55,7 @@ impl Recurring {
             created_at: now,
             updated_at: now,
         };
-        self.stores().add_subscription(&subscription).await?;
+        self.stores().add_subscription(&subscription, &self.event(&subscription, Became::Created)).await?;
         self.wake_scheduler();
         Ok(subscription)
     }
@@ -91,7 +92,8 @@ impl Recurring {
             Standing::Completed | Standing::Failed | Standing::Stopped => Micros::NEVER,
         };
         subscription.updated_at = self.switch.calendar().now().max(Micros(seen_at.0 + 1));
-        if !self.stores().change_subscription(&subscription, seen_at).await? {
+        let told = self.event(&subscription, Became::Changed);
+        if !self.stores().change_subscription(&subscription, seen_at, &told).await? {
             return Err(RecurringError::Busy);
         }
         self.wake_scheduler();
@@ -110,7 +112,10 @@ impl Recurring {
 
     /// Removes a subscription: no bill comes any more.
     pub async fn delete_subscription(&self, merchant: &Xid, id: &Xid) -> Result<(), RecurringError> {
-        if self.stores().delete_subscription(merchant, id).await? { Ok(()) } else { Err(RecurringError::NotFound) }
+        let mut last = self.subscription(merchant, id).await?;
+        last.updated_at = self.switch.calendar().now();
+        let told = self.event(&last, Became::Cancelled);
+        if self.stores().delete_subscription(merchant, id, &told).await? { Ok(()) } else { Err(RecurringError::NotFound) }
     }
 
     async fn plan_of_subscription(&self, merchant: &Xid, id: &Xid) -> Result<persistence::stores::BillingTerms, RecurringError> {

@@ -42,6 +42,7 @@ pub(crate) use envelope::moment;
 pub(crate) use peer::Encrypted;
 pub(crate) use peer::client_address;
 pub use problem::Problem;
+pub(crate) use recurring::shown_subscription;
 
 use crate::accounts::{AccountError, Accounts};
 use crate::console::{self, Console, ConsoleUser};
@@ -143,9 +144,10 @@ pub fn router(behind: Behind, trusted_proxies: Vec<IpAddr>) -> Router {
 /// What every route has: the envelope around unknown paths and methods, and a name for every request.
 fn dressed(routes: Router, names: RequestNames) -> Router {
     routes
-        .fallback(
-            |uri: Uri| async move { payment_links::unknown_call(&uri).unwrap_or_else(|| Problem::NotFound.into_response()) },
-        )
+        .fallback(|uri: Uri| async move {
+            let of_its_api = payment_links::unknown_call(&uri).or_else(|| plain_problem::unknown_call(&uri));
+            of_its_api.unwrap_or_else(|| Problem::NotFound.into_response())
+        })
         .method_not_allowed_fallback(|| async { Problem::MethodNotAllowed })
         .layer(middleware::from_fn_with_state(names, correlation::name_request))
 }

@@ -1,15 +1,32 @@
 //! What went wrong, as the calls of orders and payment requests tell it: their documents show no envelope, so it is a plain object.
 
+use super::Front;
 use super::answer::with_status;
 use super::problem::Problem;
 use crate::payables::PayableError;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use axum::routing::MethodRouter;
 use serde_json::json;
 
 /// A problem without the gateway's envelope: `{"error": "<what, field first>", "field": "<its path>"}`.
 #[derive(Debug)]
 pub(super) struct PlainProblem(pub(super) Problem);
+
+/// A path below these APIs that is no call of theirs is refused in their words.
+pub(super) fn unknown_call(uri: &Uri) -> Option<Response> {
+    let is_theirs = ["/api/v1/", "/v1/"].iter().any(|root| uri.path().starts_with(root));
+    is_theirs.then(|| PlainProblem(Problem::NotFound).into_response())
+}
+
+/// So are other methods than these.
+pub(super) fn only(methods: MethodRouter<Front>, allowed: &'static str) -> MethodRouter<Front> {
+    methods.fallback(move || async move {
+        let mut refused = PlainProblem(Problem::MethodNotAllowed).into_response();
+        refused.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
+        refused
+    })
+}
 
 impl<P: Into<Problem>> From<P> for PlainProblem {
     fn from(problem: P) -> PlainProblem {

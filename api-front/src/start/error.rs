@@ -73,6 +73,9 @@ pub enum StartError {
         /// Why.
         source: TlsError,
     },
+    /// The authorities that webhooks' receivers are to be proved by can't be read.
+    #[error("webhooks: {0}")]
+    WebhookTls(TlsError),
     /// A thread can't be started.
     #[error("start a thread: {0}")]
     Thread(io::Error),

@@ -173,7 +173,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let (http, binary) = (sockets.http_addr, sockets.binary_addr);
     let outbox = settings.mail.outbox(&data.mail())?;
     let public_url = settings.public_url.unwrap_or_else(|| sockets.url());
-    let (webhooks, deliverer) = Webhooks::new(switch.clone(), settings.webhooks);
+    let (webhooks, deliverer) = Webhooks::new(switch.clone(), &settings.webhooks).map_err(StartError::WebhookTls)?;
     let behind = behind_the_front(&switch, outbox, &public_url, webhooks, settings.console_users, settings.payment_request_days);
     tokio::spawn(behind.vault.clone().granting());
     tokio::spawn(Scheduler::new(behind.recurring.clone(), behind.vault.clone()).run());

@@ -6,11 +6,11 @@
 //! (see [`super::board`]) and keeps nobody waiting: each has turns of its own.
 
 use super::board::{Board, Receiver, Turn, wait_s};
-use super::limits::{DUE_MAX, EVENTS_PER_PASS, LANES_MAX, PULSE, STORE_RETRY, TRIED_FOR_S};
+use super::filters_of;
+use super::limits::{DELIVERED_KEPT_S, DUE_MAX, EVENTS_PER_PASS, FORGOTTEN_EVERY_S, LANES_MAX, PULSE, STORE_RETRY, TRIED_FOR_S};
 use super::message::event_json;
 use super::secrets::{Secrets, signatures};
 use super::sender::{Answer, NoAnswer, Post, Sender};
-use super::{filters_of, reach::Reach};
 use crate::sandbox_home::random_bytes;
 use crate::switch::handle::Switch;
 use persistence::error::PersistenceError;
@@ -36,14 +36,15 @@ pub struct Deliverer {
 }
 
 impl Deliverer {
-    pub(super) fn new(switch: Switch, secrets: Secrets, reach: Reach, board: Arc<Board>) -> Deliverer {
-        Deliverer { switch, secrets, sender: Sender::new(reach), board }
+    pub(super) fn new(switch: Switch, secrets: Secrets, sender: Sender, board: Arc<Board>) -> Deliverer {
+        Deliverer { switch, secrets, sender, board }
     }
 
     /// Runs as long as the switch.
     pub async fn run(self) {
+        let mut forgets_at = Micros::NONE;
         loop {
-            match self.turn().await {
+            match self.turn(&mut forgets_at).await {
                 Ok(()) => tokio::time::sleep(PULSE).await,
                 Err(error) => {
                     tracing::warn!(%error, "webhooks wait");
@@ -53,9 +54,14 @@ impl Deliverer {
         }
     }
 
-    /// Begins whatever may begin now.
-    async fn turn(&self) -> Result<(), PersistenceError> {
+    /// Begins whatever may begin now, and forgets what was delivered long ago.
+    async fn turn(&self, forgets_at: &mut Micros) -> Result<(), PersistenceError> {
         let now = self.switch.calendar().now();
+        if *forgets_at <= now {
+            let kept_us = i64::from(DELIVERED_KEPT_S) * 1_000_000;
+            self.switch.stores().forget_delivered(Micros(now.0.saturating_sub(kept_us))).await?;
+            *forgets_at = now.plus_s(FORGOTTEN_EVERY_S);
+        }
         for endpoint in self.switch.stores().endpoints_behind().await? {
             if self.board.begin_pass(endpoint.id, now) {
                 tokio::spawn(self.clone().pass(endpoint));

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// Endpoints of a merchant at most.
 pub const ENDPOINTS_MAX: u32 = 16;
 /// Characters of an address at most.
-pub const URL_MAX_CHARS: usize = 500;
+pub const URL_MAX_CHARS: usize = 2_048;
 /// Filters of an endpoint at most.
 pub const FILTERS_MAX: usize = 50;
 /// Events of a page of `GET /api/events` at most, and when nothing is said.
@@ -28,6 +28,8 @@ pub(super) const RETRIES_MAX: usize = 64;
 pub(super) const RETRIES_PER_RECEIVER_MAX: usize = 2;
 /// Longest time that a receiver may take, from the first packet to the end of its answer.
 pub(super) const RECEIVER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest time for a connection to one of a receiver's addresses.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Bytes that are read of an answer at most; what is longer counts as delivered if its status says so.
 pub(super) const ANSWER_MAX_BYTES: usize = 64 << 10;
 /// Failures in a row after which a receiver is left alone for a while.
@@ -38,6 +40,11 @@ pub(super) const RETRY_FIRST_S: u32 = 5;
 pub(super) const RETRY_LONGEST_S: u32 = 6 * 3_600;
 /// How long an event is tried, and an endpoint may fail, seconds.
 pub(super) const TRIED_FOR_S: u32 = 3 * 86_400;
+/// How long it is known of a delivery that it has arrived, where it had failed before or went to an address of its own, seconds. Events
+/// themselves are never forgotten, nor is what was given up.
+pub(super) const DELIVERED_KEPT_S: u32 = 30 * 86_400;
+/// How often delivered ones are looked through, seconds of the calendar.
+pub(super) const FORGOTTEN_EVERY_S: u32 = 3_600;
 /// How long the older secret signs beside the new one, seconds.
 pub(super) const OLDER_SECRET_S: u32 = 86_400;
 

@@ -15,6 +15,8 @@ pub use deliverer::Deliverer;
 pub use reach::Reach;
 pub use secrets::{Secret, Secrets};
 
+use crate::config::WebhookSettings;
+use crate::links::host::TlsError;
 use crate::switch::handle::Switch;
 use board::Board;
 use limits::ENDPOINTS_MAX;
@@ -24,6 +26,7 @@ use persistence::stores::events::{Event, EventPage, KindFilter};
 use persistence::stores::webhooks::{Delivery, Endpoint, Place};
 use protocol::calendar::Micros;
 use protocol::id::Xid;
+use sender::Sender;
 use std::sync::Arc;
 
 /// Why something is not done.
@@ -62,10 +65,12 @@ pub struct EndpointAsked {
 }
 
 /// What is sent again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Again {
-    /// One event.
+    /// One event, by its number.
     Event(u64),
+    /// One event, by its id.
+    Id(String),
     /// All events behind a number.
     After(u64),
     /// What was given up.
@@ -83,14 +88,20 @@ pub struct Webhooks {
 
 impl Webhooks {
     /// The room over a switch's stores, and the deliverer, which is to be run.
-    pub fn new(switch: Switch, reach: Reach) -> (Webhooks, Deliverer) {
+    pub fn new(switch: Switch, settings: &WebhookSettings) -> Result<(Webhooks, Deliverer), TlsError> {
         let (secrets, board) = (Secrets::of(switch.sealer()), Arc::default());
-        let deliverer = Deliverer::new(switch.clone(), secrets.clone(), reach, Arc::clone(&board));
-        (Webhooks { switch, secrets, reach, board }, deliverer)
+        let (sender, reach) = (Sender::new(settings)?, settings.reach);
+        let deliverer = Deliverer::new(switch.clone(), secrets.clone(), sender, Arc::clone(&board));
+        Ok((Webhooks { switch, secrets, reach, board }, deliverer))
     }
 
     fn stores(&self) -> &Stores {
         self.switch.stores()
+    }
+
+    /// Whether something may be told at this address. The error says what is accepted.
+    pub fn check_address(&self, url: &str) -> Result<(), &'static str> {
+        self.reach.target(url).map(drop)
     }
 
     /// What signs for a merchant's endpoint.
@@ -114,6 +125,7 @@ impl Webhooks {
             kinds: KindFilter::All.word(),
             active: true,
             reason: String::new(),
+            began: 0,
             told: 0,
             failing_since: Micros::NONE,
             generation: 0,
@@ -189,20 +201,49 @@ impl Webhooks {
         if was_there { Ok(()) } else { Err(WebhookError::NotFound) }
     }
 
-    /// Sends events again. Gives how many are queued by that, as far as it is known.
+    /// Sends events again, whether they had arrived or not. Gives how many are queued by that, as far as it is known.
     pub async fn send_again(&self, merchant: &Xid, id: &Xid, again: Again) -> Result<u64, WebhookError> {
         let (endpoint, now) = (self.endpoint(merchant, id).await?, self.switch.calendar().now());
         self.board.forgive(*id);
-        match again {
-            Again::Dead => Ok(self.stores().revive_deliveries(id, now).await?),
-            Again::After(after) => Ok(self.stores().rewind_endpoint(&endpoint, after).await?),
-            Again::Event(sequence) => {
-                let event = self.stores().event(merchant, sequence).await?.ok_or(WebhookError::NotFound)?;
-                let place = Place { merchant: *merchant, sequence, endpoint: *id };
-                self.stores().send_again(&Delivery::fresh(place, event.about, now)).await?;
-                Ok(1)
+        let event = match again {
+            Again::Dead => return Ok(self.stores().revive_deliveries(merchant, id, now).await?),
+            Again::After(after) => return Ok(self.stores().rewind_endpoint(&endpoint, after).await?),
+            Again::Event(sequence) => self.stores().event(merchant, sequence).await?,
+            Again::Id(named) => self.stores().event_of_id(merchant, &named).await?,
+        };
+        let event = event.ok_or(WebhookError::NotFound)?;
+        let place = Place { merchant: *merchant, sequence: event.sequence, endpoint: *id };
+        self.stores().send_again(&Delivery::fresh(place, event.about, now)).await?;
+        Ok(1)
+    }
+
+    /// Sends what goes to addresses that came with a thing again. Gives how many are queued by that.
+    pub async fn call_back_again(&self, merchant: &Xid, again: Again) -> Result<u64, WebhookError> {
+        let now = self.switch.calendar().now();
+        let sequence = match again {
+            Again::Dead => return Ok(self.stores().revive_deliveries(merchant, &Xid::NONE, now).await?),
+            Again::After(_) => {
+                return Err(WebhookError::Field {
+                    field: "after",
+                    reason: "must be absent: callbacks are sent again one by one",
+                });
             }
+            Again::Event(sequence) => Some(sequence),
+            Again::Id(named) => self.stores().event_of_id(merchant, &named).await?.map(|event| event.sequence),
+        };
+        let sequence = sequence.ok_or(WebhookError::NotFound)?;
+        let is_there = self.stores().revive_callback(merchant, sequence, now).await?;
+        if is_there { Ok(1) } else { Err(WebhookError::NotFound) }
+    }
+
+    /// What went, or is to go, to addresses that came with a thing, each with its event. Delivered ones are there for a while.
+    pub async fn callbacks(&self, merchant: &Xid, after: u64, limit: u32) -> Result<Vec<(Event, Delivery)>, WebhookError> {
+        let mut with_events = Vec::new();
+        for callback in self.stores().callbacks(merchant, after, limit).await? {
+            let event = self.stores().event(merchant, callback.place.sequence).await?;
+            with_events.extend(event.map(|event| (event, callback)));
         }
+        Ok(with_events)
     }
 
     /// Events of a merchant behind a number.
@@ -215,7 +256,8 @@ impl Webhooks {
         message::event_json(&self.switch, event)
     }
 
-    /// Events behind a number that an endpoint asks for, each with its delivery's row if it has one.
+    /// Events behind a number, and behind the one from which it is told, that an endpoint asks for, each with its delivery's row if it has
+    /// one; and older ones that were sent again to it.
     pub async fn deliveries(
         &self,
         endpoint: &Endpoint,
@@ -224,13 +266,16 @@ impl Webhooks {
     ) -> Result<Vec<(Event, Option<Delivery>)>, WebhookError> {
         let page = self.stores().events(&endpoint.merchant, after, limit).await?;
         let until = page.events.last().map_or(after, |event| event.sequence);
-        let rows = self.stores().deliveries(&endpoint.id, after, until).await?;
+        let mut rows = self.stores().deliveries(&endpoint.id, after, until).await?;
         let filters = filters_of(&endpoint.kinds);
-        let row = |event: &Event| rows.iter().find(|row| row.place.sequence == event.sequence).cloned();
-        let with_row = page.events.into_iter().map(|event| (row(&event), event));
-        let is_its =
-            |row: &Option<Delivery>, event: &Event| row.is_some() || filters.iter().any(|filter| filter.takes(event.kind));
-        Ok(with_row.filter(|(row, event)| is_its(row, event)).map(|(row, event)| (event, row)).collect())
+        let is_asked_for =
+            |event: &Event| event.sequence > endpoint.began && filters.iter().any(|filter| filter.takes(event.kind));
+        let mut with_row = |event: Event| {
+            let place = rows.iter().position(|row| row.place.sequence == event.sequence);
+            let row = place.map(|place| rows.swap_remove(place));
+            (row.is_some() || is_asked_for(&event)).then_some((event, row))
+        };
+        Ok(page.events.into_iter().filter_map(&mut with_row).collect())
     }
 }
 

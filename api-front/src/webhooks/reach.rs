@@ -38,7 +38,7 @@ impl Reach {
     /// Takes an address apart. The error says what is accepted.
     pub fn target(self, url: &str) -> Result<Target, &'static str> {
         if url.len() > URL_MAX_CHARS {
-            return Err("must be at most 500 characters long");
+            return Err("must be at most 2048 characters long");
         }
         if url.contains('#') || url.bytes().any(|byte| !byte.is_ascii_graphic()) {
             return Err("must be an absolute URL without a fragment, spaces or characters beyond ASCII");
@@ -86,10 +86,11 @@ impl Reach {
         }
     }
 
-    /// The address to connect to: the first that may be. `None` when the name has none such.
-    pub async fn resolve(self, target: &Target) -> std::io::Result<Option<SocketAddr>> {
-        let mut found = tokio::net::lookup_host((target.host.as_str(), target.port)).await?;
-        Ok(found.find(|found| self.admits(found.ip()) && (target.tls || self.admits_plain("", Some(found.ip())))))
+    /// The addresses to connect to, in the order in which they are tried: those that may be. None when the name has none such.
+    pub async fn resolve(self, target: &Target) -> std::io::Result<Vec<SocketAddr>> {
+        let found = tokio::net::lookup_host((target.host.as_str(), target.port)).await?;
+        let may_be = |found: &SocketAddr| self.admits(found.ip()) && (target.tls || self.admits_plain("", Some(found.ip())));
+        Ok(found.filter(may_be).collect())
     }
 }
 
@@ -225,7 +226,7 @@ mod tests {
     #[tokio::test]
     async fn a_name_of_this_machine_has_no_address_to_connect_to() {
         let target = Reach::Anywhere.target("https://localhost:9/").unwrap();
-        assert_eq!(Reach::Public.resolve(&target).await.unwrap(), None);
-        assert!(Reach::PublicAndLoopback.resolve(&target).await.unwrap().unwrap().ip().is_loopback());
+        assert_eq!(Reach::Public.resolve(&target).await.unwrap(), []);
+        assert!(Reach::PublicAndLoopback.resolve(&target).await.unwrap()[0].ip().is_loopback());
     }
 }

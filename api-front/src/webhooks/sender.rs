@@ -1,14 +1,17 @@
 //! One try: resolve, connect to the address that was looked at, post, read the answer. Bounded in time and size; redirects are not
 //! followed, for a receiver must not send us elsewhere.
 
-use super::limits::{ANSWER_MAX_BYTES, RECEIVER_TIMEOUT};
+use super::limits::{ANSWER_MAX_BYTES, CONNECT_TIMEOUT, RECEIVER_TIMEOUT};
 use super::reach::{Reach, Target};
+use crate::config::WebhookSettings;
+use crate::links::host::{TlsError, trust};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT};
 use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -68,10 +71,13 @@ pub(super) struct Sender {
 }
 
 impl Sender {
-    pub(super) fn new(reach: Reach) -> Sender {
-        let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    pub(super) fn new(settings: &WebhookSettings) -> Result<Sender, TlsError> {
+        let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        if let Some(path) = &settings.ca_file {
+            trust(&mut roots, "ca_file", path)?;
+        }
         let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-        Sender { reach, tls: TlsConnector::from(Arc::new(config)) }
+        Ok(Sender { reach: settings.reach, tls: TlsConnector::from(Arc::new(config)) })
     }
 
     pub(super) async fn send(&self, url: &str, post: Post) -> Result<Answer, NoAnswer> {
@@ -80,8 +86,8 @@ impl Sender {
     }
 
     async fn exchange(&self, target: &Target, post: Post) -> Result<Answer, NoAnswer> {
-        let address = self.reach.resolve(target).await.map_err(|_| NoAnswer::Name)?.ok_or(NoAnswer::Unreachable)?;
-        let stream = TcpStream::connect(address).await.map_err(|error| NoAnswer::Connect(error.kind()))?;
+        let addresses = self.reach.resolve(target).await.map_err(|_| NoAnswer::Name)?;
+        let stream = connect(&addresses).await?;
         if !target.tls {
             return ask(stream, target, post).await;
         }
@@ -89,6 +95,19 @@ impl Sender {
         let stream = self.tls.connect(name, stream).await.map_err(NoAnswer::Tls)?;
         ask(stream, target, post).await
     }
+}
+
+/// To the first of the addresses at which somebody is: of a name with two kinds of addresses one may lead nowhere from here.
+async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, NoAnswer> {
+    let mut last = NoAnswer::Unreachable;
+    for address in addresses {
+        match timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => last = NoAnswer::Connect(error.kind()),
+            Err(_) => last = NoAnswer::Connect(io::ErrorKind::TimedOut),
+        }
+    }
+    Err(last)
 }
 
 async fn ask(

@@ -29,6 +29,7 @@ const STEPS: &[&[&str]] = &[
     ORDER_SEARCH,
     WEBHOOKS,
     CHANGED_BY,
+    RESENDING,
 ];
 
 const FIRST_TABLES: &[&str] = &[
@@ -246,6 +247,16 @@ const WEBHOOKS: &[&str] = &[
      kinds TEXT NOT NULL, active {int} NOT NULL, reason TEXT NOT NULL, told {int} NOT NULL, failing_since {int}, \
      generation {int} NOT NULL, rotated_at {int}, created_at {int} NOT NULL, updated_at {int} NOT NULL)",
     "CREATE INDEX webhook_endpoints_merchant ON webhook_endpoints (merchant, created_at, id)",
+];
+
+/// What merchants ask to be sent again, by an event's own id, and what was delivered and is forgotten after a while. And orders by their
+/// numbers, with no regard to case. `began` is the number behind which an endpoint was, or is to be, told.
+const RESENDING: &[&str] = &[
+    "ALTER TABLE webhook_endpoints ADD COLUMN began {int} NOT NULL DEFAULT 0",
+    "CREATE INDEX events_id ON events (merchant, id) WHERE id IS NOT NULL",
+    "CREATE INDEX webhook_deliveries_done ON webhook_deliveries (last_attempt_at) WHERE state = 2",
+    "CREATE INDEX webhook_deliveries_given_up ON webhook_deliveries (endpoint, sequence) WHERE state = 3",
+    "CREATE INDEX payables_folded ON payables (merchant, face, LOWER(reference))",
 ];
 
 /// Brings the tables up to date, in one transaction: a crash in between leaves them as they were.

@@ -1,31 +1,16 @@
 //! `kill -9` at moments around shoppers' payments: each order is paid by exactly one transaction, and both sides' books agree.
 
-use crate::shopper::{attempt_of, form, order, order_now, page, path_of, send};
 use protocol::words::Status;
 use std::collections::HashSet;
 use std::time::Duration;
 use tests::books::reconcile;
 use tests::dice::Dice;
-use tests::{Client, HostProcess, Options, Switch, eventually};
+use tests::shopper::{VISA, form, order, order_now, path_of, pay_at_last, send};
+use tests::{HostProcess, Options, Switch};
 
 const CYCLES: u32 = 16;
 const SHOPPERS: u32 = 3;
-const VISA: &str = "4111111111111111";
 const PATIENCE: Duration = Duration::from_secs(20);
-
-/// Clicks until the page says that it is paid, as a shopper would whose connection is bad.
-fn pay_at_last(client: &Client, path: &str) {
-    eventually(PATIENCE, || {
-        let shown = page(client, path);
-        if shown.contains("You have paid") {
-            return Ok(());
-        }
-        if let Some(attempt) = attempt_of(&shown) {
-            send(client, path, &form(attempt, VISA)).map_err(|error| error.to_string())?;
-        }
-        Err(shown)
-    });
-}
 
 #[test]
 fn each_order_is_paid_once_whenever_the_switch_is_killed() {

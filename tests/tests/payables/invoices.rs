@@ -1,8 +1,8 @@
 //! The payment of invoices: the page that the gateway document's `hosted_url` names.
 
-use crate::shopper::{attempt_of, page, path_of, pay};
 use serde_json::{Value, json};
 use tests::Client;
+use tests::shopper::{attempt_of, page, path_of, pay};
 use tests::switch::shared;
 
 #[track_caller]

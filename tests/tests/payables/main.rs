@@ -5,4 +5,3 @@ mod invoices;
 mod orders;
 mod paying;
 mod requests;
-mod shopper;

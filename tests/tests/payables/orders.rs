@@ -1,7 +1,7 @@
 //! The orders API: the document's samples, and each decision about it.
 
-use crate::shopper::{basic, orders_call, path_of, pay};
 use serde_json::{Value, json};
+use tests::shopper::{basic, order, order_now, orders_call, path_of, pay};
 use tests::switch::{keys, shared};
 
 /// As the document prints it.
@@ -29,6 +29,8 @@ fn the_documents_sample_makes_an_order_that_is_there_and_can_be_paid() {
     assert!(made["created_at"].is_string() && made["updated_at"].is_string());
     let path = "/api/v1/orders/MERCHANT_GENERATED_ORDER_ID";
     assert_eq!(orders_call(&client, "GET", path, &Value::Null).json(), made);
+    let in_small_letters = "/api/v1/orders/merchant_generated_order_id";
+    assert_eq!(orders_call(&client, "GET", in_small_letters, &Value::Null).json(), made, "as the document's sample asks for it");
     let again = client.stranger("POST", "/api/v1/orders", &headers, SAMPLE.as_bytes());
     assert_eq!((again.status, again.json()), (200, made.clone()), "the same order again");
     let other = SAMPLE.replace("51 inch", "52 inch");
@@ -40,6 +42,7 @@ fn the_documents_sample_makes_an_order_that_is_there_and_can_be_paid() {
     let paid = orders_call(&client, "GET", path, &Value::Null).json();
     assert_eq!(paid["status"], "paid");
     let transaction = client.get(paid["transaction_id"].as_str().unwrap());
+    assert_eq!((&transaction["user_id"], &transaction["user_name"]), (&json!(""), &json!("")), "nobody has signed in");
     assert_eq!((&transaction["amount"], &transaction["order_id"]), (&json!(12_200), &json!("MERCHANT_GENERATED_ORDER_ID")));
 }
 
@@ -58,7 +61,15 @@ fn who_may_ask_and_who_may_not() {
     }
     assert_eq!(asked(&[("Authorization", &basic(keys::PUBLIC))]).status, 403);
     assert_eq!(orders_call(&client, "GET", "/api/v1/orders/not-there", &Value::Null).status, 404);
-    assert_eq!(client.stranger("DELETE", "/api/v1/orders", &[], b"").status, 405);
+    for (method, path, status) in [
+        ("DELETE", "/api/v1/orders", 405),
+        ("POST", "/v1/payment/status/x", 405),
+        ("GET", "/api/v1/kittens", 404),
+        ("GET", "/v1/x", 404),
+    ] {
+        let refused = client.stranger(method, path, &[], b"");
+        assert!(refused.status == status && refused.json()["error"].is_string(), "{path}: {}", refused.text());
+    }
 }
 
 #[test]
@@ -78,4 +89,18 @@ fn a_wrong_order_is_told_by_its_field() {
     let authorization = basic(keys::API);
     let broken = client.stranger("POST", "/api/v1/orders", &[("Authorization", &authorization)], b"{\"id\":");
     assert_eq!(broken.status, 400);
+}
+
+#[test]
+fn orders_whose_ids_differ_by_case_alone_are_two() {
+    let switch = shared();
+    let client = switch.client();
+    for (id, total) in [("Twin-A", 100), ("TWIN-a", 200)] {
+        order(&client, id, total);
+    }
+    assert_eq!(
+        (order_now(&client, "Twin-A")["total_cents"].clone(), order_now(&client, "TWIN-a")["total_cents"].clone()),
+        (json!(100), json!(200))
+    );
+    assert_eq!(orders_call(&client, "GET", "/api/v1/orders/twin-a", &Value::Null).status, 404, "nobody guesses which");
 }

@@ -1,12 +1,11 @@
 //! Paying once, whatever a shopper does; what a decline leaves; what becomes of a payment afterwards.
 
-use crate::shopper::{attempt_of, form, order, order_now, page, path_of, pay, send};
 use serde_json::{Value, json};
 use std::time::Duration;
+use tests::shopper::{VISA, attempt_of, form, order, order_now, page, path_of, pay, send};
 use tests::switch::shared;
 use tests::{Client, HostProcess, Options, Switch, eventually};
 
-const VISA: &str = "4111111111111111";
 const DECLINED: &str = "4000000000000002";
 const POOR: &str = "4000000000009995";
 /// Shoppers' clicks at one moment.
@@ -135,20 +134,6 @@ fn what_a_merchant_gives_back_by_the_gateway_is_seen_in_the_order() {
 }
 
 #[test]
-fn a_page_says_what_is_wrong_and_repeats_no_card() {
-    let switch = shared();
-    let client = switch.client();
-    let path = page_of(&order(&client, "wrong-form", 100));
-    let wrong = send(&client, &path, "attempt=1&number=4111+1111+1111+1112&expiry=1&code=&name=Ada&postal_code=").unwrap();
-    let shown = wrong.text();
-    assert_eq!(wrong.status, 400);
-    assert!(shown.contains("This is not the number of a card.") && shown.contains("value=\"Ada\""), "{shown}");
-    assert!(!shown.contains("4111"), "{shown}");
-    assert_eq!(attempt_of(&shown), Some(1), "a form that can't be read is no attempt");
-    assert!(transactions(&client, "wrong-form").is_empty());
-}
-
-#[test]
 fn pages_are_kept_by_nobody_and_framed_by_nobody() {
     let switch = shared();
     let client = switch.client();
@@ -168,4 +153,46 @@ fn pages_are_kept_by_nobody_and_framed_by_nobody() {
         assert_eq!(shown.status, 200);
         assert!(shown.header("cache-control").is_some_and(|kept| kept.contains("immutable")));
     }
+}
+
+#[test]
+fn a_form_that_cannot_be_accepted_leads_to_the_page_that_says_why() {
+    let switch = shared();
+    let client = switch.client();
+    let path = page_of(&order(&client, "mistyped", 5_000));
+    let typed = "attempt=1&number=4111+1111+1111+1112&expiry=1&code=123&name=Ada+Lovelace&postal_code=60601";
+    let refused = send(&client, &path, typed).unwrap();
+    let place = refused.header("location").unwrap().to_owned();
+    assert_eq!((refused.status, place.as_str()), (303, format!("{path}?check=number+expiry").as_str()));
+    let cookie = refused.header("set-cookie").unwrap().to_owned();
+    assert!(cookie.contains("HttpOnly") && !cookie.contains("4111"), "{cookie}");
+    let told = page(&client, &place);
+    assert!(told.contains("This is not the number of a card.") && !told.contains("4111"), "{told}");
+    assert_eq!(attempt_of(&told), Some(1), "a form that can't be accepted is no attempt");
+    let pair = cookie.split(';').next().unwrap();
+    let kept = client.stranger("GET", &place, &[("Cookie", pair)], b"").text();
+    assert!(
+        kept.contains("value=\"Ada Lovelace\"") && kept.contains("value=\"60601\""),
+        "what was typed and is no card's is kept"
+    );
+    assert!(transactions(&client, "mistyped").is_empty());
+    pay(&client, &path, VISA);
+    assert!(page(&client, &place).contains("You have paid"), "an old address tells how it stands now");
+}
+
+#[test]
+fn whoever_tries_card_after_card_is_asked_to_wait() {
+    let host = HostProcess::start();
+    let mut switch = Switch::start(Options::with_host(host.addr));
+    let client = switch.client();
+    let declined = |number: u32| {
+        let path = page_of(&order(&client, &format!("tried-{number}"), 100));
+        send(&client, &path, &form(1, DECLINED)).unwrap()
+    };
+    let refused = (0..40).map(declined).find(|answer| answer.status != 303).expect("forty cards are too many");
+    assert_eq!(refused.status, 429);
+    assert!(refused.header("retry-after").is_some() && refused.text().contains("You were not charged."), "{}", refused.text());
+    let charged = host.control.ledger().iter().filter(|entry| entry.stands()).count();
+    assert_eq!(charged, 0);
+    switch.terminate();
 }

@@ -1,9 +1,9 @@
 //! The payment requests API: the document's sample, its states, and the ways back to the shop.
 
-use crate::shopper::{form, page, path_of, pay, send};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tests::http::Response;
+use tests::shopper::{form, page, path_of, pay, requests_call, send};
 use tests::switch::{keys, shared};
 use tests::{Client, Options, Switch, eventually};
 
@@ -17,18 +17,11 @@ fn sample(id: &str) -> String {
 }
 
 fn create(client: &Client, body: &str) -> Response {
-    let bearer = format!("Bearer {}", client.key);
-    client.stranger(
-        "POST",
-        "/v1/payment/create",
-        &[("Authorization", &bearer), ("Content-Type", "application/json")],
-        body.as_bytes(),
-    )
+    requests_call(client, "POST", "/v1/payment/create", body)
 }
 
 fn status(client: &Client, id: &str) -> Response {
-    let bearer = format!("Bearer {}", client.key);
-    client.stranger("GET", &format!("/v1/payment/status/{id}"), &[("Authorization", &bearer)], b"")
+    requests_call(client, "GET", &format!("/v1/payment/status/{id}"), "")
 }
 
 #[track_caller]

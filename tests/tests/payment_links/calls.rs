@@ -1,10 +1,11 @@
 //! All nine calls, each sample as printed, and what is refused.
 
-use super::shopper::{VISA, page_of, path_of, pay, submit};
+use super::shopper::{pay, submit};
 use super::{data, items, link, merchant, refusal, send, send_as, send_json};
 use serde_json::{Value, json};
 use tests::client::{Client, text};
 use tests::payment::DECLINED;
+use tests::shopper::{VISA, page_of_link, path_of};
 use tests::switch::{keys, shared};
 
 const CALLS: [&str; 9] = [
@@ -65,6 +66,10 @@ fn a_split_link_shows_its_recipients_as_printed_and_hints_at_their_tokens_later(
     let as_json = json!({"amount": 100, "recipient": {"token": other.key, "share": "33.33"}});
     let one = data(&send_json(&client, "createSplitLink", &as_json));
     assert!(text(&one, "recipient").ends_with(r#""share":33.33}]"#), "{one}");
+    // As PHP writes a list into a form; its brackets are encoded on the way.
+    let fields = [("amount", "100.00"), ("recipients[0][token]", &other.key), ("recipients[0][percentage]", "12.5")];
+    let spread = data(&send(&client, "createSplitLink", &fields));
+    assert!(text(&spread, "recipient").ends_with(r#""share":12.5}]"#), "{spread}");
     let before = (made["id"].as_u64().unwrap() - 1).to_string();
     let listed = items(&client, "getMyUnusedLinks", &[("since", &before), ("limit", "1")]);
     assert_eq!(listed[0]["id"], made["id"]);
@@ -106,6 +111,12 @@ fn every_call_wants_a_key_that_may_and_a_body_that_can_be_read() {
         assert_eq!(refusal(&send_as(&client, call, "application/json", &vec![b' '; (1 << 20) + 1])).0, 413, "{call}");
     }
     assert_eq!(refusal(&send(&client, "noSuchCall", &[])).0, 404);
+    let bearer = Client { key: format!("Bearer {}", client.key), ..client };
+    assert_eq!(
+        send(&bearer, "getPayInTransactions", &[("since", "0"), ("limit", "5")]).status,
+        200,
+        "the token in Bearer format"
+    );
 }
 
 #[test]
@@ -151,7 +162,7 @@ fn a_link_is_paid_once_listed_as_used_and_never_deleted() {
     let (client, other) = (switch.client(), merchant(&switch.operator(), "somebody else", &json!({})));
     let asked = json!({"amount": "12.34", "recipient_note": "Two tickets", "callback_url": "https://shop.example/back?lang=de"});
     let made = data(&send_json(&client, "createLink", &asked));
-    let (id, page) = (number(&made), page_of(&client, &made));
+    let (id, page) = (number(&made), page_of_link(&client, &made));
     let shown = client.stranger("GET", &page, &[], b"").text();
     assert!(shown.contains("Two tickets") && shown.contains("12.34"), "{shown}");
     assert_eq!(refusal(&send(&client, "refundPayment", &[("pay_id", &id)])).0, 400, "nothing was paid");
@@ -166,7 +177,10 @@ fn a_link_is_paid_once_listed_as_used_and_never_deleted() {
     let unused = items(&client, "getMyUnusedLinks", &[("since", &before), ("limit", "1000")]);
     assert!(unused.iter().all(|link| link["id"] != made["id"]));
     let refused = refusal(&send(&client, "deleteLink", &[("link_id", &id)]));
-    assert!(refused.0 == 400 && refused.2.contains("the link is used; possible now: refundPayment"), "{refused:?}");
+    assert!(
+        refused.0 == 400 && refused.2.contains("invalid link_id: the link is used; possible now: refundPayment"),
+        "{refused:?}"
+    );
     let paid = items(&client, "getPayInTransactions", &[("since", "0"), ("limit", "1000")]);
     let paid = paid.iter().find(|paid| paid["id"] == made["id"]).expect("it is among today's");
     assert_eq!((&paid["amount"], text(paid, "status"), &paid["pay_link"]), (&json!(12.34), "Paid", &made["pay_link"]));
@@ -183,7 +197,7 @@ fn a_deleted_link_is_gone_and_a_decline_leaves_it_unused() {
     let switch = shared();
     let client = switch.client();
     let made = link(&client, "5.00");
-    let (id, page) = (number(&made), page_of(&client, &made));
+    let (id, page) = (number(&made), page_of_link(&client, &made));
     assert_eq!(submit(&client, &page, DECLINED).status, 303);
     let deleted = data(&send_json(&client, "deleteLink", &json!({"link_id": made["id"]})));
     assert_eq!(text(&deleted, "status"), "Deleted");
@@ -192,6 +206,11 @@ fn a_deleted_link_is_gone_and_a_decline_leaves_it_unused() {
     assert!(!client.stranger("GET", &page, &[], b"").text().contains("name=\"number\""), "nobody can pay it");
     let gone = client.stranger("GET", "/qr/00000000000000000000.png", &[], b"");
     assert_eq!((gone.status, client.stranger("GET", "/payment?link_id=MTI0", &[], b"").status), (404, 404));
+    // As its address names it.
+    let made = link(&client, "6.00");
+    let (_, link_id) = text(&made, "pay_link").split_once("link_id=").expect("the document's form");
+    let link_id = link_id.split('&').next().expect("a value");
+    assert_eq!(data(&send(&client, "deleteLink", &[("link_id", link_id)]))["id"], made["id"]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `kill -9` around nights: each payment goes out once, in one payout, whatever the switch was doing.
 
 use super::money::{cents, close};
-use super::shopper::{VISA, page_of, submit};
+use super::shopper::submit;
 use super::{items, link};
 use serde_json::json;
 use std::collections::HashSet;
@@ -10,6 +10,7 @@ use tests::Switch;
 use tests::client::text;
 use tests::dice::Dice;
 use tests::patience::{eventually, until};
+use tests::shopper::{VISA, page_of_link};
 
 const CYCLES: u64 = 8;
 const DAY_S: u64 = 86_400;
@@ -22,7 +23,7 @@ fn each_payment_goes_out_once_whenever_the_switch_is_killed() {
     for cycle in 0..CYCLES {
         let client = switch.client();
         let made = link(&client, &format!("10.{cycle:02}"));
-        assert_eq!(submit(&client, &page_of(&client, &made), VISA).status, 303);
+        assert_eq!(submit(&client, &page_of_link(&client, &made), VISA).status, 303);
         std::thread::scope(|scope| {
             let night = json!({"advance_seconds": DAY_S}).to_string();
             // Cut off, most of them.

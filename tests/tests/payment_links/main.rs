@@ -2,6 +2,7 @@
 
 mod calls;
 mod crash;
+mod model;
 mod money;
 mod shopper;
 
@@ -12,7 +13,7 @@ use tests::http::Response;
 /// One call of `/api/v2` with a form of these fields.
 #[track_caller]
 pub fn send(client: &Client, call: &str, fields: &[(&str, &str)]) -> Response {
-    let form = fields.iter().map(|(name, value)| format!("{name}={}", escaped(value))).collect::<Vec<_>>().join("&");
+    let form = fields.iter().map(|(name, value)| format!("{}={}", escaped(name), escaped(value))).collect::<Vec<_>>().join("&");
     send_as(client, call, "application/x-www-form-urlencoded", form.as_bytes())
 }
 

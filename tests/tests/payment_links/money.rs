@@ -13,14 +13,20 @@ const SETTLED: Duration = Duration::from_secs(30);
 
 /// Moves the calendar.
 #[track_caller]
-fn move_to(client: &Client, moment: &str) {
+pub fn move_to(client: &Client, moment: &str) {
     client.call("POST", "/api/sandbox/clock", &[], json!({"now": moment}).to_string().as_bytes()).data();
+}
+
+/// All payouts of a merchant.
+#[track_caller]
+pub fn payouts_of(client: &Client) -> Vec<Value> {
+    items(client, "getPayOutTransactions", &[("limit", "1000")])
 }
 
 /// The payouts of a merchant, once there are so many.
 #[track_caller]
 fn payouts(client: &Client, count: usize) -> Vec<Value> {
-    let ask = || items(client, "getPayOutTransactions", &[]);
+    let ask = || payouts_of(client);
     until(SETTLED, || Some(ask()).filter(|payouts| payouts.len() == count)).unwrap_or_else(|| panic!("not {count}: {:?}", ask()))
 }
 

@@ -16,6 +16,15 @@ pub(super) const CALLS: &[Call] = &[
         "What signs callbacks, and endpoints whose secret was never changed",
         Gives::One(of::<Secret>),
     ),
+    Call::new(
+        "GET",
+        "/api/webhooks/callbacks",
+        "What became of events at addresses that came with a payment request or a link",
+        Gives::ListOf(of::<Callback>),
+    )
+    .query(PAGE),
+    Call::new("POST", "/api/webhooks/callbacks/resend", "Send one of them again, or what was given up", Gives::One(of::<Queued>))
+        .takes(&[(JSON, of::<CallbackAgain>)]),
     Call::new("GET", "/api/webhooks/{id}", "One endpoint", Gives::One(of::<Endpoint>)),
     Call::new("PATCH", "/api/webhooks/{id}", "Change an endpoint; what is left out stays", Gives::One(of::<Endpoint>))
         .takes(&[(JSON, of::<NewEndpoint>)]),
@@ -91,12 +100,32 @@ shapes! {
         response_status: Option<u16>,
         error: String,
     }
+    /// What became of an event at the address that came with its thing; delivered ones are listed for 30 days.
+    Callback {
+        event_id: String,
+        r#type: String,
+        sequence: u64,
+        url: String,
+        /// `pending`, `delivered` or `dead`.
+        status: String,
+        attempts: u32,
+        next_attempt_at: Option<String>,
+        last_attempt_at: Option<String>,
+        response_status: Option<u16>,
+        error: String,
+    }
+    /// Which callback is sent again; nothing: what was given up.
+    CallbackAgain {
+        event_id: Option<String>,
+        sequence: Option<u64>,
+    }
     /// A secret.
     Secret {
         #[schema(example = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")] secret: String,
     }
     /// What is sent again; nothing: what was given up.
     Again {
+        event_id: Option<String>,
         sequence: Option<u64>,
         after: Option<u64>,
     }

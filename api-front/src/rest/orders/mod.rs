@@ -8,7 +8,7 @@ mod tests;
 use super::auth::Right;
 use super::body;
 use super::peer::is_readable_by_others;
-use super::plain_problem::PlainProblem;
+use super::plain_problem::{PlainProblem, only};
 use super::problem::Problem;
 use super::sent::Sent;
 use super::{Caller, Front};
@@ -28,7 +28,9 @@ use protocol::calendar::Micros;
 use serde_json::Value;
 
 pub(super) fn routes() -> Router<Front> {
-    Router::new().route("/api/v1/orders", post(create)).route("/api/v1/orders/{id}", get(read_one))
+    Router::new()
+        .route("/api/v1/orders", only(post(create), "POST"))
+        .route("/api/v1/orders/{id}", only(get(read_one), "GET,HEAD"))
 }
 
 /// `POST /api/v1/orders`
@@ -65,7 +67,8 @@ async fn read_one(
     let (parts, _) = request.into_parts();
     let caller = caller(&front, &parts).await?;
     let Path(id) = id.map_err(|_| Problem::NotFound)?;
-    let order = front.payables.of_reference(&caller.merchant.id, Face::Order, &id).await?;
+    // The document's sample makes an order under an id in capitals and asks for it in small letters.
+    let order = front.payables.of_any_case(&caller.merchant.id, Face::Order, &id).await?;
     shown(&front, &order)
 }
 

@@ -78,7 +78,7 @@ impl From<LinkError> for Fault {
             LinkError::UnknownRecipient { place } => {
                 Problem::invalid(format!("recipients[{place}].token"), "must be the token of a merchant")
             }
-            LinkError::WrongState(state) => Problem::invalid("pay_id", format!("the link is {}", words(state))),
+            LinkError::WrongState(state) => Problem::Conflict(format!("the link is {}", words(state))),
             LinkError::TooMuch { left } => {
                 let left = CURRENCY.major(left);
                 Problem::invalid("amount", format!("must be at most {left}: no more is left of the payment"))
@@ -108,6 +108,14 @@ fn words(state: PayableState) -> &'static str {
 }
 
 impl Fault {
+    /// Of a link that a field of the request names.
+    pub(super) fn about(field: &'static str, error: LinkError) -> Fault {
+        match error {
+            LinkError::WrongState(state) => Fault::Other(Problem::invalid(field, format!("the link is {}", words(state)))),
+            error => error.into(),
+        }
+    }
+
     fn status(&self) -> StatusCode {
         match self {
             Fault::NoToken | Fault::UserNotFound => StatusCode::UNAUTHORIZED,

@@ -6,6 +6,8 @@
 use crate::payment_links::CURRENCY;
 use crate::rest::problem::Problem;
 use axum::http::{HeaderMap, Uri, header};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 use std::collections::HashMap;
@@ -25,8 +27,12 @@ enum Sent {
 }
 
 /// A body's fields by name. What is `null` or an empty text is not there.
-#[derive(Debug)]
-pub(super) struct Fields(HashMap<String, Sent>);
+#[derive(Debug, Default)]
+pub(super) struct Fields {
+    named: HashMap<String, Sent>,
+    /// Of a form: what stands under a name with brackets, `recipients[0][token]`, in the order in which it was sent.
+    bracketed: Vec<(String, String)>,
+}
 
 impl Fields {
     /// Reads a body. Clients call JSON a form now and then, so its first character counts too.
@@ -35,21 +41,21 @@ impl Fields {
         let typed = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
         let essence = typed.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
         let fields = match essence.as_str() {
-            _ if text.trim_ascii().is_empty() => HashMap::new(),
+            _ if text.trim_ascii().is_empty() => Fields::default(),
             "application/json" => json_fields(text)?,
             "application/x-www-form-urlencoded" | "" if text.trim_ascii_start().starts_with('{') => json_fields(text)?,
             "application/x-www-form-urlencoded" | "" => form_fields(text),
             _ => return Err(Problem::UnsupportedType),
         };
-        if fields.len() > FIELDS_MAX {
+        if fields.named.len() + fields.bracketed.len() > FIELDS_MAX {
             return Err(Problem::invalid("body", format!("must have at most {FIELDS_MAX} fields")));
         }
-        Ok(Fields(fields))
+        Ok(fields)
     }
 
     /// A text.
     pub(super) fn text(&self, name: &'static str, chars_max: usize) -> Result<Option<String>, Problem> {
-        match self.0.get(name) {
+        match self.named.get(name) {
             None => Ok(None),
             Some(Sent::Json(_)) => Err(Problem::invalid(name, "must be a text")),
             Some(Sent::Text(text)) if text.chars().count() > chars_max || text.contains('\0') => {
@@ -90,31 +96,46 @@ impl Fields {
         parsed.map(Some).ok_or_else(|| Problem::invalid(name, "must be a whole number, such as 124"))
     }
 
-    /// The first of these fields that is there, as a whole number.
-    pub(super) fn any_number(&self, names: &[&'static str]) -> Result<u64, Problem> {
+    /// The link that the first of these fields names: by its number, or as `link_id` stands in its address, the number in base64.
+    pub(super) fn link_number(&self, names: &[&'static str]) -> Result<(u64, &'static str), Problem> {
         let name = names.iter().find(|name| self.has(name)).or(names.first()).copied().unwrap_or("id");
-        self.number(name)?.ok_or_else(|| Problem::invalid(name, "is required"))
+        let encoded = self.written(name).and_then(number_in_base64);
+        let number = encoded.map_or_else(|| self.number(name), |number| Ok(Some(number)))?;
+        Ok((number.ok_or_else(|| Problem::invalid(name, "is required"))?, name))
     }
 
     /// True where the field was sent.
     pub(super) fn has(&self, name: &str) -> bool {
-        self.0.contains_key(name)
+        self.named.contains_key(name) || self.bracketed(name).next().is_some()
+    }
+
+    /// What a form has below a name, in the order of the form: `0][token` for `recipients[0][token]`, and what it is.
+    pub(super) fn bracketed<'f>(&'f self, name: &'f str) -> impl Iterator<Item = (&'f str, &'f str)> {
+        let path = move |written: &'f str| written.strip_prefix(name)?.strip_prefix('[')?.strip_suffix(']');
+        self.bracketed.iter().filter_map(move |(written, value)| Some((path(written)?, value.as_str())))
     }
 
     /// What was written, text or not.
     pub(super) fn written(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(|sent| match sent {
+        self.named.get(name).map(|sent| match sent {
             Sent::Text(text) | Sent::Json(text) => text.trim(),
         })
     }
 }
 
-fn json_fields(text: &str) -> Result<HashMap<String, Sent>, Problem> {
+/// `MTI0` is 124. No number in base64 begins with a digit, so that none is taken for another.
+fn number_in_base64(written: &str) -> Option<u64> {
+    let digits = URL_SAFE_NO_PAD.decode(written.trim_end_matches('=')).ok()?;
+    let is_digits = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    std::str::from_utf8(&digits).ok().filter(|_| is_digits)?.parse().ok()
+}
+
+fn json_fields(text: &str) -> Result<Fields, Problem> {
     let object: HashMap<String, &RawValue> = serde_json::from_str(text).map_err(|error| match error.classify() {
         Category::Data => Problem::invalid("body", "must be a JSON object or a form"),
         Category::Io | Category::Syntax | Category::Eof => Problem::Malformed { reason: error.to_string() },
     })?;
-    let mut fields = HashMap::with_capacity(object.len());
+    let mut named = HashMap::with_capacity(object.len());
     for (name, raw) in object {
         let sent = match raw.get() {
             "null" | "\"\"" => continue,
@@ -124,12 +145,20 @@ fn json_fields(text: &str) -> Result<HashMap<String, Sent>, Problem> {
             }
             other => Sent::Json(other.to_owned()),
         };
-        fields.insert(name, sent);
+        named.insert(name, sent);
     }
-    Ok(fields)
+    Ok(Fields { named, bracketed: Vec::new() })
 }
 
-fn form_fields(text: &str) -> HashMap<String, Sent> {
-    let pairs = form_urlencoded::parse(text.trim_ascii().as_bytes()).filter(|(_, value)| !value.is_empty());
-    pairs.map(|(name, value)| (name.into_owned(), Sent::Text(value.into_owned()))).collect()
+fn form_fields(text: &str) -> Fields {
+    let mut fields = Fields::default();
+    for (name, value) in form_urlencoded::parse(text.trim_ascii().as_bytes()).filter(|(_, value)| !value.is_empty()) {
+        let value = value.into_owned();
+        if name.contains('[') {
+            fields.bracketed.push((name.into_owned(), value));
+        } else {
+            fields.named.insert(name.into_owned(), Sent::Text(value));
+        }
+    }
+    fields
 }

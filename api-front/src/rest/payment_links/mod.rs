@@ -15,10 +15,11 @@ use super::auth::Right;
 use super::limits::DESCRIPTION_MAX_CHARS;
 use super::problem::Problem;
 use super::{Caller, Front, body};
+use crate::pages::nothing_here;
 use crate::payment_links::{LinkAsked, RecipientAsked, UNUSED, USED};
 use axum::Router;
 use axum::extract::{Path, Query, Request, State};
-use axum::http::{HeaderValue, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{MethodRouter, get, post};
 use envelope::{Fault, list, one};
@@ -70,8 +71,7 @@ impl Front {
     /// Who asks, if the key's allowance has room, and the body's fields.
     async fn link_call(&self, request: Request) -> Result<(Caller, Fields), Fault> {
         let (parts, sent) = request.into_parts();
-        let token = parts.headers.get("token").and_then(|value| value.to_str().ok()).map(str::trim);
-        let token = token.filter(|token| !token.is_empty()).ok_or(Fault::NoToken)?;
+        let token = token_of(&parts.headers).ok_or(Fault::NoToken)?;
         let caller = self.caller_with(Some(token), Right::Manage).await.map_err(|problem| match problem {
             Problem::Unauthorized => Fault::UserNotFound,
             problem => Fault::Other(problem),
@@ -93,12 +93,18 @@ impl Front {
         let asked = LinkAsked {
             note: fields.text("recipient_note", DESCRIPTION_MAX_CHARS)?.unwrap_or_default(),
             amount: fields.amount("amount")?.ok_or_else(|| Problem::invalid("amount", "is required"))?,
-            payment_endpoint: fields.address("paymentEndpoint", is_sandbox)?,
+            payment_endpoint: self.told_at(fields.address("paymentEndpoint", is_sandbox)?)?,
             callback_url: fields.address("callback_url", is_sandbox)?,
             recipients,
         };
         let link = self.links.create(&caller.merchant, asked).await?;
         one(LinkShown::of(&self.links, &link, Some(&tokens))?, "Link has been created successfully")
+    }
+
+    /// Where a merchant is told must be where webhooks may go.
+    fn told_at(&self, url: String) -> Result<String, Problem> {
+        let checked = if url.is_empty() { Ok(()) } else { self.webhooks.check_address(&url) };
+        checked.map(|()| url).map_err(|reason| Problem::invalid("paymentEndpoint", reason))
     }
 
     async fn list_links(&self, request: Request, states: &[PayableState]) -> Result<Response, Fault> {
@@ -114,6 +120,13 @@ impl Front {
         let (total, links) = self.links.links(&search).await?;
         list(links.iter().map(|link| LinkShown::of(&self.links, link, None)).collect::<Result<_, _>>()?, total)
     }
+}
+
+/// The header `token`: the key, or, as the document says of one call, the key "in Bearer format".
+fn token_of(headers: &HeaderMap) -> Option<&str> {
+    let token = headers.get("token")?.to_str().ok()?.trim();
+    let bearer = token.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    Some(bearer.map_or(token, |(_, token)| token.trim())).filter(|token| !token.is_empty())
 }
 
 fn limit(fields: &Fields) -> Result<u32, Problem> {
@@ -148,8 +161,8 @@ async fn used(State(front): State<Front>, request: Request) -> Result<Response, 
 /// `POST /api/v2/deleteLink`
 async fn delete(State(front): State<Front>, request: Request) -> Result<Response, Fault> {
     let (caller, fields) = front.link_call(request).await?;
-    let number = fields.any_number(&["link_id", "id", "pay_id"])?;
-    let link = front.links.delete(&caller.merchant.id, number).await?;
+    let (number, name) = fields.link_number(&["link_id", "id", "pay_id"])?;
+    let link = front.links.delete(&caller.merchant.id, number).await.map_err(|error| Fault::about(name, error))?;
     one(LinkShown::of(&front.links, &link, None)?, "Link has been deleted successfully")
 }
 
@@ -157,7 +170,8 @@ async fn delete(State(front): State<Front>, request: Request) -> Result<Response
 async fn pay_ins(State(front): State<Front>, request: Request) -> Result<Response, Fault> {
     let (caller, fields) = front.link_call(request).await?;
     let merchant = caller.merchant.id;
-    if let Some(number) = fields.number("pay_id")? {
+    if fields.has("pay_id") {
+        let (number, _) = fields.link_number(&["pay_id"])?;
         let link = front.links.link(&merchant, number).await?;
         let shown: Vec<_> = USED.contains(&link.state).then(|| PayInShown::of(&front.links, &link)).into_iter().collect();
         let total = shown.len() as u64;
@@ -182,8 +196,9 @@ async fn payouts(State(front): State<Front>, request: Request) -> Result<Respons
 /// `POST /api/v2/refundPayment`: all that is left of the payment, or an amount of it.
 async fn refund(State(front): State<Front>, request: Request) -> Result<Response, Fault> {
     let (caller, fields) = front.link_call(request).await?;
-    let number = fields.any_number(&["pay_id", "id", "link_id"])?;
-    let (refund, link) = front.links.refund(&caller.merchant.id, number, fields.amount("amount")?).await?;
+    let (number, name) = fields.link_number(&["pay_id", "id", "link_id"])?;
+    let refunded = front.links.refund(&caller.merchant.id, number, fields.amount("amount")?).await;
+    let (refund, link) = refunded.map_err(|error| Fault::about(name, error))?;
     let said = match refund.state {
         RefundState::Done => "Payment has been refunded successfully",
         RefundState::Waiting => "Refund request has been submitted: it is carried out when the payment is settled",
@@ -207,10 +222,12 @@ struct LinkQuery {
     key: Option<String>,
 }
 
-/// `GET /payment?link_id=…&key=…`: the page on which the link is paid.
-async fn to_page(State(front): State<Front>, Query(query): Query<LinkQuery>) -> Result<Response, Problem> {
-    let key = query.key.filter(|key| is_key(key)).ok_or(Problem::NotFound)?;
-    Ok(Redirect::to(&front.links.page_url(&key)).into_response())
+/// `GET /payment?link_id=…&key=…`: the page on which the link is paid. Without a key that could be one, a shopper's page says so.
+async fn to_page(State(front): State<Front>, Query(query): Query<LinkQuery>) -> Response {
+    match query.key.filter(|key| is_key(key)) {
+        Some(key) => Redirect::to(&front.links.page_url(&key)).into_response(),
+        None => nothing_here(),
+    }
 }
 
 /// `GET /qr/{key}.png`. A link's address never changes, so neither does its picture.

@@ -1,4 +1,5 @@
-//! `recipients` of a split link, which the document also calls `recipient`: a list of objects, or one object.
+//! `recipients` of a split link, which the document also calls `recipient`: a list of objects, or one object. A form has it as the text
+//! of either, or spread out as PHP does: `recipients[0][token]=…&recipients[0][share]=50`.
 
 use super::fields::Fields;
 use crate::payment_links::RecipientAsked;
@@ -6,6 +7,7 @@ use crate::rest::problem::Problem;
 use protocol::money::Currency;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 use std::borrow::Cow;
 
 /// Recipients of one link.
@@ -20,17 +22,18 @@ const WHOLE_BP: u64 = 10_000;
 struct Sent<'a> {
     #[serde(borrow)]
     token: Cow<'a, str>,
-    #[serde(borrow)]
+    /// Shop plugins call it a percentage.
+    #[serde(borrow, alias = "percentage")]
     share: &'a RawValue,
 }
 
 /// Who is to share a link's payment.
 pub(super) fn recipients(fields: &Fields) -> Result<Vec<RecipientAsked>, Problem> {
     let name = if fields.has("recipient") && !fields.has("recipients") { "recipient" } else { "recipients" };
-    let written = fields.written(name).ok_or_else(|| Problem::invalid(name, "is required"))?;
+    let written = written(fields, name).ok_or_else(|| Problem::invalid(name, "is required"))?;
     let parsed: serde_json::Result<Vec<Sent<'_>>> = match written.starts_with('{') {
-        true => serde_json::from_str(written).map(|one| vec![one]),
-        false => serde_json::from_str(written),
+        true => serde_json::from_str(&written).map(|one| vec![one]),
+        false => serde_json::from_str(&written),
     };
     let said = r#"must be a list such as [{"token": "…", "share": 50}]"#;
     let sent = parsed.map_err(|_| Problem::invalid(name, said))?;
@@ -47,6 +50,32 @@ pub(super) fn recipients(fields: &Fields) -> Result<Vec<RecipientAsked>, Problem
         return Err(Problem::invalid(name, "must name each token once"));
     }
     Ok(asked)
+}
+
+/// The list, or the one object, as JSON.
+fn written<'f>(fields: &'f Fields, name: &'f str) -> Option<Cow<'f, str>> {
+    let mut spread = fields.bracketed(name).peekable();
+    match spread.peek() {
+        None => fields.written(name).map(Cow::Borrowed),
+        Some(_) => Some(Cow::Owned(gathered(spread).to_string())),
+    }
+}
+
+/// What a form has spread out. What has the same index is one object; without an index, one ends where the next begins to repeat it.
+fn gathered<'f>(spread: impl Iterator<Item = (&'f str, &'f str)>) -> Value {
+    let mut objects: Vec<(&str, Map<String, Value>)> = Vec::new();
+    for (path, value) in spread {
+        let (index, field) = path.split_once("][").unwrap_or(("", path));
+        let known = match index {
+            "" => objects.last_mut().filter(|(of, object)| of.is_empty() && !object.contains_key(field)),
+            index => objects.iter_mut().find(|(of, _)| *of == index),
+        };
+        match known {
+            Some((_, object)) => drop(object.insert(field.to_owned(), value.into())),
+            None => objects.push((index, Map::from_iter([(field.to_owned(), value.into())]))),
+        }
+    }
+    objects.into_iter().map(|(_, object)| Value::Object(object)).collect()
 }
 
 impl Sent<'_> {

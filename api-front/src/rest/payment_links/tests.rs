@@ -41,8 +41,8 @@ fn what_is_not_accepted_is_named() {
     let fields = read(JSON, r#"{"note": 5, "id": 1.5, "long": "aaaa", "url": "ftp://x"}"#).unwrap();
     assert!(fields.text("note", 9).is_err() && fields.number("id").is_err() && fields.text("long", 3).is_err());
     assert!(fields.address("url", true).is_err());
-    assert!(fields.any_number(&["link_id", "id"]).unwrap_err().to_string().contains("invalid id"));
-    assert!(fields.any_number(&["link_id", "number"]).unwrap_err().to_string().contains("link_id: is required"));
+    assert!(fields.link_number(&["link_id", "id"]).unwrap_err().to_string().contains("invalid id"));
+    assert!(fields.link_number(&["link_id", "number"]).unwrap_err().to_string().contains("link_id: is required"));
 }
 
 #[test]
@@ -70,6 +70,37 @@ fn recipients_are_a_list_one_object_or_a_text_of_either() {
     }
     let one = read(JSON, r#"{"recipient": {"token": "b", "share": 33.33}}"#).unwrap();
     assert_eq!(recipients(&one).unwrap()[0].share_bp, 3_333);
+}
+
+#[test]
+fn a_link_is_named_by_its_number_or_as_its_address_has_it() {
+    for (body, number) in [("link_id=124", 124), ("link_id=MTI0", 124), ("id=Nw%3D%3D", 7), ("pay_id=7", 7)] {
+        let fields = read(FORM, body).unwrap();
+        assert_eq!(fields.link_number(&["link_id", "id", "pay_id"]).unwrap().0, number, "{body}");
+    }
+    assert!(read(FORM, "link_id=abc").unwrap().link_number(&["link_id"]).is_err());
+}
+
+#[test]
+fn recipients_may_be_spread_over_a_form() {
+    for spread in [
+        "recipients[0][token]=a&recipients[0][percentage]=33.33&recipients[1][token]=b&recipients[1][percentage]=50",
+        "recipients[x][token]=a&recipients[y][token]=b&recipients[x][share]=33.33&recipients[y][share]=50",
+        "recipient[][token]=a&recipient[][share]=33.33&recipient[][token]=b&recipient[][share]=50",
+    ] {
+        let body = spread.replace('[', "%5B").replace(']', "%5D");
+        for body in [spread, &body] {
+            let asked = recipients(&read(FORM, body).unwrap()).unwrap();
+            let asked: Vec<_> = asked.iter().map(|asked| (asked.token.as_str(), asked.share_bp)).collect();
+            assert_eq!(asked, [("a", 3_333), ("b", 5_000)], "{body}");
+        }
+    }
+    let one = recipients(&read(FORM, "recipient[token]=a&recipient[share]=7").unwrap()).unwrap();
+    assert_eq!((one.len(), one[0].share_bp), (1, 700));
+    // Nobody guesses whose the second share is.
+    for torn in ["recipients[][token]=a&recipients[][token]=b&recipients[][share]=1&recipients[][share]=2", "recipients[0]=a"] {
+        assert!(recipients(&read(FORM, torn).unwrap()).is_err(), "{torn}");
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ mod tests;
 use super::Front;
 use super::auth::Right;
 use super::body;
-use super::plain_problem::PlainProblem;
+use super::plain_problem::{PlainProblem, only};
 use super::problem::Problem;
 use super::sent::Sent;
 use crate::payables::{Made, NewPayable, object};
@@ -25,7 +25,9 @@ use serde_json::Value;
 const DAY_S: u32 = 86_400;
 
 pub(super) fn routes() -> Router<Front> {
-    Router::new().route("/v1/payment/create", post(create)).route("/v1/payment/status/{id}", get(status))
+    Router::new()
+        .route("/v1/payment/create", only(post(create), "POST"))
+        .route("/v1/payment/status/{id}", only(get(status), "GET,HEAD"))
 }
 
 /// `POST /v1/payment/create`
@@ -34,7 +36,8 @@ async fn create(State(front): State<Front>, request: Request) -> Result<Response
     let caller = front.caller(&parts.headers, Right::Manage).await?;
     let in_sandbox = caller.merchant.sandbox;
     let asked = body::read(&parts.headers, body, |bytes| read::request(Sent::read(bytes)?, in_sandbox)).await?;
-    let read::Asked { id, amount, currency, page, body } = asked;
+    let read::Asked { id, amount, currency, page, callback_url, body } = asked;
+    front.webhooks.check_address(&callback_url).map_err(|reason| Problem::invalid("callback_url", reason))?;
     let asked = NewPayable {
         merchant: caller.merchant.id,
         face: Face::Request,

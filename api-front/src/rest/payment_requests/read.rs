@@ -23,6 +23,8 @@ pub(super) struct Asked {
     pub(super) amount: u64,
     pub(super) currency: Currency,
     pub(super) page: Page,
+    /// Where the shop is told what becomes of it.
+    pub(super) callback_url: String,
     /// What was sent.
     pub(super) body: Map<String, Value>,
 }
@@ -43,7 +45,7 @@ pub(super) fn request(sent: Sent<'_>, in_sandbox: bool) -> Result<Asked, Problem
     };
     let required = |name| url(name)?.ok_or_else(|| Problem::invalid(name, "is required"));
     let (cancel_url, paid_url) = (required("cancel_url")?, required("paid_url")?);
-    required("callback_url")?;
+    let callback_url = required("callback_url")?;
     let page = Page {
         title: format!("Order {order_number}"),
         order_id: order_number.chars().take(ORDER_ID_MAX_CHARS).collect(),
@@ -53,7 +55,7 @@ pub(super) fn request(sent: Sent<'_>, in_sandbox: bool) -> Result<Asked, Problem
         status_url: url("order_status_url")?.unwrap_or_default(),
         ..Page::default()
     };
-    Ok(Asked { id, amount, currency, page, body: sent.into_object() })
+    Ok(Asked { id, amount, currency, page, callback_url, body: sent.into_object() })
 }
 
 fn moment(text: &str) -> Result<(), Problem> {

@@ -5,6 +5,8 @@ mod plans;
 mod subscriptions;
 mod terms;
 
+pub(crate) use subscriptions::shown as shown_subscription;
+
 use super::Front;
 use super::bodies::Body;
 use super::problem::Problem;

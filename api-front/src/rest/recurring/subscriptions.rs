@@ -87,7 +87,8 @@ const NAMES: terms::Names = terms::Names {
     },
 };
 
-fn shown(subscription: &Subscription) -> Value {
+/// A subscription as its calls and its events show it.
+pub(crate) fn shown(subscription: &Subscription) -> Value {
     let mut out = Map::new();
     let plan = if subscription.plan.is_none() { String::new() } else { subscription.plan.to_string() };
     out.insert("id".into(), subscription.id.to_string().into());

@@ -23,6 +23,8 @@ pub(super) fn routes() -> Router<Front> {
         .route("/api/events", get(events))
         .route("/api/webhooks", get(all).post(create))
         .route("/api/webhooks/secret", get(secret))
+        .route("/api/webhooks/callbacks", get(callbacks))
+        .route("/api/webhooks/callbacks/resend", post(call_back_again))
         .route("/api/webhooks/{id}", get(read_one).patch(change).delete(remove))
         .route("/api/webhooks/{id}/deliveries", get(deliveries))
         .route("/api/webhooks/{id}/resend", post(resend))
@@ -58,6 +60,22 @@ async fn create(State(front): State<Front>, request: Request) -> Result<Response
 async fn secret(State(front): State<Front>, headers: HeaderMap) -> Result<Response, Problem> {
     let caller = front.caller(&headers, Right::Manage).await?;
     Ok(data(json!({"secret": front.webhooks.merchant_secret(&caller.merchant.id).text()})))
+}
+
+/// `GET /api/webhooks/callbacks?after=…&limit=…`: what became of events at addresses that came with a thing.
+async fn callbacks(State(front): State<Front>, RawQuery(query): RawQuery, headers: HeaderMap) -> Result<Response, Problem> {
+    let caller = front.caller(&headers, Right::Manage).await?;
+    let asked = read::page(query.as_deref())?;
+    let callbacks = front.webhooks.callbacks(&caller.merchant.id, asked.after, asked.limit).await?;
+    Ok(list(callbacks.iter().map(|(event, row)| view::callback(event, row)).collect()))
+}
+
+/// `POST /api/webhooks/callbacks/resend`
+async fn call_back_again(State(front): State<Front>, request: Request) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
+    let caller = front.caller(&parts.headers, Right::Manage).await?;
+    let again = body::read(&parts.headers, body, read::again).await?;
+    Ok(data(json!({"queued": front.webhooks.call_back_again(&caller.merchant.id, again).await?})))
 }
 
 /// `GET /api/webhooks/{id}`

@@ -63,10 +63,12 @@ fn filters(body: Scope<'_, '_>) -> Result<Option<Vec<KindFilter>>, Problem> {
 pub(super) fn again(bytes: &[u8]) -> Result<Again, Problem> {
     let document = Document::read(bytes)?;
     let body = document.scope();
-    match (body.integer("sequence")?, body.integer("after")?) {
-        (None, None) => Ok(Again::Dead),
-        (Some(sequence), None) => Ok(Again::Event(sequence)),
-        (None, Some(after)) => Ok(Again::After(after)),
-        (Some(_), Some(_)) => Err(body.invalid("after", "must be absent when sequence is given")),
+    match (body.text("event_id")?, body.integer("sequence")?, body.integer("after")?) {
+        (None, None, None) => Ok(Again::Dead),
+        (Some(id), None, None) => Ok(Again::Id(id.to_owned())),
+        (None, Some(sequence), None) => Ok(Again::Event(sequence)),
+        (None, None, Some(after)) => Ok(Again::After(after)),
+        (Some(_), Some(_), _) => Err(body.invalid("sequence", "must be absent when event_id is given")),
+        (_, _, Some(_)) => Err(body.invalid("after", "must be absent when event_id or sequence is given")),
     }
 }

@@ -4,7 +4,7 @@ use crate::rest::envelope::moment;
 use crate::rest::view::SUCCESS;
 use crate::webhooks::Secret;
 use persistence::stores::events::Event;
-use persistence::stores::webhooks::{Delivery, DeliveryState, Endpoint};
+use persistence::stores::webhooks::{Delivery, DeliveryState, Endpoint, To};
 use serde_json::{Value, json};
 
 /// A page of the feed. `newest` is the number of the merchant's last event.
@@ -42,6 +42,19 @@ pub(super) fn delivery(endpoint: &Endpoint, event: &Event, row: Option<&Delivery
         None if event.sequence <= endpoint.told => DeliveryState::Delivered,
         None => DeliveryState::Pending,
     };
+    told(event, state, row)
+}
+
+/// An event and what became of it at the address that came with its thing.
+pub(super) fn callback(event: &Event, row: &Delivery) -> Value {
+    let mut shown = told(event, row.state, Some(row));
+    if let To::Address { url, .. } = &row.to {
+        shown["url"] = url.as_str().into();
+    }
+    shown
+}
+
+fn told(event: &Event, state: DeliveryState, row: Option<&Delivery>) -> Value {
     let attempts = row.map_or(u32::from(state == DeliveryState::Delivered), |row| row.attempts);
     let next = row.filter(|row| row.state == DeliveryState::Pending).map(|row| moment(row.next_attempt_at));
     json!({

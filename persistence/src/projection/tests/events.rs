@@ -55,7 +55,13 @@ async fn refunds_are_told_when_they_change_something_however_records_are_gathere
             for until in (gathered..tape.last_lsn() + gathered).step_by(gathered as usize) {
                 projection.catch_up(&mut source, until).await.unwrap();
             }
-            assert_eq!(told(&Database::open(&home.url).await.unwrap().stores()).await, expected, "{gathered} at a time");
+            let stores = Database::open(&home.url).await.unwrap().stores();
+            assert_eq!(told(&stores).await, expected, "{gathered} at a time");
+            for event in stores.events(&Xid([9; 12]), 0, 100).await.unwrap().events {
+                assert_eq!(stores.event_of_id(&Xid([9; 12]), &event.id()).await.unwrap(), Some(event), "{gathered} at a time");
+            }
+            let not_told = format!("evt_{}_1", sale(1).id);
+            assert_eq!(stores.event_of_id(&Xid([9; 12]), &not_told).await.unwrap(), None, "an intent is nobody's news");
         }
     }
 }

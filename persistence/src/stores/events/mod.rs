@@ -8,6 +8,7 @@
 
 mod append;
 mod kind;
+mod named;
 mod read;
 mod run;
 

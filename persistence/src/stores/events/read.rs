@@ -52,7 +52,7 @@ pub struct EventPage {
 }
 
 /// An event before its version is read.
-enum Found {
+pub(super) enum Found {
     Transaction(u64, RunEntry),
     Thing(Event),
 }
@@ -82,7 +82,7 @@ impl Event {
 }
 
 /// The events of a row that come behind a number.
-fn found(merchant: &Xid, after: u64, row: &AnyRow) -> Result<Vec<Found>, PersistenceError> {
+pub(super) fn found(merchant: &Xid, after: u64, row: &AnyRow) -> Result<Vec<Found>, PersistenceError> {
     let fields = Fields::of(row, "events");
     let sequence = unsigned(fields.integer("sequence")?);
     let Some(bytes) = fields.bytes_or_none("run")? else {

@@ -70,6 +70,8 @@ async fn numbers_have_no_gap_whoever_writes_at_once_and_whoever_gives_up() {
         assert_eq!(one.told, Told::Thing { id: Xid([99; 12]), body: "{\"id\":\"100\"}".into() });
         assert!(one.id().starts_with("evt_"));
         assert_eq!(stores.event(&OTHER_SHOP, 2).await.unwrap(), None);
+        assert_eq!(stores.event_of_id(&OTHER_SHOP, &one.id()).await.unwrap(), Some(one.clone()));
+        assert_eq!(stores.event_of_id(&SHOP, &one.id()).await.unwrap(), None, "another merchant's");
     }
 }
 

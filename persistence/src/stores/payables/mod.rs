@@ -285,6 +285,23 @@ impl Stores {
         row.map_err(PersistenceError::sql("look a payable up by its reference"))?.as_ref().map(Payable::read).transpose()
     }
 
+    /// The same, with no regard to the case of ASCII letters. `None` also when several differ by nothing else.
+    pub async fn payable_of_folded_reference(
+        &self,
+        merchant: &Xid,
+        face: Face,
+        reference: &str,
+    ) -> Result<Option<Payable>, PersistenceError> {
+        let select =
+            format!("SELECT {COLUMNS} FROM payables WHERE merchant = $1 AND face = $2 AND LOWER(reference) = LOWER($3) LIMIT 2");
+        let select = sqlx::query(sqlx::AssertSqlSafe(select)).bind(&merchant.0[..]).bind(face as i64).bind(reference);
+        let rows = select.fetch_all(&self.database.pool).await;
+        match &rows.map_err(PersistenceError::sql("look a payable up by its reference"))?[..] {
+            [row] => Payable::read(row).map(Some),
+            _ => Ok(None),
+        }
+    }
+
     /// A merchant's payables of a face that are in one of these states, newest first, `limit` at most behind `offset` others.
     pub async fn payables(
         &self,

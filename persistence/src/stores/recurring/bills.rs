@@ -5,6 +5,7 @@ use super::Subscription;
 use crate::error::PersistenceError;
 use crate::sql::{Fields, id_or_null, signed};
 use crate::stores::Stores;
+use crate::stores::events::{self, NewEvent};
 use protocol::calendar::Micros;
 use protocol::id::Xid;
 use sqlx::Executor;
@@ -69,8 +70,9 @@ impl Stores {
     }
 
     /// Writes what became of an attempt, and how its subscription stands after it, in one transaction: once, however often it is called,
-    /// for a subscription that has counted this attempt is left as it is. A paid bill is counted whatever was changed meanwhile.
-    pub async fn end_bill(&self, bill: &Bill, after: &Subscription) -> Result<(), PersistenceError> {
+    /// for a subscription that has counted this attempt is left as it is. A paid bill is counted whatever was changed meanwhile. The
+    /// events tell of it where it is counted.
+    pub async fn end_bill(&self, bill: &Bill, after: &Subscription, told: &[NewEvent]) -> Result<(), PersistenceError> {
         const OPERATION: &str = "end a bill";
         let mut transaction = self.begin_write(OPERATION).await?;
         let update = "UPDATE subscription_bills SET response_code = $2 WHERE transaction_id = $1";
@@ -82,7 +84,12 @@ impl Stores {
         let update = update.bind(after.next_bill_at.0).bind(after.next_attempt_at.0).bind(i64::from(after.billed));
         let update = update.bind(i64::from(after.attempts)).bind(id_or_null(&after.last_transaction)).bind(after.updated_at.0);
         let update = update.bind(i64::from(bill.number) - 1).bind(i64::from(bill.attempt));
-        transaction.execute(update).await.map_err(PersistenceError::sql(OPERATION))?;
+        let counted = transaction.execute(update).await.map_err(PersistenceError::sql(OPERATION))?;
+        if counted.rows_affected() == 1 {
+            for event in told {
+                events::append(&mut transaction, event).await?;
+            }
+        }
         transaction.commit().await.map_err(PersistenceError::sql(OPERATION))
     }
 

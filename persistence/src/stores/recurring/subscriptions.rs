@@ -4,8 +4,10 @@ use super::BillingTerms;
 use crate::error::PersistenceError;
 use crate::sql::{Fields, id_or_null, signed};
 use crate::stores::Stores;
+use crate::stores::events::{self, NewEvent};
 use protocol::calendar::Micros;
 use protocol::id::Xid;
+use sqlx::Executor;
 use sqlx::any::AnyRow;
 
 /// Where a subscription stands. Numbers are stored: never renumbered.
@@ -101,8 +103,9 @@ impl Subscription {
 }
 
 impl Stores {
-    /// Adds a subscription.
-    pub async fn add_subscription(&self, subscription: &Subscription) -> Result<(), PersistenceError> {
+    /// Adds a subscription, and the event that tells of it.
+    pub async fn add_subscription(&self, subscription: &Subscription, told: &NewEvent) -> Result<(), PersistenceError> {
+        const OPERATION: &str = "add a subscription";
         let insert = "INSERT INTO subscriptions (id, merchant, plan, customer, description, amount, billing_interval, frequency, days, \
                       duration, add_ons, discounts, standing, next_bill_at, next_attempt_at, billed, attempts, last_transaction, \
                       created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, \
@@ -116,12 +119,21 @@ impl Stores {
         let add = add.bind(i64::from(subscription.billed)).bind(i64::from(subscription.attempts));
         let add =
             add.bind(id_or_null(&subscription.last_transaction)).bind(subscription.created_at.0).bind(subscription.updated_at.0);
-        add.execute(&self.database.pool).await.map(drop).map_err(PersistenceError::sql("add a subscription"))
+        let mut transaction = self.begin_write(OPERATION).await?;
+        transaction.execute(add).await.map_err(PersistenceError::sql(OPERATION))?;
+        events::append(&mut transaction, told).await?;
+        transaction.commit().await.map_err(PersistenceError::sql(OPERATION))
     }
 
     /// Changes a subscription, if nothing has billed or changed it since `seen_at`. False, and nothing done, when something has. How often
     /// its next bill was tried stays: each attempt is one transaction, and none is ever used twice.
-    pub async fn change_subscription(&self, subscription: &Subscription, seen_at: Micros) -> Result<bool, PersistenceError> {
+    pub async fn change_subscription(
+        &self,
+        subscription: &Subscription,
+        seen_at: Micros,
+        told: &NewEvent,
+    ) -> Result<bool, PersistenceError> {
+        const OPERATION: &str = "change a subscription";
         let update = "UPDATE subscriptions SET plan = $3, customer = $4, description = $5, amount = $6, billing_interval = $7, \
                       frequency = $8, days = $9, duration = $10, add_ons = $11, discounts = $12, standing = $13, \
                       next_bill_at = $14, next_attempt_at = $15, updated_at = $16 WHERE merchant = $1 AND id = $2 AND updated_at = $17";
@@ -133,7 +145,12 @@ impl Stores {
         let change = change.bind(&terms.add_ons[..]).bind(&terms.discounts[..]).bind(subscription.standing as i64);
         let change = change.bind(subscription.next_bill_at.0).bind(subscription.next_attempt_at.0);
         let change = change.bind(subscription.updated_at.0).bind(seen_at.0);
-        let changed = change.execute(&self.database.pool).await.map_err(PersistenceError::sql("change a subscription"))?;
+        let mut transaction = self.begin_write(OPERATION).await?;
+        let changed = transaction.execute(change).await.map_err(PersistenceError::sql(OPERATION))?;
+        if changed.rows_affected() == 1 {
+            events::append(&mut transaction, told).await?;
+        }
+        transaction.commit().await.map_err(PersistenceError::sql(OPERATION))?;
         Ok(changed.rows_affected() == 1)
     }
 
@@ -154,10 +171,16 @@ impl Stores {
     }
 
     /// Removes a subscription: no bill comes any more. Its bills stay. False when it is not there.
-    pub async fn delete_subscription(&self, merchant: &Xid, id: &Xid) -> Result<bool, PersistenceError> {
+    pub async fn delete_subscription(&self, merchant: &Xid, id: &Xid, told: &NewEvent) -> Result<bool, PersistenceError> {
+        const OPERATION: &str = "remove a subscription";
         let delete = sqlx::query("DELETE FROM subscriptions WHERE merchant = $1 AND id = $2");
         let delete = delete.bind(&merchant.0[..]).bind(&id.0[..]);
-        let deleted = delete.execute(&self.database.pool).await.map_err(PersistenceError::sql("remove a subscription"))?;
+        let mut transaction = self.begin_write(OPERATION).await?;
+        let deleted = transaction.execute(delete).await.map_err(PersistenceError::sql(OPERATION))?;
+        if deleted.rows_affected() == 1 {
+            events::append(&mut transaction, told).await?;
+        }
+        transaction.commit().await.map_err(PersistenceError::sql(OPERATION))?;
         Ok(deleted.rows_affected() == 1)
     }
 

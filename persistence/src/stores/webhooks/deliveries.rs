@@ -197,11 +197,38 @@ impl Stores {
 }
 
 impl Stores {
-    /// Tries what was given up for an endpoint again, as if for the first time. Gives how many they are.
-    pub async fn revive_deliveries(&self, endpoint: &Xid, now: Micros) -> Result<u64, PersistenceError> {
+    /// Tries a delivery to an address that came with a thing again, as if for the first time. False when there is none.
+    pub async fn revive_callback(&self, merchant: &Xid, sequence: u64, now: Micros) -> Result<bool, PersistenceError> {
+        let update = "UPDATE webhook_deliveries SET state = 1, attempts = 0, first_attempt_at = NULL, next_attempt_at = $4 \
+                      WHERE merchant = $1 AND sequence = $2 AND endpoint = $3";
+        let update = sqlx::query(update).bind(&merchant.0[..]).bind(signed(sequence)).bind(&Xid::NONE.0[..]).bind(now.0);
+        let update = update.execute(&self.database.pool).await;
+        Ok(update.map_err(PersistenceError::sql("send a callback again"))?.rows_affected() == 1)
+    }
+
+    /// A merchant's deliveries to addresses that came with a thing, of events behind a number, in their order.
+    pub async fn callbacks(&self, merchant: &Xid, after: u64, limit: u32) -> Result<Vec<Delivery>, PersistenceError> {
+        let select = "SELECT * FROM webhook_deliveries WHERE merchant = $1 AND sequence > $2 AND endpoint = $3 \
+                      ORDER BY sequence LIMIT $4";
+        let select = sqlx::query(select).bind(&merchant.0[..]).bind(signed(after)).bind(&Xid::NONE.0[..]).bind(i64::from(limit));
+        let rows = select.fetch_all(&self.database.pool).await.map_err(PersistenceError::sql("list callbacks"))?;
+        rows.iter().map(Delivery::read).collect()
+    }
+
+    /// Forgets what was delivered before a moment. Gives how many they were.
+    pub async fn forget_delivered(&self, before: Micros) -> Result<u64, PersistenceError> {
+        let delete = sqlx::query("DELETE FROM webhook_deliveries WHERE state = 2 AND last_attempt_at < $1").bind(before.0);
+        let deleted = delete.execute(&self.database.pool).await;
+        Ok(deleted.map_err(PersistenceError::sql("forget delivered webhooks"))?.rows_affected())
+    }
+
+    /// Tries what was given up for a merchant's endpoint again, as if for the first time. Gives how many they are. The absent id is the
+    /// endpoint of whatever came with its own address.
+    pub async fn revive_deliveries(&self, merchant: &Xid, endpoint: &Xid, now: Micros) -> Result<u64, PersistenceError> {
         let update = "UPDATE webhook_deliveries SET state = 1, attempts = 0, first_attempt_at = NULL, next_attempt_at = $2 \
-                      WHERE endpoint = $1 AND state = 3";
-        let update = sqlx::query(update).bind(&endpoint.0[..]).bind(now.0).execute(&self.database.pool).await;
+                      WHERE endpoint = $1 AND state = 3 AND merchant = $3";
+        let update = sqlx::query(update).bind(&endpoint.0[..]).bind(now.0).bind(&merchant.0[..]);
+        let update = update.execute(&self.database.pool).await;
         Ok(update.map_err(PersistenceError::sql("send dead webhook deliveries again"))?.rows_affected())
     }
 }

@@ -27,6 +27,8 @@ pub struct Endpoint {
     pub active: bool,
     /// Why it is not active; empty when its merchant wants it so.
     pub reason: String,
+    /// The number of the event behind which it is told: the newest when it was made, or an older one from which it was told again.
+    pub began: u64,
     /// The number of the event up to which it has been told, but for its deliveries.
     pub told: u64,
     /// Since when nothing has arrived; none: the last did.
@@ -52,6 +54,7 @@ impl Endpoint {
             kinds: fields.text("kinds")?,
             active: fields.integer("active")? != 0,
             reason: fields.text("reason")?,
+            began: unsigned(fields.integer("began")?),
             told: unsigned(fields.integer("told")?),
             failing_since: fields.time_or_none("failing_since")?,
             generation: fields.narrow("generation")?,
@@ -70,7 +73,8 @@ impl Stores {
         // Nobody numbers an event between the reading of the newest number and the commit.
         take_turn(&mut transaction).await?;
         let insert = "INSERT INTO webhook_endpoints (id, merchant, url, description, kinds, active, reason, generation, created_at, \
-                      updated_at, told) SELECT $1, $2, $3, $4, $5, 1, '', 0, $6, $6, COALESCE(MAX(sequence), 0) FROM events \
+                      updated_at, told, began) SELECT $1, $2, $3, $4, $5, 1, '', 0, $6, $6, COALESCE(MAX(sequence), 0), \
+                      COALESCE(MAX(sequence), 0) FROM events \
                       WHERE merchant = $2 HAVING (SELECT COUNT(*) FROM webhook_endpoints WHERE merchant = $2) < $7";
         let insert = sqlx::query(insert).bind(&endpoint.id.0[..]).bind(&endpoint.merchant.0[..]).bind(&endpoint.url[..]);
         let insert =
@@ -148,8 +152,9 @@ impl Stores {
 
     /// Tells an endpoint everything behind a number again. Gives how many events that is.
     pub async fn rewind_endpoint(&self, endpoint: &Endpoint, after: u64) -> Result<u64, PersistenceError> {
-        let update = sqlx::query("UPDATE webhook_endpoints SET told = $2 WHERE id = $1 AND told > $2");
-        let update = update.bind(&endpoint.id.0[..]).bind(signed(after)).execute(&self.database.pool).await;
+        let update = "UPDATE webhook_endpoints SET told = $2, began = CASE WHEN began > $2 THEN $2 ELSE began END \
+                      WHERE id = $1 AND told > $2";
+        let update = sqlx::query(update).bind(&endpoint.id.0[..]).bind(signed(after)).execute(&self.database.pool).await;
         let moved = update.map_err(PersistenceError::sql("tell a webhook endpoint again"))?.rows_affected();
         Ok(if moved == 0 { 0 } else { endpoint.told.saturating_sub(after) })
     }

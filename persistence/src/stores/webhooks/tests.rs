@@ -17,6 +17,7 @@ fn endpoint(id: u8) -> Endpoint {
         kinds: "*".into(),
         active: true,
         reason: String::new(),
+        began: 0,
         told: 0,
         failing_since: Micros::NONE,
         generation: 0,
@@ -42,7 +43,7 @@ async fn an_endpoint_is_told_of_what_happens_from_now_on_and_a_merchant_has_so_m
         let stores = Database::open(&home.url).await.unwrap().stores();
         stores.add_event(&event(1, 1)).await.unwrap();
         assert!(stores.add_endpoint(&endpoint(1), 2).await.unwrap());
-        assert_eq!(stores.endpoint(&Xid([1; 12])).await.unwrap(), Some(Endpoint { told: 1, ..endpoint(1) }));
+        assert_eq!(stores.endpoint(&Xid([1; 12])).await.unwrap(), Some(Endpoint { began: 1, told: 1, ..endpoint(1) }));
         assert_eq!(stores.endpoints_behind().await.unwrap(), []);
         stores.add_event(&event(2, 1)).await.unwrap();
         assert_eq!(stores.endpoints_behind().await.unwrap().len(), 1);
@@ -50,7 +51,7 @@ async fn an_endpoint_is_told_of_what_happens_from_now_on_and_a_merchant_has_so_m
         assert!(!stores.add_endpoint(&endpoint(3), 2).await.unwrap());
         let changed = Endpoint { active: false, generation: 3, rotated_at: NOW, ..endpoint(1) };
         assert!(stores.change_endpoint(&changed).await.unwrap());
-        assert_eq!(stores.endpoint(&Xid([1; 12])).await.unwrap(), Some(Endpoint { told: 1, ..changed }));
+        assert_eq!(stores.endpoint(&Xid([1; 12])).await.unwrap(), Some(Endpoint { began: 1, told: 1, ..changed }));
         assert_eq!(stores.endpoints_behind().await.unwrap(), [], "one that is off is told nothing");
         assert!(!stores.delete_endpoint(&Xid([8; 12]), &Xid([1; 12])).await.unwrap(), "another merchant's");
         assert!(stores.delete_endpoint(&SHOP, &Xid([1; 12])).await.unwrap());
@@ -111,7 +112,20 @@ async fn a_callback_keeps_its_address_and_the_dead_are_revived() {
             .await
             .unwrap();
         assert_eq!(stores.due_deliveries(NOW, 10).await.unwrap(), []);
-        assert_eq!(stores.revive_deliveries(&Xid::NONE, NOW).await.unwrap(), 1);
+        assert_eq!(stores.revive_deliveries(&Xid([8; 12]), &Xid::NONE, NOW).await.unwrap(), 0, "another merchant's");
+        assert_eq!(stores.revive_deliveries(&SHOP, &Xid::NONE, NOW).await.unwrap(), 1);
         assert_eq!(stores.due_deliveries(NOW, 10).await.unwrap()[0].to, to);
+        let delivered = Delivery { state: DeliveryState::Delivered, last_attempt_at: NOW, ..due[0].clone() };
+        stores.note_delivery(&delivered).await.unwrap();
+        assert_eq!(stores.forget_delivered(NOW).await.unwrap(), 0);
+        assert_eq!(stores.callbacks(&SHOP, 0, 9).await.unwrap(), [delivered]);
+        assert!(stores.revive_callback(&SHOP, 1, NOW).await.unwrap(), "what has arrived may be sent again");
+        assert_eq!(stores.forget_delivered(NOW.plus_s(1)).await.unwrap(), 0, "what waits is not forgotten");
+        stores
+            .note_delivery(&Delivery { state: DeliveryState::Delivered, last_attempt_at: NOW, ..due[0].clone() })
+            .await
+            .unwrap();
+        assert_eq!(stores.forget_delivered(NOW.plus_s(1)).await.unwrap(), 1);
+        assert!(!stores.revive_callback(&SHOP, 1, NOW).await.unwrap());
     }
 }

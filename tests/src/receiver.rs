@@ -1,5 +1,7 @@
 //! A receiver of webhooks: takes them, or misbehaves as it is told.
 
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -27,13 +29,18 @@ pub enum Manner {
 /// What it was sent.
 #[derive(Debug, Clone)]
 pub struct Received {
+    /// How it was answered.
     pub manner: Manner,
+    /// Path and query.
     pub path: String,
+    /// Names in small letters.
     pub headers: HashMap<String, String>,
+    /// The body.
     pub body: Vec<u8>,
 }
 
 impl Received {
+    /// The id by which repeats are known.
     pub fn id(&self) -> &str {
         self.headers.get("webhook-id").expect("a webhook has an id")
     }
@@ -42,16 +49,32 @@ impl Received {
 /// The receiver; its thread goes with the process.
 #[derive(Clone)]
 pub struct Receiver {
+    /// Where it listens.
     pub address: SocketAddr,
+    tls: Option<Arc<ServerConfig>>,
     manner: Arc<Mutex<Manner>>,
     received: Arc<Mutex<Vec<Received>>>,
 }
 
 impl Receiver {
+    /// One that speaks plain HTTP.
     pub fn start(manner: Manner) -> Receiver {
+        Receiver::start_with(manner, None)
+    }
+
+    /// One that speaks TLS and takes all. Gives the PEM of its authority too, which nobody knows.
+    pub fn start_with_tls() -> (Receiver, String) {
+        let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate is made");
+        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(own.signing_key.serialize_der()));
+        let config = ServerConfig::builder().with_no_client_auth().with_single_cert(vec![own.cert.der().clone()], key);
+        let config = config.expect("key and certificate belong together");
+        (Receiver::start_with(Manner::Takes, Some(Arc::new(config))), own.cert.pem())
+    }
+
+    fn start_with(manner: Manner, tls: Option<Arc<ServerConfig>>) -> Receiver {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let address = listener.local_addr().expect("it is bound");
-        let receiver = Receiver { address, manner: Arc::new(Mutex::new(manner)), received: Arc::default() };
+        let receiver = Receiver { address, tls, manner: Arc::new(Mutex::new(manner)), received: Arc::default() };
         let at_work = receiver.clone();
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -62,10 +85,15 @@ impl Receiver {
         receiver
     }
 
+    /// Its address with a path.
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        match self.tls {
+            Some(_) => format!("https://localhost:{}{path}", self.address.port()),
+            None => format!("http://{}{path}", self.address),
+        }
     }
 
+    /// From now on.
     pub fn behave(&self, manner: Manner) {
         *self.manner.lock().unwrap_or_else(PoisonError::into_inner) = manner;
     }
@@ -81,7 +109,17 @@ impl Receiver {
     }
 
     fn serve(&self, stream: TcpStream) -> std::io::Result<()> {
-        let mut reader = BufReader::new(stream.try_clone()?);
+        match &self.tls {
+            None => self.converse(stream),
+            Some(config) => {
+                let connection = ServerConnection::new(Arc::clone(config)).map_err(std::io::Error::other)?;
+                self.converse(StreamOwned::new(connection, stream))
+            }
+        }
+    }
+
+    fn converse(&self, stream: impl Read + Write) -> std::io::Result<()> {
+        let mut reader = BufReader::new(stream);
         let mut line = String::new();
         reader.read_line(&mut line)?;
         let path = line.split(' ').nth(1).unwrap_or_default().to_owned();
@@ -92,16 +130,17 @@ impl Receiver {
             let Some((name, value)) = line.trim().split_once(':') else { break };
             headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
         }
-        let length = headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+        // A connection on which nothing was asked for, or only begun to be.
+        let Some(length) = headers.get("content-length").and_then(|length| length.parse().ok()) else { return Ok(()) };
         let mut body = vec![0; length];
         reader.read_exact(&mut body)?;
         let manner = *self.manner.lock().unwrap_or_else(PoisonError::into_inner);
         let received = Received { manner, path, headers, body };
         self.received.lock().unwrap_or_else(PoisonError::into_inner).push(received);
-        self.answer(stream, manner)
+        self.answer(reader.get_mut(), manner)
     }
 
-    fn answer(&self, mut stream: TcpStream, manner: Manner) -> std::io::Result<()> {
+    fn answer(&self, stream: &mut impl Write, manner: Manner) -> std::io::Result<()> {
         let elsewhere = format!("HTTP/1.1 307 Elsewhere\r\nLocation: {}\r\nContent-Length: 0\r\n\r\n", self.url("/elsewhere"));
         let answer = match manner {
             Manner::Takes => "HTTP/1.1 204 Taken\r\n\r\n",
@@ -114,6 +153,7 @@ impl Receiver {
                 ""
             }
         };
-        stream.write_all(answer.as_bytes())
+        stream.write_all(answer.as_bytes())?;
+        stream.flush()
     }
 }
