@@ -1,10 +1,15 @@
 //! A merchant, or the operator: a key, and the calls of the gateway document.
 
 use crate::http::{Connection, Response, exchange};
+use crate::patience::until;
 use crate::payment::payment;
 use serde_json::{Value, json};
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
+
+/// How long a status may take that the books have already.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Who calls.
 #[derive(Debug, Clone)]
@@ -95,6 +100,14 @@ impl Client {
         let mut list = response.data();
         assert_eq!((&list.as_array().map(Vec::len), &response.json()["total_count"]), (&Some(1), &json!(1)));
         list[0].take()
+    }
+
+    /// The transaction once it has a status. The journal's file, and a ledger, may say so a moment before the switch does: it waits for
+    /// its disk.
+    #[track_caller]
+    pub fn get_when(&self, id: &str, status: &str) -> Value {
+        let there = until(PATIENCE, || Some(self.get(id)).filter(|now| text(now, "status") == status));
+        there.unwrap_or_else(|| panic!("not {status} within {PATIENCE:?}: {}", self.get(id)))
     }
 
     /// `POST /operator/processors/card/settle`: the batches that were closed.

@@ -6,8 +6,14 @@ use crate::http::exchange;
 use crate::process::Leash;
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::process::Command;
+use std::sync::atomic::{AtomicU16, Ordering};
+
+/// The first port that a host may be given.
+const STEADY_FIRST: u16 = 12_000;
+/// The first port that Linux gives to those who want any (`net.ipv4.ip_local_port_range`).
+const DRAWN_BY_KERNEL: u16 = 32_768;
 
 /// An entry of the host's ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,6 +91,19 @@ fn entry(value: &Value) -> Entry {
     }
 }
 
+/// A free address on which a host can listen again after it was away. A port that the kernel gives to whoever wants any may be
+/// another's by then.
+fn steady() -> SocketAddr {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let begin = u64::from(std::process::id()) * 64 % u64::from(DRAWN_BY_KERNEL - STEADY_FIRST);
+    let ports = std::iter::repeat_with(|| {
+        let number = begin + u64::from(NEXT.fetch_add(1, Ordering::Relaxed));
+        STEADY_FIRST + (number % u64::from(DRAWN_BY_KERNEL - STEADY_FIRST)) as u16
+    });
+    let mut addresses = ports.take(1_000).map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+    addresses.find(|address| TcpListener::bind(address).is_ok()).expect("a free port below the kernel's own")
+}
+
 /// `switchyard sandbox` on a leash.
 #[derive(Debug)]
 pub struct HostProcess {
@@ -100,15 +119,15 @@ pub struct HostProcess {
 }
 
 impl HostProcess {
-    /// Starts a host with an empty ledger on free ports.
+    /// Starts a host with an empty ledger.
     pub fn start() -> HostProcess {
         HostProcess::start_with(&[])
     }
 
     /// The same with more flags of `switchyard sandbox`.
     pub fn start_with(flags: &'static [&'static str]) -> HostProcess {
-        let free = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut host = HostProcess { running: None, folder: Folder::new(), flags, addr: free, ach: free, control: Control(free) };
+        let (addr, ach, control) = (steady(), steady(), Control(steady()));
+        let mut host = HostProcess { running: None, folder: Folder::new(), flags, addr, ach, control };
         host.start_again();
         host
     }

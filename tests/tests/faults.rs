@@ -74,7 +74,7 @@ fn a_late_approval_never_revives_a_sale() {
     assert_unknown(&answer);
     host.control.heal();
     reconcile(&switch.journal(), host.control, DRAINED);
-    assert_eq!(text(&client.get(id(&answer)), "status"), "reversed");
+    client.get_when(id(&answer), "reversed");
     let entries = host.control.entries_of(rrn(&answer));
     assert_eq!(
         entries.iter().map(|entry| (entry.kind.as_str(), entry.reversed)).collect::<Vec<_>>(),
@@ -93,7 +93,7 @@ fn a_lost_answer_to_a_step_takes_the_whole_transaction_back() {
         assert_unknown(&answer);
         host.control.heal();
         reconcile(&switch.journal(), host.control, DRAINED);
-        assert_eq!(text(&client.get(id(&held)), "status"), "reversed", "{step}");
+        client.get_when(id(&held), "reversed");
         assert!(!host.control.entries_of(rrn(&held)).iter().any(|entry| entry.stands()));
     }
 }
@@ -111,7 +111,7 @@ fn a_lost_answer_to_a_refund_frees_its_amount_once_it_is_reversed() {
     assert_eq!(status, 400, "while it may have been paid, nothing is left: {said}");
     host.control.heal();
     reconcile(&switch.journal(), host.control, DRAINED);
-    assert_eq!(text(&client.get(id(&refund)), "status"), "reversed");
+    client.get_when(id(&refund), "reversed");
     assert_eq!(client.get(id(&sale))["amount_refunded"], 0);
     assert_eq!(client.refund(id(&sale), 7_300).data(), Value::Null);
     reconcile(&switch.journal(), host.control, DRAINED);
@@ -198,7 +198,7 @@ fn reversals_wait_for_a_host_that_is_away_through_a_restart_as_well() {
     host.start_again();
     reconcile(&switch.journal(), host.control, DRAINED);
     for transaction in [&answer, &second] {
-        assert_eq!(text(&switch.client().get(id(transaction)), "status"), "reversed");
+        switch.client().get_when(id(transaction), "reversed");
     }
 }
 
@@ -274,7 +274,8 @@ fn a_host_that_stands_still_costs_a_time_out_and_its_late_answers_change_nothing
     back.expect("the link comes back");
     let books = reconcile(&switch.journal(), host.control, DRAINED);
     assert!(books.undecided().is_empty());
-    answers.iter().for_each(|answer| assert!(matches!(text(&client.get(id(answer)), "status"), "reversed" | "declined")));
+    let over = |answer: &Value| matches!(text(&client.get(id(answer)), "status"), "reversed" | "declined").then_some(());
+    answers.iter().for_each(|answer| tests::until(DRAINED, || over(answer)).expect("the switch says what its books say"));
 }
 
 #[test]

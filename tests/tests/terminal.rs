@@ -185,7 +185,7 @@ fn a_terminal_takes_one_payment_at_a_time_and_what_times_out_is_taken_back() {
     assert_eq!([outcome(&unattended), outcome(&unheard)], [("unknown", 421, 0); 2]);
     reconcile(&switch.journal(), control(&switch), DRAINED);
     for payment in [&unattended, &unheard] {
-        assert_eq!(text(&client.get(id(payment)), "status"), "reversed");
+        client.get_when(id(payment), "reversed");
     }
     assert_eq!(kinds(&switch, &unheard), ["sale", "reversal"], "asked for by its reference, found standing, voided");
     assert_eq!(kinds(&switch, &unattended), ["sale"], "called off while it waited: declined");

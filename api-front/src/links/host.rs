@@ -118,6 +118,9 @@ impl Host {
     pub async fn connect(&self) -> Result<Wire, NotConnected> {
         let connecting = timeout(CONNECT_TIMEOUT, TcpStream::connect(self.addr)).await;
         let stream = connecting.map_err(|_| NotConnected::TooLate { what: "connection" })?.map_err(NotConnected::Tcp)?;
+        if meets_itself(&stream).map_err(NotConnected::Tcp)? {
+            return Err(NotConnected::Tcp(io::ErrorKind::ConnectionRefused.into()));
+        }
         // What is written is in batches of our own making; waiting for more would only delay it.
         stream.set_nodelay(true).map_err(NotConnected::Tcp)?;
         let Some(Secured { connector, server_name }) = &self.tls else { return Ok(Either::Left(stream)) };
@@ -126,6 +129,12 @@ impl Host {
         let failed = |source| NotConnected::Tls { server_name: server_name.to_str().into_owned(), source };
         proved.map(|stream| Either::Right(Box::new(stream))).map_err(failed)
     }
+}
+
+/// True when both ends are ours: who knocks at a closed port of this machine often enough is once given that very port for the own end,
+/// and TCP connects the two. Kept, the host could never listen there again.
+fn meets_itself(stream: &TcpStream) -> io::Result<bool> {
+    Ok(stream.local_addr()? == stream.peer_addr()?)
 }
 
 /// Two ends that two may hold at a time.

@@ -361,3 +361,15 @@ fn files_of_tls_that_are_of_no_use_are_named() {
     let error = of(&folder.path().join("missing.pem")).unwrap_err().to_string();
     assert!(error.starts_with("tls.ca_file") && error.contains("missing.pem"), "{error}");
 }
+
+/// Knocks at a closed port until TCP, which gives one port to both ends sooner or later, would connect the two.
+#[tokio::test]
+async fn a_link_never_takes_itself_for_its_host() {
+    // The kernel gives even ports to those who connect, and odd ones to those who listen, while it has them.
+    let free = || std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
+    let closed = SocketAddr::from(([127, 0, 0, 1], free().port() & !1));
+    let host = Host::of(&ProcessorSettings::of_sandbox("card", ProcessorKind::TsysSierra, closed)).expect("no TLS is asked for");
+    for _ in 0..30_000 {
+        assert!(host.connect().await.is_err(), "nobody listens on {closed}");
+    }
+}
