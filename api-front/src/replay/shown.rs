@@ -104,8 +104,8 @@ impl Replayed {
                             tr { th rowspan="2" { "way" } th rowspan="2" { "currency" } @for name in HEAD[2..].iter().step_by(2) { th colspan="2" { (name) } } }
                             tr { @for _ in HEAD[2..].iter().step_by(2) { th { "was" } th.then { "then" } } }
                         }
-                        tbody { @for row in self.rows() { tr.all[row[0] == "all"] {
-                            @for (place, cell) in row.iter().enumerate() { td.then[place > 2 && place % 2 == 1] { (cell) } }
+                        tbody { @for row in self.rows() { tr class=[(row[0] == "all").then_some("all")] {
+                            @for (place, cell) in row.iter().enumerate() { td class=[(place > 2 && place % 2 == 1).then_some("then")] { (cell) } }
                         } } }
                     } }
                     p { "“Then” is what the tables that were tried would have done. Approvals at another processor are expected at the rate at \

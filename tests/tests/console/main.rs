@@ -1,10 +1,12 @@
 //! The operator's console, in a browser: what an operator sees, does, and sees change.
 
+mod desk;
+
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tests::client::{Client, id, text};
+use tests::client::{Client, id, rrn, text};
 use tests::http::exchange;
 use tests::payment::{VISA, payment};
 use tests::switch::keys;
@@ -109,6 +111,13 @@ fn a_rule_is_tried_on_history_put_in_force_and_told_in_a_payments_story() {
     let browser = operator_at_work(&switch, true);
     let total = until(SEEN, || browser.text(".cards").contains("3 sent").then_some(()));
     total.expect("the overview follows by itself");
+    // An update takes over what differs: it takes the mark, and leaves the button that has the focus the button that it was.
+    browser.evaluate(
+        "(window.mine = document.querySelector('.processor button'), mine.focus(), mine.setAttribute('data-mark', ''), true)",
+    );
+    let updated = until(SEEN, || (browser.evaluate("mine.hasAttribute('data-mark')") == Value::Bool(false)).then_some(()));
+    updated.expect("an update comes every second");
+    assert_eq!(browser.evaluate("document.activeElement === mine"), Value::Bool(true));
     browser.open(&url(&switch, "/console/rules"));
     browser.press("button[value=add]");
     browser.write("input[name=\"0.name\"]", "small change");
@@ -232,4 +241,12 @@ fn a_journal_is_decided_anew_and_twice_the_same() {
     assert!(then.contains("payments  1\n"), "{then}");
     let looked_up = replayed(&switch, &rules, &["--until", "3", "--id", id(&first)]);
     assert!(looked_up.lines().count() == 2 && looked_up.contains("pending_settlement"), "{looked_up}");
+    assert_eq!(replayed(&switch, &rules, &["--until", "3", "--rrn", rrn(&first)]), looked_up);
+    let before_all = replayed(&switch, &rules, &["--until", "2001-01-01T00:00:00Z"]);
+    assert!(before_all.contains("payments  0\n"), "{before_all}");
+    assert_eq!(replayed(&switch, &rules, &["--until", "2101-01-01T00:00:00Z"]), text, "all of it");
+    let page = switch.folder().join("replay.html");
+    replayed(&switch, &rules, &["--html", &page.display().to_string()]);
+    let page = std::fs::read_to_string(page).expect("a page");
+    assert!(page.contains("denied by a rule") && page.contains(">12.22</td>"), "{page}");
 }
