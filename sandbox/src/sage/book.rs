@@ -336,10 +336,11 @@ impl Book {
         self.tills.get(&(merchant, batch)).map_or(Totals::default(), |till| till.open)
     }
 
-    /// The answer already given to totals with this trace number.
-    pub fn settlement(&self, merchant: Merchant, trace: u32) -> Option<(Verdict, u32)> {
+    /// The answer already given to totals under this number with this trace number: another batch's totals may have the same one, for
+    /// trace numbers come again.
+    pub fn settlement(&self, merchant: Merchant, number: u32, trace: u32) -> Option<Verdict> {
         let presented = self.presented.get(&merchant)?;
-        presented.iter().rev().find(|done| done.trace == trace).map(|done| (done.verdict, done.number))
+        presented.iter().rev().find(|done| (done.number, done.trace) == (number, trace)).map(|done| done.verdict)
     }
 
     /// The day, MMDD, on which an accepted batch used this number within the last days.

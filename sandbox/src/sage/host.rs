@@ -219,9 +219,10 @@ impl Host {
 
     fn settle(&mut self, now: Micros, request: &Request, settlement: Settlement) -> Outcome {
         let merchant = request.merchant;
-        if let Some((verdict, number)) = self.book.settlement(merchant, settlement.trace).filter(|_| !self.faults.forget_totals) {
+        let answered = self.book.settlement(merchant, settlement.number, settlement.trace);
+        if let Some(verdict) = answered.filter(|_| !self.faults.forget_totals) {
             self.stats.duplicates += 1;
-            return Outcome::Said(Says::Batch(verdict, number), None);
+            return Outcome::Said(Says::Batch(verdict, settlement.number), None);
         }
         let used = self.book.number_used(merchant, settlement.number, now);
         let open = self.book.open_totals(merchant, settlement.members);

@@ -79,6 +79,15 @@ fn banks_act_when_it_is_due_and_never_on_what_was_taken_back() {
 }
 
 #[test]
+fn totals_are_known_by_their_number_and_trace_number_together() {
+    let mut book = Book::default();
+    let presented = Row { terminal: MERCHANT, stan: 499_999, batch: 7, verdict: 1, approved: 1, ..Row::blank(Kind::Batch) };
+    book.apply(&presented);
+    assert!(book.settlement(MERCHANT, 7, 499_999).is_some(), "a repeat");
+    assert!(book.settlement(MERCHANT, 8, 499_999).is_none(), "a later batch, whose trace number has come again");
+}
+
+#[test]
 fn a_correction_that_was_asked_for_is_not_asked_for_again_after_a_restart() {
     let rows = [sale(0, Plan::Correct(1)), Row { ordinal: 1, kind: Kind::Change.code(), action: *b"01", ..sale(0, Plan::Keep) }];
     let mut book = Book::default();
