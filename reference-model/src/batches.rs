@@ -4,7 +4,8 @@ use crate::model::{Collected, Model, Payment};
 use protocol::batch::BatchState;
 use protocol::calendar::Micros;
 use protocol::id::Xid;
-use protocol::words::Status;
+use protocol::response_code::ResponseCode;
+use protocol::words::{PaymentMethod, Status, Verb};
 use std::collections::BTreeSet;
 use switch_core::input::{Sent, Verdict};
 
@@ -51,6 +52,7 @@ impl Model {
         let awaited = batch.state == BatchState::Closing && batch.sent && batch.stan == sent.stan;
         match verdict {
             Verdict::Approved if awaited => batch.state = BatchState::Accepted,
+            Verdict::Declined(ResponseCode::DUPLICATE_AT_PROCESSOR) if awaited => batch.number_used = true,
             Verdict::Declined(_) if awaited => batch.state = BatchState::Rejected,
             Verdict::Approved | Verdict::Declined(_) => {}
             // Neither accepted nor rejected: the totals are repeated.
@@ -87,6 +89,49 @@ impl Model {
         }
     }
 
+    /// True when a bank may send an entry back: its money is settled, or in a batch whose totals are not under way.
+    pub fn may_return(&self, id: Xid) -> bool {
+        let Some(payment) = self.payments.get(&id).filter(|payment| payment.facts.method() == PaymentMethod::Ach) else {
+            return false;
+        };
+        let batch = payment.batch.and_then(|batch| self.batches.get(&batch));
+        match payment.status {
+            _ if payment.flight.is_some() => false,
+            Status::Settled | Status::PartiallyRefunded | Status::Refunded => true,
+            Status::PendingSettlement => batch.is_some_and(|batch| match batch.state {
+                BatchState::Open | BatchState::Rejected => true,
+                BatchState::Closing => !batch.sent,
+                BatchState::Accepted | BatchState::Complete => false,
+            }),
+            _ => false,
+        }
+    }
+
+    /// A bank sends an entry back: what was not settled leaves its batch, and a refund that came back was not paid.
+    pub fn returned(&mut self, id: Xid) {
+        self.forget_recent(id);
+        let payment = self.touch(id);
+        let Payment { verb, parent, captured, .. } = *payment;
+        let was = core::mem::replace(&mut payment.status, Status::Returned);
+        payment.version += 1;
+        if verb == Verb::Refund {
+            self.take_back_refund(parent, captured);
+        }
+        if was == Status::PendingSettlement {
+            let payment = self.of(id);
+            payment.captured = 0;
+            if let Some(at) = payment.batch.take() {
+                self.batch(at).members.remove(&id);
+                self.send_totals_if_ready(at);
+            }
+        }
+    }
+
+    /// A bank says that an account's data have changed: the money stands.
+    pub fn change_notified(&mut self, id: Xid) {
+        self.touch(id).version += 1;
+    }
+
     fn send_totals_if_ready(&mut self, id: Xid) {
         let batch = self.batch(id);
         if batch.state != BatchState::Closing || batch.sent || !batch.undecided.is_empty() {
@@ -119,9 +164,21 @@ impl Model {
     fn open_batch(&mut self, (merchant, processor, currency): (Xid, u16, u16), id: Xid) -> Xid {
         let number = self.next_number(merchant, processor);
         let (members, undecided) = (BTreeSet::new(), BTreeSet::new());
-        let (state, sent, stan, members_number, moved_at) = (BatchState::Open, false, 0, number, self.now);
-        let batch =
-            Collected { merchant, processor, currency, number, members_number, state, sent, stan, moved_at, members, undecided };
+        let (state, stan, members_number, moved_at) = (BatchState::Open, 0, number, self.now);
+        let batch = Collected {
+            merchant,
+            processor,
+            currency,
+            number,
+            members_number,
+            state,
+            sent: false,
+            number_used: false,
+            stan,
+            moved_at,
+            members,
+            undecided,
+        };
         assert!(self.batches.insert(id, batch).is_none(), "a batch's id is its own");
         id
     }

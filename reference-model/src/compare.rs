@@ -64,10 +64,14 @@ impl Model {
         }
     }
 
-    /// The same of a batch: the trace number of its totals.
+    /// The same of a batch: the trace number of its totals, and by whom a number was used that its processor has found used.
     pub fn observe_batch(&mut self, written: &Batch) {
-        if let Some(batch) = self.batches.get_mut(&written.id).filter(|batch| batch.sent && batch.stan == 0) {
+        let Some(batch) = self.batches.get_mut(&written.id) else { return };
+        if batch.sent && batch.stan == 0 {
             batch.stan = written.stan.get();
+        }
+        if batch.number_used && matches!(written.state(), BatchState::Accepted | BatchState::Rejected) {
+            (batch.number_used, batch.state) = (false, written.state());
         }
     }
 

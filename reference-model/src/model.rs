@@ -143,6 +143,8 @@ pub struct Collected {
     pub state: BatchState,
     /// True once its totals are final.
     pub sent: bool,
+    /// The processor says that the number was used: by an earlier send of ours or by somebody else, which is the shard's to know.
+    pub number_used: bool,
     /// Trace number of its totals; 0 until the record that carries it was seen.
     pub stan: u32,
     /// When it was opened or, after that, last closed.

@@ -244,12 +244,16 @@ impl Model {
         sale.refund_pending -= stands_for;
         sale.refunded += paid;
         sale.version += 1;
-        sale.status = match sale.refunded {
-            0 => Status::Settled,
-            all if all == sale.settled => Status::Refunded,
-            _ => Status::PartiallyRefunded,
-        };
+        sale.status = after_refunds(sale);
         self.of(id).stands_for = 0;
+    }
+
+    /// Of what was paid back of a sale, so much has come back.
+    pub(crate) fn take_back_refund(&mut self, sale: Xid, amount: u64) {
+        let sale = self.touch(sale);
+        sale.refunded -= amount;
+        sale.version += 1;
+        sale.status = after_refunds(sale);
     }
 
     fn conclude(&mut self, id: Xid, state: ExchangeState) {
@@ -271,11 +275,21 @@ impl Model {
     }
 
     /// What came to nothing does not stand in the way of the next attempt.
-    fn forget_recent(&mut self, id: Xid) {
+    pub(crate) fn forget_recent(&mut self, id: Xid) {
         let likeness = self.payments[&id].likeness();
         if self.recent.get(&likeness).is_some_and(|recent| recent.id == id) {
             self.recent.remove(&likeness);
         }
+    }
+}
+
+/// Where a settled sale stands by what was paid back of it; one that was returned stays so.
+fn after_refunds(sale: &Payment) -> Status {
+    match sale.refunded {
+        _ if sale.status == Status::Returned => Status::Returned,
+        0 => Status::Settled,
+        all if all == sale.settled => Status::Refunded,
+        _ => Status::PartiallyRefunded,
     }
 }
 

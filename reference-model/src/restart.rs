@@ -97,6 +97,7 @@ impl Model {
             members_number: batch.members_number.get(),
             state: batch.state(),
             sent: batch.state() == BatchState::Closing && stan != 0,
+            number_used: false,
             stan,
             moved_at: batch.opened_or_closed_at(),
             members: members.into_iter().map(|(id, _)| id).collect(),

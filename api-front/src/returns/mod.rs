@@ -229,8 +229,8 @@ impl Collector {
     }
 }
 
-/// Whether the same notice may be taken later.
-fn is_passing(refusal: Refusal) -> bool {
+/// Whether a notice that a shard has refused so may be taken later.
+pub fn is_passing(refusal: Refusal) -> bool {
     match refusal {
         Refusal::Busy | Refusal::BatchClosing | Refusal::StepInFlight { .. } => true,
         // Its answer is on the way. One whose outcome is unknown is being taken back: nothing of it is left to return.

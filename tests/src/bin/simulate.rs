@@ -125,11 +125,11 @@ fn show_failures() {
 }
 
 fn print_sum(sum: &Sum, began: Instant) {
-    let Counts { commands, answers, records, frames, starts, batches, hydrations } = sum.counts;
+    let Counts { commands, answers, records, frames, starts, batches, hydrations, archived } = sum.counts;
     let simulated_s = sum.simulated_us / 1_000_000;
     println!("\n{} seeds, {} h {} min simulated in {:.1?}", sum.runs, simulated_s / 3600, simulated_s / 60 % 60, began.elapsed());
     println!(
-        "{commands} commands, {answers} answers, {records} records, {frames} frames at hosts, {starts} starts, {batches} batches, {hydrations} readings of the past"
+        "{commands} commands, {answers} answers, {records} records, {frames} frames at hosts, {starts} starts, {batches} batches, {hydrations} readings of the past, {archived} segments archived"
     );
     println!("looked at: {}", sum.checked);
     println!("trouble:");

@@ -2,6 +2,7 @@
 
 use crate::simulator::clients::ClientEvent;
 use crate::simulator::switch::Task;
+use crate::simulator::web::{Asker, WebRequest};
 
 /// One life of the switch or of a host: what was planned for an earlier one is void.
 pub type Life = u64;
@@ -45,6 +46,39 @@ pub enum HostTask {
     Forget {
         /// Which.
         connection: u64,
+    },
+    /// A request by HTTP comes to its door.
+    Arrives {
+        /// Who waits for the answer.
+        asker: Asker,
+        /// The request.
+        request: WebRequest,
+    },
+    /// It takes a request by HTTP.
+    TakeRequest {
+        /// Who waits for the answer; nobody for one that was sent again underway.
+        asker: Option<Asker>,
+        /// The request.
+        request: WebRequest,
+    },
+    /// It answers a request by HTTP.
+    Answer {
+        /// Whom.
+        asker: Asker,
+        /// HTTP status.
+        status: u16,
+        /// Body.
+        body: Vec<u8>,
+    },
+    /// It cuts a connection in place of an answer.
+    HangUp {
+        /// Whose.
+        asker: Asker,
+    },
+    /// The time of whoever is at work is over.
+    Resume {
+        /// The host's name for the work.
+        ticket: u64,
     },
 }
 

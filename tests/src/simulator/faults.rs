@@ -70,11 +70,15 @@ pub enum Fault {
     Stopped,
     /// The SQL home can't be reached for a while.
     SqlAway,
+    /// The operator starts the switch while the SQL home is away.
+    StartWithoutSql,
+    /// A collector's place in a feed of returned entries is not kept: notices come again.
+    PlaceLost,
 }
 
 impl Fault {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Fault; 30] = [
+    pub const ALL: [Fault; 32] = [
         Fault::RequestLost,
         Fault::RequestLate,
         Fault::RequestTwice,
@@ -105,6 +109,8 @@ impl Fault {
         Fault::TakenOver,
         Fault::Stopped,
         Fault::SqlAway,
+        Fault::StartWithoutSql,
+        Fault::PlaceLost,
     ];
 
     /// How often it strikes when it is on, in a million chances: weak, middling, strong. What chances are is the caller's:
@@ -129,7 +135,8 @@ impl Fault {
             Fault::TermsChanged => [2_000, 10_000, 40_000],
             Fault::Stopped | Fault::SqlAway => [1_000, 5_000, 20_000],
             Fault::Steered => [10_000, 50_000, 250_000],
-            Fault::TakenOver => [20_000, 150_000, 600_000],
+            Fault::StartWithoutSql => [200_000, 600_000, 1_000_000],
+            Fault::TakenOver | Fault::PlaceLost => [20_000, 150_000, 600_000],
         }
     }
 
@@ -165,6 +172,8 @@ impl Fault {
             Fault::TakenOver => "reversals taken over",
             Fault::Stopped => "stops in order",
             Fault::SqlAway => "databases away",
+            Fault::StartWithoutSql => "starts without the database",
+            Fault::PlaceLost => "places in feeds lost",
         }
     }
 }

@@ -5,6 +5,7 @@
 //! decisions of the switch; where the product is made of threads and futures (`switch`), only the carrying between its parts is
 //! written again.
 
+pub mod accounts;
 pub mod cards;
 pub mod check;
 pub mod clients;
@@ -17,7 +18,9 @@ pub mod stage;
 pub mod story;
 pub mod switch;
 pub mod tables;
+pub mod terminals;
 pub mod texts;
+pub mod web;
 pub mod wires;
 pub mod workload;
 pub mod world;

@@ -1,7 +1,8 @@
 //! How large a world is, and who takes part. Drawn from the seed, or given by whoever builds a small world by hand.
 
 use crate::dice::Dice;
-use api_front::switch::directory::AcceptorTable;
+use crate::simulator::terminals;
+use api_front::switch::directory::{AcceptorTable, TerminalTable};
 use protocol::calendar::Micros;
 use protocol::id::Xid;
 use protocol::words::PaymentMethod;
@@ -21,6 +22,8 @@ pub const NETWORK_TIMEOUT_MS: u32 = 2_000;
 pub const ECHO_AFTER_MS: u32 = 10_000;
 /// Echoes without an answer after which a connection counts as down.
 pub const MISSED_ECHOES_MAX: u32 = 3;
+/// Worlds in a million that have a processor of bank accounts, and as many have one of terminals.
+const WITH_OTHER_METHOD: u32 = 500_000;
 /// Longest duplicate window, seconds.
 pub const DUPLICATE_WINDOW_MAX_S: u32 = 60;
 
@@ -65,16 +68,25 @@ pub struct Setup {
     pub sync_us: [u64; 2],
     /// How far the projection falls behind, microseconds: shortest, longest.
     pub follow_us: [u64; 2],
+    /// Segments that stay in the journal though the SQL home has them; `None` archives nothing.
+    pub keep_segments: Option<u32>,
+    /// Hosts keep batch numbers and not what they have answered to totals.
+    pub hosts_forget_totals: bool,
+    /// How long a person at a terminal takes, milliseconds.
+    pub person_ms: u32,
+    /// How often the feed of returned entries is asked for, microseconds.
+    pub feed_every_us: u64,
 }
 
 impl Setup {
     /// One shard, one processor, two merchants, room for everything, and a quick disk.
     pub fn plain() -> Setup {
+        let own = OwnProcessors::for_cards(1);
         Setup {
             shards: 1,
             limits: ROOMY,
-            merchants: vec![merchant_terms(0, 0, 1), merchant_terms(1, 20, 1)],
-            processors: vec![processor_terms(1, 2_000)],
+            merchants: vec![merchant_terms(0, 0, own), merchant_terms(1, 20, own)],
+            processors: vec![processor_terms(1, PaymentMethod::Card, 2_000)],
             segment_bytes: 1 << 18,
             segments_ahead: 1,
             queue_commands: 256,
@@ -82,22 +94,27 @@ impl Setup {
             settle_chunk: 64,
             sync_us: [200, 900],
             follow_us: [500, 3_000],
+            keep_segments: None,
+            hosts_forget_totals: false,
+            person_ms: 0,
+            feed_every_us: 1_000_000,
         }
     }
 
     /// Draws a set-up.
     pub fn drawn(dice: &mut Dice) -> Setup {
-        let processors = dice.between(1, 3) as u16;
+        let methods = draw_methods(dice);
         let merchants = dice.between(1, 6) as u32;
         let windows = [0, 0, 3, 20, DUPLICATE_WINDOW_MAX_S];
         let draw_merchant = |number| {
-            let (window_s, processor) = (*dice.one_of(&windows), dice.between(1, u64::from(processors)) as u16);
-            merchant_terms(number, window_s, processor)
+            let window_s = *dice.one_of(&windows);
+            merchant_terms(number, window_s, draw_own(dice, &methods))
         };
         let merchants = (0..merchants).map(draw_merchant).collect();
         // No whole seconds, as windows are: what ends in one and the same microsecond has no order that anybody could count on.
         let timeouts = [530, 2_030, 2_030, TIMEOUT_MAX_MS];
-        let processors = (1..=processors).map(|index| processor_terms(index, *dice.one_of(&timeouts))).collect();
+        let draw_terms = |(index, method): (u16, &PaymentMethod)| processor_terms(index, *method, *dice.one_of(&timeouts));
+        let processors = (1..).zip(&methods).map(draw_terms).collect();
         let limits = *dice.one_of(&[TINY, SMALL, ROOMY, ROOMY]);
         Setup {
             shards: *dice.one_of(&[1, 2, 4]),
@@ -112,6 +129,10 @@ impl Setup {
             settle_chunk: *dice.one_of(&[1, 7, 256]),
             sync_us: *dice.one_of(&[[50, 300], [500, 5_000], [2_000, 60_000]]),
             follow_us: *dice.one_of(&[[200, 2_000], [5_000, 200_000], [500_000, 8_000_000]]),
+            keep_segments: *dice.one_of(&[None, None, Some(0), Some(1)]),
+            hosts_forget_totals: dice.hits(300_000),
+            person_ms: *dice.one_of(&[0, 150, 1_700]),
+            feed_every_us: *dice.one_of(&[1_000_000, 10_000_000]),
         }
     }
 
@@ -132,6 +153,16 @@ impl Setup {
             (terms.id, Acceptor { id: format!("SWYARD-{terminal}"), terminal, category: 5999 })
         };
         AcceptorTable::of(self.merchants.iter().map(acceptor))
+    }
+
+    /// The terminals that payments may name.
+    pub fn terminals(&self) -> TerminalTable {
+        TerminalTable::of(self.merchants.iter().flat_map(|terms| terminals::of_merchant(terms.id)))
+    }
+
+    /// The means of payment that a processor takes.
+    pub fn method_of(&self, processor: u16) -> PaymentMethod {
+        self.processors[usize::from(processor) - 1].method
     }
 
     /// The longest duplicate window that any merchant has had.
@@ -155,23 +186,32 @@ pub fn merchant_id(number: u32) -> Xid {
     Xid::from_parts(1_700_000_000, [9; 5], number * Xid::STRIDE)
 }
 
-fn merchant_terms(number: u32, duplicate_window_s: u32, card_processor: u16) -> MerchantTerms {
-    MerchantTerms {
-        id: merchant_id(number),
-        active: true,
-        duplicate_window_s,
-        processors: OwnProcessors::for_cards(card_processor),
+/// One to three processors of cards, and in many worlds one of bank accounts and one of terminals, in any order.
+fn draw_methods(dice: &mut Dice) -> Vec<PaymentMethod> {
+    let mut methods = vec![PaymentMethod::Card; dice.between(1, 3) as usize];
+    for method in [PaymentMethod::Ach, PaymentMethod::Terminal] {
+        if dice.hits(WITH_OTHER_METHOD) {
+            let place = dice.between(0, methods.len() as u64) as usize;
+            methods.insert(place, method);
+        }
     }
+    methods
 }
 
-fn processor_terms(index: u16, timeout_ms: u32) -> ProcessorTerms {
-    let reversal_retry_max_ms = REVERSAL_RETRY_MAX_MS;
-    ProcessorTerms {
-        index,
-        method: PaymentMethod::Card,
-        state: ProcessorState::Enabled,
-        timeout_ms,
-        reversal_retry_ms: 500,
-        reversal_retry_max_ms,
-    }
+/// A merchant's own processors: one for each means of payment that there is one for.
+fn draw_own(dice: &mut Dice, methods: &[PaymentMethod]) -> OwnProcessors {
+    let mut of = |wanted: PaymentMethod| {
+        let takers: Vec<u16> = (1..).zip(methods).filter(|(_, method)| **method == wanted).map(|(index, _)| index).collect();
+        if takers.is_empty() { 0 } else { *dice.one_of(&takers) }
+    };
+    OwnProcessors { card: of(PaymentMethod::Card), ach: of(PaymentMethod::Ach), terminal: of(PaymentMethod::Terminal) }
+}
+
+fn merchant_terms(number: u32, duplicate_window_s: u32, processors: OwnProcessors) -> MerchantTerms {
+    MerchantTerms { id: merchant_id(number), active: true, duplicate_window_s, processors }
+}
+
+fn processor_terms(index: u16, method: PaymentMethod, timeout_ms: u32) -> ProcessorTerms {
+    let (state, reversal_retry_max_ms) = (ProcessorState::Enabled, REVERSAL_RETRY_MAX_MS);
+    ProcessorTerms { index, method, state, timeout_ms, reversal_retry_ms: 500, reversal_retry_max_ms }
 }

@@ -25,6 +25,8 @@ pub struct Counts {
     pub batches: u64,
     /// Readings of the past that were made for a command.
     pub hydrations: u64,
+    /// Segments that were archived.
+    pub archived: u64,
 }
 
 impl Counts {
@@ -37,6 +39,7 @@ impl Counts {
         self.starts += other.starts;
         self.batches += other.batches;
         self.hydrations += other.hydrations;
+        self.archived += other.archived;
     }
 }
 

@@ -7,7 +7,6 @@
 pub mod matrix;
 
 use crate::dice::Dice;
-use crate::simulator::cards;
 use crate::simulator::check::{self, Checks, Finish};
 use crate::simulator::clients::{ClientEvent, Clients, Errand};
 use crate::simulator::event::{End, Event, Turn};
@@ -17,13 +16,14 @@ use crate::simulator::schedule::Schedule;
 use crate::simulator::setup::{BEGIN, REVERSAL_RETRY_MAX_MS, Setup};
 use crate::simulator::stage::{Counts, Stage};
 use crate::simulator::story::Story;
-use crate::simulator::switch::{Asked, Death, Heard, Home, NotStarted, Scene, Steer, Switch, rotten_start};
+use crate::simulator::switch::{Asked, Death, Heard, Home, NotStarted, Scene, Steer, Switch, feed_key, rotten_start};
 use crate::simulator::tables;
 use crate::simulator::wires::Wires;
 use crate::simulator::workload::Workload;
+use crate::simulator::{accounts, cards};
 use protocol::calendar::Micros;
 use protocol::transaction::Transaction;
-use protocol::words::ReversalState;
+use protocol::words::{PaymentMethod, ReversalState};
 use switch_core::input::ProcessorState;
 
 /// Time in which everything is decided once trouble has stopped, microseconds: a dead connection is noticed after an echo's silence
@@ -34,6 +34,9 @@ const DRAINED_WITHIN_US: u64 = 180_000_000;
 const CLOSINGS: u32 = 3;
 /// An answer is asked for again when it holds for at least this much longer, microseconds.
 const HOLDS_FOR_US: u64 = 60_000_000;
+/// Worlds in a million whose switch is away for a day when all is settled: then banks send back what they send back late.
+const A_DAY_LATER: u32 = 300_000;
+const A_DAY_US: u64 = 86_400_000_000;
 /// Worlds in a million whose operator begins with tables.
 const STEERED_FROM_THE_START: u32 = 600_000;
 /// Changes that such a world begins with.
@@ -122,10 +125,10 @@ impl World {
                 .iter()
                 .map(|terms| (setup.processor_id(terms.index).to_string(), terms.index))
                 .collect(),
-            pans: cards::numbers(),
+            pans: [cards::numbers(), accounts::numbers()].concat(),
             window_s_max: setup.window_s_max(),
         });
-        let hosts = setup.processors.iter().enumerate().map(|(at, terms)| HostMachine::new(at, terms.index)).collect();
+        let hosts = (0..setup.processors.len()).map(|at| HostMachine::new(at, &setup)).collect();
         let mut world = World {
             stage,
             wires: Wires::default(),
@@ -174,7 +177,7 @@ impl World {
                 host.carried(&mut self.stage, &mut self.wires, &mut self.checks, connection, what);
             }
             Event::Host(at, life, task) => {
-                if self.hosts[at].life() == life {
+                if self.hosts[at].reachable().life == life {
                     self.hosts[at].perform(&mut self.stage, &mut self.wires, &mut self.checks, task);
                 }
             }
@@ -194,12 +197,17 @@ impl World {
     }
 
     fn scene(&mut self) -> Scene<'_> {
-        let hosts_up = self.hosts.iter().map(|host| host.is_up).collect();
-        Scene { stage: &mut self.stage, wires: &mut self.wires, home: &self.home, checks: &mut self.checks, hosts_up }
+        let hosts = self.hosts.iter().map(HostMachine::reachable).collect();
+        Scene { stage: &mut self.stage, wires: &mut self.wires, home: &self.home, checks: &mut self.checks, hosts }
     }
 
-    /// The process is gone: so are its memory, its sockets, and whatever the power took from the disk.
     fn die(&mut self, death: Death) {
+        let wait_us = self.stage.dice.between(1_000, 4_000_000);
+        self.die_for(death, wait_us);
+    }
+
+    /// The process is gone for a while: so are its memory, its sockets, and whatever the power took from the disk.
+    fn die_for(&mut self, death: Death, wait_us: u64) {
         let Some(mut switch) = self.switch.take() else { return };
         self.stage.tell(format_args!("the switch is gone: {death:?}"));
         switch.break_calls(&mut self.scene());
@@ -209,7 +217,6 @@ impl World {
         drop(switch);
         self.checks.crashed();
         self.leave_the_disk(death);
-        let wait_us = self.stage.dice.between(1_000, 4_000_000);
         self.stage.after(wait_us, Turn::Start);
     }
 
@@ -218,9 +225,11 @@ impl World {
     fn leave_the_disk(&mut self, death: Death) {
         if death == Death::Stopped || (death == Death::Killed && self.stage.dice.hits(400_000)) {
             self.home.disk.kill();
+            self.home.archive.kill();
         } else {
             let dice = &mut self.stage.dice;
             self.home.disk.crash(|| dice.draw());
+            self.home.archive.crash(|| dice.draw());
         }
     }
 
@@ -228,8 +237,8 @@ impl World {
         if self.switch.is_some() {
             return;
         }
-        // A start without the SQL home is the crash tests' to try: here the operator waits for it.
-        if self.home.sql_is_away.get() {
+        let dares = self.stage.fates.strikes(Fault::StartWithoutSql, &mut self.stage.dice);
+        if self.home.sql_is_away.get() && !dares {
             return self.stage.after(1_000_000, Turn::Start);
         }
         if self.enrolled < self.setup.processors.len() && self.stage.dice.hits(400_000) {
@@ -256,6 +265,7 @@ impl World {
                 self.home.disk.set_quota(None);
                 self.stage.after(50_000, Turn::Start);
             }
+            Err(NotStarted::Waits) => self.stage.after(1_000_000, Turn::Start),
             Err(NotStarted::Refused(why)) => {
                 panic!("I2 outcome first: nothing has damaged the journal, and a start refuses it: {why}")
             }
@@ -295,7 +305,7 @@ impl World {
             Turn::Start => self.start(),
             Turn::Steer => self.steer(),
             Turn::SqlBack => self.home.sql_is_away.set(false),
-            Turn::HostBack(at) => self.hosts[at].is_up = true,
+            Turn::HostBack(at) => self.hosts[at].come_back(),
             Turn::Room => self.make_room(),
             Turn::CloseBatches(processor) => self.with_switch(|switch, scene| {
                 switch.close_batches(scene.stage, processor);
@@ -360,8 +370,9 @@ impl World {
     }
 
     fn trouble_host(&mut self, at: usize) {
-        let goes = self.hosts[at].is_up && self.stage.strikes(Fault::HostDown);
-        let dies = self.hosts[at].is_up && !goes && self.stage.strikes(Fault::HostCrash);
+        let is_up = self.hosts[at].reachable().is_up;
+        let goes = is_up && self.stage.strikes(Fault::HostDown);
+        let dies = is_up && !goes && self.stage.strikes(Fault::HostCrash);
         if goes {
             self.hosts[at].go_down(&mut self.stage, &mut self.wires);
         }
@@ -446,7 +457,7 @@ impl World {
         self.stage.tell(format_args!("trouble stops"));
         self.stage.fates = Fates::Drawn(PerFault::default());
         for host in &mut self.hosts {
-            host.is_up = true;
+            host.come_back();
         }
         self.make_room();
         self.home.sql_is_away.set(false);
@@ -497,15 +508,29 @@ impl World {
             self.run_for(60_000_000);
         }
         self.drain();
+        if self.stage.dice.hits(A_DAY_LATER) {
+            self.die_for(Death::Killed, A_DAY_US);
+            self.run_for(A_DAY_US + 1_000_000);
+            self.drain();
+        }
+        self.assert_feeds_read();
         self.compare_books();
+    }
+
+    /// What banks have sent back was brought in to the last notice.
+    fn assert_feeds_read(&self) {
+        for terms in self.setup.processors.iter().filter(|terms| terms.method == PaymentMethod::Ach) {
+            let (index, notices) = (terms.index, self.checks.notices(terms.index));
+            let place = self.home.kept_place(&feed_key(index));
+            assert_eq!(place, notices, "liveness: the feed of processor {index} has {notices} notices, brought are {place}");
+        }
     }
 
     fn compare_books(&mut self) {
         let switch = self.switch.as_ref().expect("liveness: the switch runs once trouble has stopped");
         assert_eq!(switch.batches_settling(), 0, "liveness: batches are still being settled");
         self.home.runtime.block_on(self.checks.projected(&self.home.queries()));
-        let journal = self.home.disk.names().into_iter().filter_map(|name| Some((name.clone(), self.home.disk.read(&name)?)));
-        let files: Vec<(String, Vec<u8>)> = journal.chain(self.home.database_files()).collect();
+        let files = [self.home.journal_files(), self.home.database_files()].concat();
         let files: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
         self.checks.finish(&Finish {
             now: switch.now(&self.stage),

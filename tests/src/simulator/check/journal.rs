@@ -81,11 +81,15 @@ pub(super) struct Journal {
     versions: BTreeMap<(Xid, u32), u64>,
     batches: BTreeMap<Xid, Vec<Batch>>,
     intents: BTreeMap<Name, Intent>,
+    /// Their names by retrieval reference number, oldest first.
+    names: BTreeMap<[u8; 12], Vec<Name>>,
     reversals: BTreeMap<[u8; 12], Name>,
     not_sent: BTreeSet<Name>,
     newly_not_sent: Vec<Name>,
     /// Trace number and batch number of totals.
     totals: BTreeSet<(u16, u32, u32)>,
+    /// Answered totals whose number the processor has found used.
+    numbers_used: Vec<Batch>,
     /// The latest use of each key.
     keys: BTreeMap<[u8; 16], Intent>,
     /// Appended and not known to be durable; the last record of each frame is marked.
@@ -125,6 +129,20 @@ impl Journal {
         self.intents.get(&name)
     }
 
+    /// Whether any request of the transaction with this reference number is durable.
+    pub(super) fn knows(&self, rrn: [u8; 12]) -> bool {
+        self.names.contains_key(&rrn)
+    }
+
+    /// The newest request with this reference number that a processor was to get, and with this trace number where one is known.
+    pub(super) fn request(&self, processor: u16, rrn: [u8; 12], leg: Leg, stan: Option<u32>) -> Option<Name> {
+        let is_it = |name: &&Name| {
+            let intent = &self.intents[*name];
+            (intent.processor, intent.leg) == (processor, leg) && stan.is_none_or(|stan| name.stan == stan)
+        };
+        self.names.get(&rrn)?.iter().rev().find(is_it).copied()
+    }
+
     /// The reversal of the transaction with this reference number.
     pub(super) fn reversal(&self, rrn: [u8; 12]) -> Option<Name> {
         self.reversals.get(&rrn).copied()
@@ -137,6 +155,11 @@ impl Journal {
     /// Requests that were called not sent since this was last asked.
     pub(super) fn take_newly_not_sent(&mut self) -> Vec<Name> {
         std::mem::take(&mut self.newly_not_sent)
+    }
+
+    /// Batches whose number was found used, since this was last asked.
+    pub(super) fn take_numbers_used(&mut self) -> Vec<Batch> {
+        std::mem::take(&mut self.numbers_used)
     }
 
     pub(super) fn has_totals(&self, processor: u16, stan: u32, number: u32) -> bool {
@@ -217,6 +240,9 @@ impl Journal {
             Body::Batch(batch) => {
                 self.totals.insert((batch.processor.get(), batch.stan.get(), batch.number.get()));
                 self.batches.entry(batch.id).or_default().push(*batch);
+                if batch.response_code.get() == ResponseCode::DUPLICATE_AT_PROCESSOR.0 {
+                    self.numbers_used.push(*batch);
+                }
             }
             Body::Change(..) => {}
         }
@@ -281,7 +307,9 @@ impl Journal {
         let (key, expires_at) = (transaction.key.hash, transaction.key.expires_at.get());
         let (id, processor, begun_at) = (transaction.id, transaction.processor.get(), exchange.sent_at.get());
         let intent = Intent { id, processor, leg, begun_at, key, expires_at };
-        self.intents.insert(Name::of_exchange(transaction, exchange), intent);
+        let name = Name::of_exchange(transaction, exchange);
+        self.intents.insert(name, intent);
+        self.names.entry(name.rrn).or_default().push(name);
         intent
     }
 

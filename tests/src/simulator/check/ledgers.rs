@@ -3,8 +3,11 @@
 
 use super::broken;
 use super::journal::{Intent, Journal, Name};
+use super::web::name_of_row;
 use crate::books::{Standing, claims};
+use protocol::batch::{Batch, BatchState};
 use protocol::transaction::Transaction;
+use protocol::words::PaymentMethod;
 use reference_model::{Fold, Invariant};
 use sandbox::ledger::{Kind, Marks, Row};
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,7 +24,7 @@ pub(super) struct Ledgers {
 }
 
 impl Ledgers {
-    pub(super) fn row(&mut self, processor: u16, row: &Row, journal: &Journal) {
+    pub(super) fn row(&mut self, (processor, method): (u16, PaymentMethod), row: &Row, journal: &Journal) {
         let is_effect = row.is_approved()
             && match row.kind() {
                 Some(Kind::Authorization | Kind::Sale | Kind::Capture | Kind::Refund | Kind::Credit | Kind::Void) => true,
@@ -29,8 +32,15 @@ impl Ledgers {
             };
         self.rows.entry(processor).or_default().push(*row);
         if is_effect {
-            let transmitted = u64::from(row.transmitted);
-            self.effect(Name { rrn: row.rrn, stan: row.stan, transmitted }, journal);
+            let own = Name { rrn: row.rrn, stan: row.stan, transmitted: u64::from(row.transmitted) };
+            let name = match method {
+                PaymentMethod::Card => None,
+                // A terminal's row has no trace number of ours.
+                PaymentMethod::Ach | PaymentMethod::Terminal => {
+                    name_of_row(journal, processor, row, method == PaymentMethod::Ach)
+                }
+            };
+            self.effect(name.unwrap_or(own), journal);
         }
     }
 
@@ -64,6 +74,31 @@ impl Ledgers {
         }
     }
 
+    /// A number that was found used was used by an earlier send of the same totals, or by somebody else: the host's ledger says which.
+    pub(super) fn check_number_used(&self, batch: &Batch) {
+        let (processor, number, stan) = (batch.processor.get(), batch.number.get(), batch.stan.get());
+        let is_it = |row: &&Row| {
+            let is_batch = row.kind() == Some(Kind::Batch) && row.is_approved();
+            is_batch && row.batch == number && (row.stan == stan || stan_in_reference(row) == Some(stan))
+        };
+        let was_accepted = self.rows.get(&processor).into_iter().flatten().any(|row| is_it(&row));
+        let is_wrong = match batch.state() {
+            BatchState::Accepted => !was_accepted,
+            BatchState::Rejected => was_accepted,
+            BatchState::Open | BatchState::Closing | BatchState::Complete => false,
+        };
+        if is_wrong {
+            let (id, state) = (batch.id, batch.state());
+            broken(Invariant::MoneyCloses, format_args!("batch {id} number {number} is {state:?}; accepted: {was_accepted}"));
+        }
+    }
+
+    /// Returned entries and notifications of change in a processor's ledger.
+    pub(super) fn notices(&self, processor: u16) -> u64 {
+        let rows = self.rows.get(&processor).into_iter().flatten();
+        rows.filter(|row| matches!(row.kind(), Some(Kind::Return | Kind::Change))).count() as u64
+    }
+
     /// Both ledgers, transaction by transaction.
     pub(super) fn finish(&self, fold: &Fold) {
         let mut standing = self.standing();
@@ -89,7 +124,8 @@ impl Ledgers {
         for (processor, rows) in &self.rows {
             let mut marks = Marks::default();
             rows.iter().for_each(|row| marks.note(row));
-            for row in rows.iter().filter(|row| row.is_approved() && !marks.is_reversed(row)) {
+            let stands = |row: &&Row| row.is_approved() && !marks.is_reversed(row) && marks.return_of(row).is_none();
+            for row in rows.iter().filter(stands) {
                 if let Some(word) = word(row) {
                     standing.entry((*processor, row.rrn)).or_default().push((word, row.amount));
                 }
@@ -117,6 +153,11 @@ fn settled(processor: u16, rows: &[Row]) -> Vec<(u16, [u8; 12])> {
     let mut marks = Marks::default();
     rows.iter().for_each(|row| marks.note(row));
     rows.iter().filter(|row| marks.batch_of(row).is_some()).map(|row| (processor, row.rrn)).collect()
+}
+
+/// At a terminal the reference of totals is their number and their trace number, six digits each.
+fn stan_in_reference(row: &Row) -> Option<u32> {
+    std::str::from_utf8(&row.rrn[6..]).ok()?.parse().ok()
 }
 
 fn word(row: &Row) -> Option<&'static str> {

@@ -5,6 +5,7 @@
 //! - `journal`: what lasts, what must last, what a crash left (I2); the fold of it.
 //! - `steering`: what the operator has changed, and what of it is in force (I1, I2).
 //! - `wire`: what leaves for a processor (I1, I3, I9).
+//! - `web`: what reaches one that is asked by HTTP (I1, I4, I6).
 //! - `ledgers`: what the hosts hold (I1, I4, I5, I6).
 //! - `projection`: the SQL home beside the fold.
 //! - `at_rest`: every byte that is stored (I9).
@@ -21,6 +22,7 @@ mod steering;
 #[cfg(test)]
 mod tests;
 mod watch;
+mod web;
 mod wire;
 
 use api_front::links::order::Order;
@@ -34,9 +36,11 @@ use persistence::projection::Queries;
 use protocol::calendar::Micros;
 use protocol::change::Area;
 use protocol::frame::Durable;
+use protocol::id::Xid;
 use protocol::transaction::Transaction;
 use reference_model::{Fold, Invariant, Lasting, Model, Terms};
 use sandbox::ledger::Row;
+use sandbox::web::Asked;
 use std::collections::BTreeMap;
 use std::fmt;
 use switch_core::input::{MerchantTerms, ProcessorTerms};
@@ -97,6 +101,8 @@ pub struct Counts {
     pub denials: u64,
     /// Attempts at another processor.
     pub fail_overs: u64,
+    /// Notices of banks that were brought to their shards.
+    pub notices: u64,
 }
 
 impl Counts {
@@ -111,6 +117,7 @@ impl Counts {
         self.starts += other.starts;
         self.denials += other.denials;
         self.fail_overs += other.fail_overs;
+        self.notices += other.notices;
     }
 
     /// All of them.
@@ -121,9 +128,10 @@ impl Counts {
 
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Counts { inputs, versions, replies, orders, messages, rows, starts, denials, fail_overs } = self;
+        let Counts { inputs, versions, replies, orders, messages, rows, starts, denials, fail_overs, notices } = self;
         write!(f, "{inputs} inputs, {versions} versions, {replies} replies, {orders} requests, ")?;
-        write!(f, "{messages} messages, {rows} ledger rows, {starts} starts, {denials} denials, {fail_overs} fail-overs")
+        write!(f, "{messages} messages, {rows} ledger rows, {starts} starts, {denials} denials, {fail_overs} fail-overs, ")?;
+        write!(f, "{notices} notices of banks")
     }
 }
 
@@ -302,6 +310,7 @@ impl Checks {
     pub fn durable(&mut self, durable: Durable) {
         self.journal.durable(durable);
         self.wire.were_not_sent(&self.journal.take_newly_not_sent());
+        self.journal.take_numbers_used().iter().for_each(|batch| self.ledgers.check_number_used(batch));
         (self.counts.denials, self.counts.fail_overs) = (self.journal.denials, self.journal.fail_overs);
     }
 
@@ -334,10 +343,39 @@ impl Checks {
         self.wire.host_takes(processor, frame, &self.journal);
     }
 
+    /// A request by HTTP of ours has reached a host.
+    pub fn web_host_takes(&mut self, processor: u16, asked: &Asked<'_>) {
+        self.counts.messages += 1;
+        self.wire.web_host_takes(processor, asked, &self.journal);
+    }
+
+    /// Whoever brings a bank's notices is told what a shard made of one.
+    pub fn bank_told(&mut self, shard: u16, id: Xid, told: &Told) {
+        self.counts.notices += 1;
+        self.watches[usize::from(shard)].bank_told(id, told);
+        if let Told::Version { version, .. } = told {
+            callers::check_durable(version.transaction(), version.tail(), &self.journal);
+        }
+    }
+
+    /// A bank sends an entry back that no processor of ours has taken.
+    pub fn entry_of_nobody(&self, rrn: [u8; 12]) {
+        broken(
+            Invariant::NoOrphan,
+            format_args!("nobody knows the entry that is sent back: rrn {}", String::from_utf8_lossy(&rrn)),
+        );
+    }
+
+    /// Returned entries and notifications of change in a processor's ledger.
+    pub fn notices(&self, processor: u16) -> u64 {
+        self.ledgers.notices(processor)
+    }
+
     /// A host has written a row.
     pub fn host_row(&mut self, processor: u16, row: &Row) {
         self.counts.rows += 1;
-        self.ledgers.row(processor, row, &self.journal);
+        let method = self.setup.processors[usize::from(processor) - 1].method;
+        self.ledgers.row((processor, method), row, &self.journal);
     }
 
     /// The projection has caught up: it must equal the fold of the journal.

@@ -3,6 +3,7 @@
 use super::broken;
 use super::callers::Awaited;
 use super::records::{parsed, sequence};
+use api_front::returns::is_passing;
 use api_front::switch::desk::Desk;
 use api_front::switch::door::{CommandMessage, Return, Told};
 use protocol::batch::{Batch, BatchState};
@@ -56,8 +57,9 @@ impl Written {
         })
     }
 
-    fn has_settled(&self, id: Xid) -> bool {
-        self.versions.iter().any(|(kind, version, _)| *kind == Kind::Settled && version.id == id)
+    /// Whether a version of this kind was written of a transaction.
+    fn has(&self, wanted: Kind, id: Xid) -> bool {
+        self.versions.iter().any(|(kind, version, _)| *kind == wanted && version.id == id)
     }
 }
 
@@ -152,6 +154,31 @@ impl Watch {
                 let is_queued = self.model.take_over(id);
                 self.taking_over.push_back((id, is_queued));
             }
+            Before::FromBank(id, kind) => self.heard_from_bank(id, kind, written),
+        }
+    }
+
+    /// A notice whose entry found no room in memory is brought again; one that was brought before changes nothing.
+    fn heard_from_bank(&mut self, id: Xid, kind: Kind, written: &Written) {
+        if !written.has(kind, id) {
+            return;
+        }
+        match kind {
+            Kind::Returned if !self.model.may_return(id) => {
+                broken(Invariant::MoneyCloses, format_args!("{id} was returned where it can't be, or twice"));
+            }
+            Kind::Returned => self.model.returned(id),
+            _ => self.model.change_notified(id),
+        }
+    }
+
+    /// What whoever brings a notice is told of it for good.
+    pub(super) fn bank_told(&self, id: Xid, told: &Told) {
+        if let Told::Refused(refusal) = told
+            && !is_passing(*refusal)
+            && self.model.may_return(id)
+        {
+            broken(Invariant::MoneyCloses, format_args!("the return of {id} is refused for good: {refusal}"));
         }
     }
 
@@ -205,7 +232,7 @@ impl Watch {
 
     /// A member that found no room in memory is given again later.
     fn settle(&mut self, member: Xid, written: &Written) {
-        if !written.has_settled(member) {
+        if !written.has(Kind::Settled, member) {
             return;
         }
         if !self.model.may_settle(member) {
@@ -325,6 +352,7 @@ enum Before {
     SettleMembers(Vec<Xid>),
     CompleteBatch(Xid),
     TakeOver(Xid),
+    FromBank(Xid, Kind),
 }
 
 impl Before {
@@ -348,7 +376,8 @@ impl Before {
             }
             Return::CompleteBatch { batch } => Before::CompleteBatch(*batch),
             Return::TakeOver { transaction, .. } => Before::TakeOver(*transaction),
-            Return::Returned { .. } | Return::ChangeNotified(_) => panic!("the world has cards only"),
+            Return::Returned { news, .. } => Before::FromBank(news.transaction, Kind::Returned),
+            Return::ChangeNotified(news) => Before::FromBank(news.transaction, Kind::ChangeNotified),
             Return::Drain(_) | Return::Stop | Return::Report { .. } | Return::Outbox { .. } => Before::NoInput,
         }
     }

@@ -103,12 +103,17 @@ impl Wire {
         if journal.intent(name).is_none_or(|intent| (intent.leg, intent.processor) != (leg, processor)) {
             broken(Invariant::IntentFirst, format_args!("host {processor} takes {name}, whose intent is not durable"));
         }
-        if !self.reached.insert(name) {
+        if !self.reach(name) {
             broken(Invariant::OneEffectPerKey, format_args!("{name} was written twice"));
         }
         if journal.was_not_sent(name) {
             broken(Invariant::UnknownIsAState, format_args!("{name} was called not sent and reaches the host"));
         }
+    }
+
+    /// A request reaches a host. False when it has before.
+    pub(super) fn reach(&mut self, name: Name) -> bool {
+        self.reached.insert(name)
     }
 
     /// These were called not sent: none of them may have reached a host.

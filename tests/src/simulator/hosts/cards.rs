@@ -1,4 +1,4 @@
-//! The processors' hosts: the sandbox's, with ledgers of their own that outlive them.
+//! A host of cards: the sandbox's, with a ledger of its own that outlives it.
 //!
 //! Whole frames meet their fate between the frame reader and the host, and on the host's way back: there, and not inside a
 //! connection, requests and answers are lost, late, doubled or garbled.
@@ -9,6 +9,7 @@ use crate::simulator::faults::{AnswerFate, Fault, LATENESS_MAX_US, RequestFate, 
 use crate::simulator::stage::Stage;
 use crate::simulator::wires::Wires;
 use protocol::iso8583::{Frames, Message, TSYS};
+use sandbox::faults::Faults;
 use sandbox::ledger::{ROW_BYTES, Row};
 use sandbox::shell::Host as _;
 use sandbox::tsys::{ConnectionId, Host, Replies};
@@ -16,20 +17,23 @@ use std::collections::BTreeMap;
 use switch_core::connectors::tsys::{Session, SessionOptions};
 
 /// How late an answer is that a trigger makes late, milliseconds: beyond every processor's time-out.
-const LATE_MS: u32 = 7_000;
+pub(super) const LATE_MS: u32 = 7_000;
 /// What is told to a host by hand comes as if on this connection.
 const BY_HAND: ConnectionId = ConnectionId(u64::MAX);
+/// Message type of a batch's totals.
+const TOTALS_MTI: u16 = 500;
 /// Of the length that goes before a message.
 const LENGTH_BYTES: usize = 2;
 /// Bytes that are no frame of the dialect: a length and no message.
 const GARBAGE: [u8; 10] = *b"\x00\x08\xff\xfejunk!!";
 
-/// A host, and the machine that it runs on.
-pub struct HostMachine {
+/// A host of cards, and the machine that it runs on.
+pub struct CardHost {
     /// Its index among hosts.
     at: usize,
     /// Index of the processor, from 1.
     pub processor: u16,
+    forgets_totals: bool,
     host: Host,
     /// Rows written away.
     ledger: Vec<Row>,
@@ -41,11 +45,12 @@ pub struct HostMachine {
     reversals: BTreeMap<[u8; 12], Vec<u8>>,
 }
 
-impl HostMachine {
+impl CardHost {
     /// The host of a processor, with an empty ledger.
-    pub fn new(at: usize, processor: u16) -> HostMachine {
+    pub fn new(at: usize, processor: u16, forgets_totals: bool) -> CardHost {
         let (ledger, inbound, reversals) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
-        HostMachine { at, processor, host: Host::new(LATE_MS), ledger, life: 1, is_up: true, inbound, reversals }
+        let host = fresh(forgets_totals);
+        CardHost { at, processor, forgets_totals, host, ledger, life: 1, is_up: true, inbound, reversals }
     }
 
     /// What it believes.
@@ -77,6 +82,11 @@ impl HostMachine {
             HostTask::Take { connection, frame } => self.take(stage, wires, checks, connection, &frame),
             HostTask::Say { connection, bytes } => wires.send(stage, connection, End::Host, &bytes),
             HostTask::Forget { connection } => self.host.closed(ConnectionId(connection)),
+            HostTask::Arrives { .. }
+            | HostTask::TakeRequest { .. }
+            | HostTask::Answer { .. }
+            | HostTask::HangUp { .. }
+            | HostTask::Resume { .. } => panic!("a host of cards is not asked by HTTP"),
         }
     }
 
@@ -97,7 +107,7 @@ impl HostMachine {
     pub fn crash(&mut self, stage: &mut Stage, wires: &mut Wires) {
         self.go_down(stage, wires);
         self.life += 1;
-        self.host = Host::new(LATE_MS);
+        self.host = fresh(self.forgets_totals);
         for row in &self.ledger {
             self.host.reload(row);
         }
@@ -150,7 +160,11 @@ impl HostMachine {
 
     fn meet_fate(&mut self, stage: &mut Stage, wires: &mut Wires, connection: u64, frame: Vec<u8>) {
         let seen = seen(self.processor, &frame);
-        let fate = stage.fates.request(&seen, &mut stage.dice);
+        let mut fate = stage.fates.request(&seen, &mut stage.dice);
+        // Totals that come twice with one send would be found used by themselves: no switch could tell that from another's number.
+        if self.forgets_totals && seen.mti == TOTALS_MTI && matches!(fate, RequestFate::Twice(_)) {
+            fate = RequestFate::Arrives;
+        }
         let take = |frame| HostTask::Take { connection, frame };
         match fate {
             RequestFate::Arrives => self.plan(stage, 1, take(frame)),
@@ -242,6 +256,12 @@ impl HostMachine {
     fn plan(&self, stage: &mut Stage, wait_us: u64, task: HostTask) {
         stage.after(wait_us, Event::Host(self.at, self.life, task));
     }
+}
+
+fn fresh(forget_totals: bool) -> Host {
+    let mut host = Host::new(LATE_MS);
+    host.set_faults(Faults { forget_totals, ..Faults::default() });
+    host
 }
 
 /// What can be seen of a message from outside.

@@ -80,6 +80,8 @@ impl Switch {
         }
         self.wake_scribe(scene.stage);
         self.wake_links(scene.stage);
+        self.wake_web_links(scene.stage);
+        self.look_after_returns(scene);
         self.look_after_batches(scene);
         self.look_after_calls(scene);
         self.look_after_operator(scene);

@@ -212,7 +212,7 @@ impl Switch {
                 self.answer(scene, call, Heard::Version { version, verb, replayed: true });
             }
             Found::Shown { call, version } => tell(scene, call, Heard::Shown(version)),
-            Found::Members { .. } => {}
+            Found::Members { .. } | Found::Entry { .. } => {}
         }
     }
 

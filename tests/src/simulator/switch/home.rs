@@ -10,11 +10,13 @@ use persistence::journal::simulated::SimulatedDisk;
 use persistence::projection::{Projection, Queries, StoredTransaction};
 use persistence::sql::{Database, DatabaseUrl};
 use protocol::calendar::Micros;
+use protocol::frame::JournalId;
 use protocol::id::Xid;
 use protocol::words::Verb;
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::path::Path;
+use switch_core::ids_of_rrn;
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
@@ -27,6 +29,8 @@ const PURGE_EVERY_US: i64 = 60_000_000;
 pub struct Home {
     /// The journal's disk.
     pub disk: SimulatedDisk,
+    /// Where segments go that nobody will read again.
+    pub archive: SimulatedDisk,
     /// Runs what is async. No timer of it ever fires for the world.
     pub runtime: Runtime,
     /// The SQL home.
@@ -49,12 +53,34 @@ impl Home {
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
         let url = DatabaseUrl::sqlite_in(folder.path());
         let database = runtime.block_on(Database::open(&url)).expect("a fresh database opens");
-        Home { disk: SimulatedDisk::default(), runtime, database, sql_is_away: Cell::new(false), url, folder }
+        let (disk, archive) = (SimulatedDisk::default(), SimulatedDisk::default());
+        Home { disk, archive, runtime, database, sql_is_away: Cell::new(false), url, folder }
     }
 
     /// Reads of what the projection holds.
     pub fn queries(&self) -> Queries {
         self.database.queries()
+    }
+
+    /// The place that a collector of returned entries has kept; the feed's beginning when none.
+    pub fn kept_place(&self, key: &str) -> u64 {
+        let kept = self.runtime.block_on(self.database.stores().meta(key)).expect("the SQL home can be read");
+        kept.map_or(0, |text| text.parse().expect("a place that was kept is a number"))
+    }
+
+    /// Keeps it.
+    pub fn keep_place(&self, key: &str, place: u64) {
+        let kept = self.runtime.block_on(self.database.stores().put_meta(key, &place.to_string()));
+        kept.expect("the SQL home can be written");
+    }
+
+    /// Every file of the journal and of its archive.
+    pub fn journal_files(&self) -> Vec<(String, Vec<u8>)> {
+        let files = |disk: &SimulatedDisk| {
+            let named = disk.names().into_iter();
+            named.filter_map(|name| Some((name.clone(), disk.read(&name)?))).collect::<Vec<_>>()
+        };
+        [files(&self.disk), files(&self.archive)].concat()
     }
 
     /// Every file of the database.
@@ -89,8 +115,10 @@ impl Default for Home {
 
 /// The projection and those who wait for it.
 pub(super) struct Past {
-    projection: Projection,
-    reader: Reader<SimulatedDisk>,
+    /// Nothing before the SQL home was there.
+    open: Option<(Projection, Reader<SimulatedDisk>)>,
+    /// Of which journal, and with which LSN it ended when this life began.
+    journal: (JournalId, u64),
     readings: VecDeque<(Micros, Reading)>,
     is_following: bool,
     purged_at: Micros,
@@ -118,6 +146,8 @@ pub(super) enum Wanted {
     Shown { call: u64, merchant: Xid, id: Xid },
     /// The next members of a batch.
     Members { batch: Xid, after: Xid },
+    /// The transaction that a bank's notice is about, if this processor had it.
+    Entry { collector: usize, processor: u16, rrn: [u8; 12] },
 }
 
 /// What was read.
@@ -157,16 +187,41 @@ pub enum Found {
         /// When the reading began.
         read_at: Micros,
     },
+    /// What a bank's notice is about.
+    Entry {
+        /// For this collector.
+        collector: usize,
+        /// The entry, when there is one.
+        entry: Option<Version>,
+        /// Of a refund its sale.
+        sale: Option<Version>,
+        /// When the reading began.
+        read_at: Micros,
+    },
 }
 
 impl Past {
-    pub(super) fn new(projection: Projection, reader: Reader<SimulatedDisk>) -> Past {
-        Past { projection, reader, readings: VecDeque::new(), is_following: false, purged_at: Micros::NONE }
+    /// Of an SQL home that is not there yet.
+    pub(super) fn later(journal: JournalId, last_lsn: u64) -> Past {
+        let (readings, purged_at) = (VecDeque::new(), Micros::NONE);
+        Past { open: None, journal: (journal, last_lsn), readings, is_following: false, purged_at }
     }
 
-    /// LSN of the last record that the SQL home holds.
+    /// Opens the projection, when it is not open yet: the SQL home is there.
+    pub(super) fn open(&mut self, home: &Home) -> (&mut Projection, &mut Reader<SimulatedDisk>) {
+        let (journal, last_lsn) = self.journal;
+        let (projection, reader) = self.open.get_or_insert_with(|| {
+            let opened = home.runtime.block_on(Projection::open(&home.url, journal, last_lsn));
+            let projection = opened.unwrap_or_else(|error| panic!("the SQL home fails without a fault: {error}"));
+            let reader = Reader::on(home.disk.clone(), projection.applied_lsn() + 1);
+            (projection, reader.expect("I2 outcome first: what the SQL home does not hold is in the journal"))
+        });
+        (projection, reader)
+    }
+
+    /// LSN of the last record that the SQL home is known to hold.
     pub(super) fn applied_lsn(&self) -> u64 {
-        self.projection.applied_lsn()
+        self.open.as_ref().map_or(0, |(projection, _)| projection.applied_lsn())
     }
 }
 
@@ -210,12 +265,14 @@ impl Switch {
                 self.past_is_away(scene, call);
             }
             Wanted::Members { batch, .. } => self.settle_later(scene.stage, batch),
+            Wanted::Entry { collector, .. } => self.collect_again(scene.stage, collector),
         }
     }
 
     pub(super) fn found(&mut self, scene: &mut Scene<'_>, found: Found) {
         match found {
             Found::Members { batch, members, read_at } => self.settle_members(scene, batch, members, read_at),
+            Found::Entry { collector, entry, sale, read_at } => self.entry_found(scene, collector, (entry, sale), read_at),
             for_call => self.found_for_call(scene, for_call),
         }
     }
@@ -235,12 +292,14 @@ impl Switch {
         if scene.home.sql_is_away.get() {
             return self.plan_following(scene);
         }
+        self.past.open(scene.home);
         let behind = self.projection_behind();
         let some = if scene.stage.dice.hits(250_000) { scene.stage.dice.between(0, behind) } else { behind };
         let until = self.past.applied_lsn() + some;
-        let Past { projection, reader, .. } = &mut self.past;
+        let (projection, reader) = self.past.open(scene.home);
         let applied = scene.home.runtime.block_on(projection.catch_up(reader, until));
-        let applied = applied.unwrap_or_else(|error| panic!("the projection can't take in what is durable: {error}"));
+        let applied =
+            applied.unwrap_or_else(|error| panic!("I2 outcome first: the projection can't take in what is durable: {error}"));
         scene.stage.tell(format_args!("the projection stands at LSN {applied}"));
         self.purge(scene);
         let readable = self.past.readings.iter().filter(|(_, reading)| reading.wants_lsn <= applied).count();
@@ -255,7 +314,7 @@ impl Switch {
         let now = scene.stage.now();
         if now.0 - self.past.purged_at.0 >= PURGE_EVERY_US {
             self.past.purged_at = now;
-            let purged = scene.home.runtime.block_on(self.past.projection.purge_expired_keys());
+            let purged = scene.home.runtime.block_on(self.past.open(scene.home).0.purge_expired_keys());
             purged.unwrap_or_else(|error| panic!("expired keys can't be purged: {error}"));
         }
     }
@@ -281,6 +340,16 @@ impl Home {
                 Wanted::Members { batch, after } => {
                     let members = queries.batch_members(&batch, &after, settle_chunk).await?;
                     Found::Members { batch, members: members.iter().map(version_of).collect(), read_at }
+                }
+                Wanted::Entry { collector, processor, rrn } => {
+                    let entry = match ids_of_rrn(&rrn, read_at) {
+                        Some(ids) => queries.transaction_by_rrn(ids, &String::from_utf8_lossy(&rrn)).await?,
+                        None => None,
+                    };
+                    let entry = newest(entry.filter(|stored| stored.transaction().processor.get() == processor));
+                    let parent = entry.as_ref().map_or(Xid::NONE, |entry| entry.transaction().parent);
+                    let sale = if parent.is_none() { None } else { newest(queries.transaction_by_id(&parent).await?) };
+                    Found::Entry { collector, entry, sale, read_at }
                 }
             })
         });

@@ -74,10 +74,10 @@ impl Switch {
     }
 
     pub(super) fn connect(&mut self, scene: &mut Scene<'_>, link: usize) {
-        if !scene.hosts_up[link] {
+        let processor = self.links[link].processor;
+        if !scene.hosts[usize::from(processor) - 1].is_up {
             return self.connect_later(scene.stage, link);
         }
-        let processor = self.links[link].processor;
         let connection = scene.wires.open(processor, self.life);
         scene.stage.tell(format_args!("link {processor} is connected"));
         let now = self.now(scene.stage);

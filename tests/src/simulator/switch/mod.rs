@@ -4,26 +4,32 @@
 //! What threads and queues do in the product is here a task in the schedule: each hand-over is an event, and between any two
 //! events the switch can die. Decisions are the product's; this folder only carries things from one part to the next.
 
+mod archiving;
 mod desks;
 mod front;
 mod home;
 mod links;
+mod returns;
 mod scribe;
 mod settling;
 mod start;
 mod steering;
 mod stopping;
+mod web_links;
 
 pub use front::{Asked, Heard};
 pub use home::{Found, Home, Reading};
+pub use returns::feed_key;
 pub use start::{NotStarted, rotten_start};
 pub use steering::Steer;
 
 use crate::simulator::check::Checks;
 use crate::simulator::event::{Event, Life};
+use crate::simulator::hosts::Reachable;
 use crate::simulator::schedule::Lane;
 use crate::simulator::setup::Setup;
 use crate::simulator::stage::Stage;
+use crate::simulator::web::{Asker, WebCame};
 use crate::simulator::wires::Wires;
 use api_front::switch::desk::Desk;
 use api_front::switch::door::{CommandMessage, Return};
@@ -37,6 +43,7 @@ use protocol::batch::Batch;
 use protocol::calendar::Micros;
 use protocol::frame::Durable;
 use protocol::id::Xid;
+use returns::Collector;
 use scribe::Scribe;
 use settling::Settling;
 use std::collections::VecDeque;
@@ -45,6 +52,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use steering::Steering;
 use stopping::Stopping;
 use tokio::sync::mpsc;
+use web_links::{Waiting, WebLink};
 
 /// Something that a part of the switch does next.
 #[derive(Debug)]
@@ -91,6 +99,37 @@ pub enum Task {
         /// Which link.
         link: usize,
     },
+    /// A link looks whether its host is there, to be asked by HTTP.
+    Probe {
+        /// Which link.
+        link: usize,
+    },
+    /// A link that asks by HTTP looks into its queue.
+    WebOrders {
+        /// Which link.
+        link: usize,
+    },
+    /// A link sends a request by HTTP.
+    SendByWeb {
+        /// Which link.
+        link: usize,
+        /// The request.
+        waiting: Box<Waiting>,
+    },
+    /// Something came of a request by HTTP.
+    Came {
+        /// Who waits for it.
+        asker: Asker,
+        /// What.
+        came: WebCame,
+    },
+    /// A collector asks for the feed of returned entries.
+    Collect {
+        /// Which collector.
+        collector: usize,
+    },
+    /// Segments that nobody will read again leave the journal.
+    Archive,
     /// The projection takes in what is durable.
     Follow,
     /// A reading of the past gives up.
@@ -127,8 +166,8 @@ pub struct Scene<'a> {
     pub home: &'a Home,
     /// The checkers.
     pub checks: &'a mut Checks,
-    /// Whether each processor's host takes connections, by index of the link.
-    pub hosts_up: Vec<bool>,
+    /// Each processor's host.
+    pub hosts: Vec<Reachable>,
 }
 
 /// What is beside a desk: its queues, and when it wakes.
@@ -154,6 +193,10 @@ pub struct Switch {
     seats: Vec<Seat>,
     scribe: Scribe,
     links: Vec<Link>,
+    web_links: Vec<WebLink>,
+    /// Requests by HTTP so far.
+    web_requests: u64,
+    collectors: Vec<Collector>,
     moved: mpsc::UnboundedReceiver<Batch>,
     past: Past,
     front: Front,
@@ -218,6 +261,12 @@ impl Switch {
             Task::Orders { link } => self.take_orders(scene, link),
             Task::Connect { link } => self.connect(scene, link),
             Task::LinkTick { link } => self.link_tick(scene, link),
+            Task::Probe { link } => self.probe(scene, link),
+            Task::WebOrders { link } => self.take_web_orders(scene, link),
+            Task::SendByWeb { link, waiting } => self.send_by_web(scene, link, *waiting),
+            Task::Came { asker, came } => self.web_came(scene, asker, came),
+            Task::Collect { collector } => self.collect(scene, collector),
+            Task::Archive => self.archive(scene)?,
             Task::Follow => self.follow(scene),
             Task::ReadingEnds => self.end_readings(scene),
             Task::Read(found) => self.found(scene, found),
