@@ -78,6 +78,9 @@ fn needs_of(processor: &ProcessorReading, reading: &Reading) -> Vec<String> {
     if !processor.signed_on && processor.state != ProcessorState::Disabled {
         needs.push(format!("{name} is not signed on: nothing can be sent there."));
     }
+    if processor.state == ProcessorState::Draining {
+        needs.push(format!("{name} is draining: payments that have no other route are refused."));
+    }
     match standing.circuit() {
         "open" => needs.push(format!("{name}'s circuit is open: too many of its latest requests failed.")),
         "half_open" => needs.push(format!("{name}'s circuit is half open: it is being tried again.")),

@@ -111,7 +111,7 @@ fn sentence_of_answer(transaction: &Transaction) -> String {
     if transaction.reversal.reason() == ReversalReason::PartialNotAllowed {
         return "it was approved in part, which the request did not allow: the part is reversed".to_owned();
     }
-    format!("the processor answered {} {:?}", exchange.processor_code(), exchange.text())
+    format!("the processor answered {} {:?}", exchange.processor_code(), exchange.text().trim())
 }
 
 fn sentence_of_reversal(transaction: &Transaction) -> String {
