@@ -172,6 +172,9 @@ pub const ADDRESS_FIELDS: [&str; 12] = [
 pub const ADDRESS_LINE_1: u16 = 3;
 /// Offset of `postal_code` from an address's first tag.
 pub const POSTAL_CODE: u16 = 7;
+/// Offset, behind the twelve fields, of the id of the customer's stored address that was taken, as text; absent where it came with the
+/// request.
+pub const ADDRESS_ID: u16 = 12;
 
 /// Bytes of a field before its value: tag and length.
 pub(crate) const FIELD_HEADER_BYTES: usize = 4;

@@ -199,6 +199,14 @@ fn a_customer_pays_with_its_default_things_or_those_that_are_named() {
         "id": id(&made), "payment_method_type": "card", "payment_method_id": card,
         "billing_address_id": home, "shipping_address_id": home
     }});
+    let by_address = |parent: &str| {
+        let condition = json!({"operator": "=", "value": home});
+        let body = json!({parent: {"address_id": condition}, "limit": 1}).to_string();
+        let found = client.call("POST", "/api/transaction/search", &[], body.as_bytes()).json();
+        (found["total_count"].clone(), found["data"][0]["id"].clone())
+    };
+    assert_eq!(by_address("billing_address"), (json!(1), sale["id"].clone()), "a payment is found by the stored address it took");
+    assert_eq!(by_address("shipping_address"), by_address("billing_address"));
     let body = with(paid_with(1_202, printed.clone()), &json!({"billing_address": {"company": "Sent Company"}}));
     let sale = client.pay(&body).data();
     assert_eq!((&sale["response_code"], text(&sale["billing_address"], "company")), (&json!(100), "Sent Company"));
@@ -280,6 +288,32 @@ fn a_browsers_token_pays_once_or_again_under_the_same_key() {
     assert_eq!(browser.pay(&paid_with(1_404, json!({"token": token(VISA)}))).data()["response_code"], 100);
     assert_eq!(client.pay(&paid_with(1_405, json!({"token": "tok_0123"}))).status, 400);
     assert_eq!(browser.call("POST", "/api/token", &[], br#"{"card": {"number": "4111111111111112"}}"#).status, 400);
+    let kept = post(&client, "/api/customer", &json!({"payment_method": {"token": token(VISA)}}));
+    let more = post(&client, &format!("/api/customer/{}/paymentmethod/card", id(&kept)), &json!({"token": token(VISA)}));
+    for card in [&kept["payment_method"]["card"], &more["card"]] {
+        let by = json!({"customer": {"id": id(&kept), "payment_method_id": id(card)}});
+        assert_eq!(
+            (text(card, "last_four"), &client.pay(&paid_with(1_406, by)).data()["response_code"]),
+            (&VISA[12..], &json!(100))
+        );
+    }
+    let used = client.call("POST", "/api/customer", &[], json!({"payment_method": {"token": first}}).to_string().as_bytes());
+    assert_eq!((used.status, used.text().contains("payment_method.token")), (400, true), "{}", used.text());
+    let page = ("Origin", "https://shop.example");
+    let asks =
+        [page, ("Access-Control-Request-Method", "POST"), ("Access-Control-Request-Headers", "authorization,content-type")];
+    for path in ["/api/token", "/api/transaction"] {
+        let may = client.stranger("OPTIONS", path, &asks, b"");
+        let allows = |name: &str| may.header(name).unwrap_or_default().to_owned();
+        assert_eq!((may.status, allows("access-control-allow-origin")), (204, "*".to_owned()), "{path}");
+        assert!(
+            allows("access-control-allow-headers").contains("authorization") && allows("access-control-allow-methods") == "POST"
+        );
+        let answer = browser.call("POST", path, &[page], b"{}");
+        assert_eq!((answer.status, answer.header("access-control-allow-origin")), (400, Some("*")), "{path}");
+    }
+    let closed = client.stranger("OPTIONS", "/api/customer", &asks, b"");
+    assert_eq!((closed.status, closed.header("access-control-allow-origin")), (405, None));
     for (method, path) in [("POST", "/api/customer"), ("POST", "/api/customer/search"), ("GET", "/api/customer/x")] {
         assert_eq!(status(&browser, method, path), 403, "{method} {path}");
     }

@@ -28,6 +28,8 @@ pub const AHEAD_MAX_YEARS: u32 = 100;
 const AHEAD_MAX_US: i64 = AHEAD_MAX_YEARS as i64 * 365 * 86_400 * 1_000_000;
 /// Longest sleep; the calendar is looked at again then.
 const SLEEP_MAX: Duration = Duration::from_secs(3600);
+/// How long a move waits for the rooms that work by the calendar; one that is not through by then goes on by itself.
+const CATCH_UP_MAX: Duration = Duration::from_secs(10);
 
 /// The calendar clock. Clones are the same clock.
 #[derive(Debug, Clone)]
@@ -39,6 +41,19 @@ struct Rooms {
     moves: watch::Sender<Moves>,
     /// What only a sandbox has.
     test: Option<TestClock>,
+    /// Of each room that says so: up to which moment it has done what was due.
+    diligence: Mutex<Vec<watch::Receiver<Micros>>>,
+}
+
+/// Says how far a room has come with what is due, so that whoever moves the clock finds it done. Dropped, nobody waits for it.
+#[derive(Debug)]
+pub struct Diligence(watch::Sender<Micros>);
+
+impl Diligence {
+    /// All that was due by this moment is done, or was tried.
+    pub fn has_come_to(&self, moment: Micros) {
+        self.0.send_replace(moment);
+    }
 }
 
 #[derive(Debug)]
@@ -73,7 +88,7 @@ pub enum NotMoved {
 impl Calendar {
     /// The real clock's calendar, which nobody moves.
     pub fn real(clock: Clock) -> Calendar {
-        Calendar(Arc::new(Rooms { clock, moves: watch::Sender::new(Moves::default()), test: None }))
+        Calendar(Arc::new(Rooms { clock, moves: watch::Sender::new(Moves::default()), test: None, diligence: Mutex::default() }))
     }
 
     /// A sandbox's calendar: where it was left, and with the hosts whose day it takes along.
@@ -84,7 +99,8 @@ impl Calendar {
             Err(error) => return Err(error),
         };
         let test = TestClock { file: file.to_owned(), hosts, moving: Mutex::new(()) };
-        let calendar = Calendar(Arc::new(Rooms { clock, moves: watch::Sender::new(moves), test: Some(test) }));
+        let calendar =
+            Calendar(Arc::new(Rooms { clock, moves: watch::Sender::new(moves), test: Some(test), diligence: Mutex::default() }));
         if calendar.ahead_us() != 0 {
             calendar.tell_hosts().await;
         }
@@ -114,7 +130,15 @@ impl Calendar {
         drop(tokio::time::timeout(until.min(SLEEP_MAX), moves.changed()).await);
     }
 
-    /// Moves the clock to a moment, for good. Returns when the sandbox's hosts have been told.
+    /// A room that does what is due by this calendar, and will say how far it has come.
+    pub async fn worked_by(&self) -> Diligence {
+        let (come_to, seen) = watch::channel(Micros::NONE);
+        self.0.diligence.lock().await.push(seen);
+        Diligence(come_to)
+    }
+
+    /// Moves the clock to a moment, for good. Returns when the sandbox's hosts have been told, and the rooms that say so have done
+    /// what the move made due.
     pub async fn move_to(&self, moment: Micros) -> Result<Micros, NotMoved> {
         self.change(|_| moment).await
     }
@@ -142,7 +166,16 @@ impl Calendar {
         self.0.moves.send_replace(moved);
         self.tell_hosts().await;
         drop(moving);
+        drop(tokio::time::timeout(CATCH_UP_MAX, self.all_have_come_to(moment)).await);
         Ok(self.now())
+    }
+
+    async fn all_have_come_to(&self, moment: Micros) {
+        let rooms = self.0.diligence.lock().await.clone();
+        for mut room in rooms {
+            // Fails only for a room that is gone.
+            drop(room.wait_for(|come_to| *come_to >= moment).await);
+        }
     }
 
     fn ahead_us(&self) -> i64 {
@@ -185,6 +218,29 @@ mod tests {
         let again = Calendar::of_sandbox(clock, &file, Vec::new()).await.unwrap();
         assert!(again.now() >= now);
         assert_eq!(again.real_of(in_a_year), calendar.real_of(in_a_year));
+    }
+
+    #[tokio::test]
+    async fn a_move_returns_when_what_it_made_due_is_done() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Clock::start_after(Micros::NONE);
+        let calendar = Calendar::of_sandbox(clock, &folder.path().join("clock.json"), Vec::new()).await.unwrap();
+        let (diligence, gone) = (calendar.worked_by().await, calendar.worked_by().await);
+        drop(gone);
+        let due = calendar.now().plus_s(86_400);
+        let (done, is_done) = watch::channel(false);
+        let working = calendar.clone();
+        let work = async move {
+            while working.now() < due {
+                working.wait_until(due).await;
+            }
+            done.send_replace(true);
+            diligence.has_come_to(working.now());
+            diligence
+        };
+        let moves = async { (calendar.advance_s(2 * 86_400).await.unwrap(), *is_done.borrow()) };
+        let (_kept, (now, was_done)) = tokio::join!(work, moves);
+        assert!(now >= due && was_done);
     }
 
     #[tokio::test]

@@ -46,6 +46,12 @@ pub enum InvoiceError {
     /// A part of it is paid, in another currency.
     #[error("change an invoice: a part of it is paid in {0}")]
     OtherCurrency(&'static str),
+    /// A party is said to have an address of the vault, and the merchant has none of that id.
+    #[error("look an address of the vault up: {party} names one that is not there")]
+    NoAddress {
+        /// `payable_to` or `bill_to`.
+        party: &'static str,
+    },
     /// Its payable refuses.
     #[error(transparent)]
     Payable(#[from] PayableError),
@@ -74,10 +80,11 @@ impl Invoices {
     }
 
     /// Makes an invoice, and mails it where that is asked for.
-    pub async fn create(&self, merchant: Xid, terms: InvoiceTerms) -> Result<Invoice, InvoiceError> {
+    pub async fn create(&self, merchant: Xid, mut terms: InvoiceTerms) -> Result<Invoice, InvoiceError> {
         let switch = &self.0.switch;
         let (id, now, public_id) = (switch.draw_id(), switch.now(), uuid()?);
         let mut invoice = Invoice { id, merchant, public_id, created_at: now, updated_at: now, ..Invoice::blank() };
+        self.take_addresses(&invoice, &mut terms).await?;
         invoice.take(terms, || switch.draw_id())?;
         self.send(&mut invoice);
         // A payable without its invoice, should this end here, is one of which nobody has the address.
@@ -92,9 +99,10 @@ impl Invoices {
     }
 
     /// Changes what is sent anew, and mails it where that is asked for.
-    pub async fn change(&self, merchant: &Xid, id: &Xid, terms: InvoiceTerms) -> Result<Invoice, InvoiceError> {
+    pub async fn change(&self, merchant: &Xid, id: &Xid, mut terms: InvoiceTerms) -> Result<Invoice, InvoiceError> {
         let switch = &self.0.switch;
         let mut invoice = self.invoice(merchant, id).await?;
+        self.take_addresses(&invoice, &mut terms).await?;
         let read_at = invoice.updated_at;
         let payable = self.payable(&invoice).await?;
         if payable.state == PayableState::Paying {
@@ -115,6 +123,20 @@ impl Invoices {
         let revised = Payable { amount: invoice.total, currency, ..payable.clone() };
         let changed = self.0.payables.revise(&payable, revised, &invoice.page(), (stored(&invoice)?, read_at)).await?;
         if changed { Ok(invoice) } else { Err(InvoiceError::Changed) }
+    }
+
+    /// Fills what the parties' stored addresses say where the request says nothing. A copy: a later change of the address changes no
+    /// invoice, and one that an invoice has already may be gone by now.
+    async fn take_addresses(&self, invoice: &Invoice, terms: &mut InvoiceTerms) -> Result<(), InvoiceError> {
+        let parties =
+            [("payable_to", &mut terms.payable_to, &invoice.payable_to), ("bill_to", &mut terms.bill_to, &invoice.bill_to)];
+        for (party, sent, known) in parties {
+            let Some(sent) = sent.as_mut().filter(|sent| !sent.id.is_empty() && sent.id != known.id) else { continue };
+            let id = sent.id.parse().map_err(|_| InvoiceError::NoAddress { party })?;
+            let stored = self.0.switch.stores().address(&invoice.merchant, &id).await?;
+            sent.fill(stored.ok_or(InvoiceError::NoAddress { party })?.fields);
+        }
+        Ok(())
     }
 
     /// The payable as which an invoice is asked for.

@@ -137,6 +137,13 @@ impl Party {
     pub fn email(&self) -> &str {
         self.fields.last().map_or("", String::as_str)
     }
+
+    /// Takes from a stored address what is not said.
+    pub(super) fn fill(&mut self, stored: [String; ADDRESS_FIELDS.len()]) {
+        for (field, stored) in self.fields.iter_mut().zip(stored).filter(|(field, _)| field.is_empty()) {
+            *field = stored;
+        }
+    }
 }
 
 /// An item of an invoice.

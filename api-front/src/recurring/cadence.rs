@@ -62,6 +62,16 @@ impl Cadence {
         }
     }
 
+    /// A first day that was asked for, or, where it is past, the first day after it in this cadence that is not: what was never asked
+    /// for before is not billed for the past.
+    pub fn first_asked(self, asked: Date, today: Date) -> Date {
+        let mut first = asked;
+        while first < today {
+            first = self.next_after(first);
+        }
+        first
+    }
+
     /// The day of the bill after the one of `billed`. A day past a month's end is its last day.
     pub fn next_after(self, billed: Date) -> Date {
         let interval = i64::from(self.interval);
@@ -164,6 +174,19 @@ mod tests {
         assert_eq!(first("monthly", "31", date(2027, 2, 1)), "2027-02-28");
         assert_eq!(first("twice_monthly", "1,15", date(2027, 1, 2)), "2027-01-15");
         assert_eq!(first("twice_monthly", "1,15", date(2027, 12, 16)), "2028-01-01");
+    }
+
+    #[test]
+    fn a_first_day_that_is_past_is_the_cadences_next_one() {
+        let first = |interval, frequency, days, asked, today| {
+            Cadence::read(interval, frequency, days).unwrap().first_asked(asked, today).to_string()
+        };
+        let (asked, today) = (date(2019, 11, 21), date(2027, 1, 20));
+        assert_eq!(first(1, "daily", "7", asked, today), "2027-01-21");
+        assert_eq!(first(3, "monthly", "15", asked, today), "2027-02-15");
+        assert_eq!(first(1, "twice_monthly", "1,15", asked, today), "2027-02-01");
+        assert_eq!(first(1, "daily", "7", today, today), "2027-01-20");
+        assert_eq!(first(1, "monthly", "15", date(2027, 1, 21), today), "2027-01-21", "one to come holds, whatever day it is");
     }
 
     #[test]

@@ -9,6 +9,7 @@
 
 use super::dunning::{self, Answered as BillAnswered};
 use super::{Recurring, RecurringError, adjustments_of, price, terms, told};
+use crate::calendar::Diligence;
 use crate::intake::{self, Asker, Key, Payment};
 use crate::rest::request::CustomerMeans;
 use crate::switch::handle::Answered;
@@ -63,11 +64,13 @@ impl Scheduler {
 
     /// Runs as long as the switch.
     pub async fn run(self) {
+        let diligence = self.recurring.switch.calendar().worked_by().await;
         loop {
-            let next = match self.bill_all_due().await {
+            let next = match self.bill_all_due(&diligence).await {
                 Ok(next) => next,
                 Err(error) => {
                     tracing::warn!(%error, "bills wait");
+                    diligence.has_come_to(self.recurring.switch.calendar().now());
                     tokio::time::sleep(RETRY_AFTER).await;
                     continue;
                 }
@@ -81,7 +84,7 @@ impl Scheduler {
 
     /// Bills everything that is due, several times over where bills were missed, and gives the moment at which the next one is. A bill
     /// that must wait keeps no other waiting.
-    async fn bill_all_due(&self) -> Result<Micros, NotNow> {
+    async fn bill_all_due(&self, diligence: &Diligence) -> Result<Micros, NotNow> {
         loop {
             let now = self.recurring.switch.calendar().now();
             let (mut place, mut last_error, mut count) = ((Micros(i64::MIN), Xid::NONE), None, 0);
@@ -99,7 +102,10 @@ impl Scheduler {
             }
             match last_error {
                 Some(error) => return Err(error),
-                None if count == 0 => return Ok(self.recurring.stores().next_bill_due().await?),
+                None if count == 0 => {
+                    diligence.has_come_to(now);
+                    return Ok(self.recurring.stores().next_bill_due().await?);
+                }
                 None => {}
             }
         }

@@ -24,8 +24,8 @@ pub struct SubscriptionAsked {
 }
 
 impl Recurring {
-    /// Makes a subscription. Its first bill comes on the day that was asked for, or on the first day that its terms name. A day that is
-    /// past is billed at once.
+    /// Makes a subscription. Its first bill comes on the day that was asked for, or on the first day that its terms name; where that
+    /// day is past, on the next one of its cadence.
     pub async fn create_subscription(&self, merchant: Xid, asked: SubscriptionAsked) -> Result<Subscription, RecurringError> {
         let customer = asked.customer.ok_or_else(|| RecurringError::field("customer.id", "is required"))?;
         self.check_customer(&merchant, &customer).await?;
@@ -35,9 +35,10 @@ impl Recurring {
         };
         let terms = self.terms(&merchant, asked.terms, base).await?;
         let now = self.switch.calendar().now();
+        let (cadence, today) = (cadence(&terms)?, date_of(now));
         let first = match asked.next_bill_date {
-            Some(date) => date,
-            None => cadence(&terms)?.first_from(date_of(now)),
+            Some(date) => cadence.first_asked(date, today),
+            None => cadence.first_from(today),
         };
         let subscription = Subscription {
             id: self.switch.draw_id(),
@@ -80,8 +81,10 @@ impl Recurring {
         }
         subscription.terms = self.terms(merchant, asked.terms, Some(subscription.terms)).await?;
         subscription.description = asked.description.unwrap_or(subscription.description);
-        if let Some(date) = asked.next_bill_date {
-            subscription.next_bill_at = midnight(date);
+        // The day that stands may be overdue: a merchant that sends it along changes nothing of it.
+        if let Some(date) = asked.next_bill_date.filter(|date| midnight(*date) != subscription.next_bill_at) {
+            let today = date_of(self.switch.calendar().now());
+            subscription.next_bill_at = midnight(cadence(&subscription.terms)?.first_asked(date, today));
         }
         subscription.standing = match subscription.terms.duration {
             duration if duration != 0 && subscription.billed >= duration => Standing::Completed,

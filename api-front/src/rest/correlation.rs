@@ -1,5 +1,6 @@
 //! The name of a request: the caller's when it is sane, else ours, on every response there is.
 
+use crate::rest::cross_origin;
 use crate::rest::limits::REQUEST_ID_MAX_CHARS;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
@@ -37,13 +38,15 @@ impl RequestNames {
     }
 }
 
-/// Names the request, and says in the log which one failed for a reason of ours.
+/// Names the request, lets a page of another origin read the answer where it may ask, and says in the log which request failed for a
+/// reason of ours.
 pub(crate) async fn name_request(State(names): State<RequestNames>, request: Request, next: Next) -> Response {
     let name = request.headers().get(REQUEST_ID).filter(|name| is_sane(name)).cloned().unwrap_or_else(|| names.draw());
-    let method = request.method().clone();
+    let (method, is_of_page) = (request.method().clone(), cross_origin::is_permitted(&request));
+    let is_preflight = is_of_page && cross_origin::is_preflight(&request);
     // Around every line that this request leads to; no more than a look at a flag where nobody asked for such lines.
     let span = tracing::debug_span!(target: "payment", "request", request_id = ?name);
-    let mut response = next.run(request).instrument(span).await;
+    let mut response = if is_preflight { cross_origin::preflight() } else { next.run(request).instrument(span).await };
     let status = response.status();
     // What is refused for now is told by whoever refuses it, in sum: a line for each would cost more than the refusal.
     if status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE {
@@ -53,6 +56,9 @@ pub(crate) async fn name_request(State(names): State<RequestNames>, request: Req
     let headers = response.headers_mut();
     headers.insert(CORRELATION_ID, name.clone());
     headers.insert(REQUEST_ID, name);
+    if is_of_page {
+        cross_origin::permit(headers);
+    }
     response
 }
 

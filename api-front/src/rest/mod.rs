@@ -9,6 +9,7 @@ mod auth;
 pub mod bodies;
 mod body;
 mod correlation;
+mod cross_origin;
 mod customers;
 mod envelope;
 mod invoices;

@@ -30,6 +30,14 @@ pub enum NewMethod {
     },
 }
 
+/// How a request names a payment method that is to be kept.
+pub enum MethodAsked {
+    /// Its data came with the request.
+    Sent(NewMethod),
+    /// A token stands for it, and is used up.
+    Token(String),
+}
+
 /// What a request says of a bank account in the open.
 pub struct AccountWords {
     /// The number with its middle in stars.
@@ -96,6 +104,26 @@ pub(super) fn shown_card(pan: &Pan, expiry: Expiry) -> ShownCard {
 }
 
 impl Vault {
+    /// The row of a customer's method, sealed, its id drawn.
+    pub(super) async fn method_row(
+        &self,
+        merchant: &Xid,
+        customer: Xid,
+        asked: MethodAsked,
+        now: Micros,
+    ) -> Result<StoredMethod, VaultError> {
+        let (switch, id) = (&self.0.switch, self.0.switch.draw_id());
+        match asked {
+            MethodAsked::Sent(new) => new.sealed(switch.sealer(), merchant, id, customer, now),
+            MethodAsked::Token(text) => {
+                // Its verification value goes with it: nothing that is kept has one.
+                let (token, _) = self.use_token(merchant, &text, None, now).await?;
+                let (shown, sealed, fingerprint) = (ShownMethod::Card(token.card), token.sealed, token.fingerprint);
+                Ok(StoredMethod { id, customer, shown, sealed, fingerprint, created_at: now, updated_at: now })
+            }
+        }
+    }
+
     /// Adds an address to a customer; its first one becomes its default one.
     pub async fn add_address(&self, merchant: &Xid, customer: &Xid, fields: AddressFields) -> Result<Address, VaultError> {
         let (switch, now) = (&self.0.switch, self.now());
@@ -146,13 +174,13 @@ impl Vault {
     }
 
     /// Adds a payment method to a customer; its first one becomes its default one.
-    pub async fn add_method(&self, merchant: &Xid, customer: &Xid, new: NewMethod) -> Result<StoredMethod, VaultError> {
+    pub async fn add_method(&self, merchant: &Xid, customer: &Xid, asked: MethodAsked) -> Result<StoredMethod, VaultError> {
         let (switch, now) = (&self.0.switch, self.now());
         let mut of = self.customer(merchant, customer).await?.customer;
         if switch.stores().methods(customer).await?.len() >= METHODS_MAX {
             return Err(VaultError::TooMany { max: METHODS_MAX });
         }
-        let method = new.sealed(switch.sealer(), merchant, switch.draw_id(), *customer, now)?;
+        let method = self.method_row(merchant, *customer, asked, now).await?;
         found(switch.stores().add_method(merchant, &method).await?)?;
         if of.payment_method.is_none() {
             (of.payment_method, of.updated_at) = (method.id, now);

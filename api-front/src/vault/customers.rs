@@ -1,6 +1,6 @@
 //! Customers: made, searched, changed, removed.
 
-use super::belongings::NewMethod;
+use super::belongings::MethodAsked;
 use super::{AddressFields, Vault, VaultError};
 use persistence::stores::{Address, Customer, CustomerSearch, Filed, ShownMethod};
 use protocol::calendar::Micros;
@@ -12,7 +12,7 @@ pub struct NewCustomer {
     /// As the merchant writes it.
     pub description: String,
     /// What it pays with.
-    pub method: Option<NewMethod>,
+    pub method: Option<MethodAsked>,
     /// Where bills go.
     pub billing: Option<AddressFields>,
     /// Where goods go.
@@ -39,7 +39,10 @@ impl Vault {
     pub async fn create_customer(&self, merchant: Xid, new: NewCustomer) -> Result<Filed, VaultError> {
         let switch = &self.0.switch;
         let (id, now) = (switch.draw_id(), switch.now());
-        let method = new.method.map(|method| method.sealed(switch.sealer(), &merchant, switch.draw_id(), id, now)).transpose()?;
+        let method = match new.method {
+            None => None,
+            Some(asked) => Some(self.method_row(&merchant, id, asked, now).await?),
+        };
         let address = |fields| Address { id: switch.draw_id(), customer: id, fields, created_at: now, updated_at: now };
         let is_one = new.billing == new.shipping;
         let billing = new.billing.map(address);

@@ -12,7 +12,7 @@ mod rotation;
 mod tokens;
 mod wishes;
 
-pub use belongings::{AccountWords, MethodChange, NewMethod};
+pub use belongings::{AccountWords, MethodAsked, MethodChange, NewMethod};
 pub use customers::{CustomerChange, NewCustomer};
 pub use tokens::MadeToken;
 

@@ -132,8 +132,10 @@ fn push_account(account: &ShownAccount, out: &mut Vec<u8>) {
 }
 
 fn push_address(address: Option<&Address>, first_tag: u16, out: &mut Vec<u8>) {
-    let fields = address.iter().flat_map(|address| address.fields.iter()).zip(first_tag..);
+    let Some(address) = address else { return };
+    let fields = address.fields.iter().zip(first_tag..);
     fields.filter(|(field, _)| !field.is_empty()).for_each(|(field, tag)| tail::push(out, tag, field.as_bytes()));
+    tail::push(out, first_tag + tail::ADDRESS_ID, &address.id.to_text());
 }
 
 /// The customer of an approved payment that asked for one and is none's yet. A refund's tail is its sale's: it leaves none.

@@ -204,6 +204,17 @@ impl Stores {
         transaction.commit().await.map(|()| deleted).map_err(PersistenceError::sql(OPERATION))
     }
 
+    /// An address of any of a merchant's customers.
+    pub async fn address(&self, merchant: &Xid, id: &Xid) -> Result<Option<Address>, PersistenceError> {
+        let select = format!(
+            "SELECT {ADDRESS_COLUMNS} FROM addresses WHERE id = $1 AND EXISTS \
+             (SELECT 1 FROM customers WHERE customers.id = addresses.customer AND customers.merchant = $2 AND deleted_at IS NULL)"
+        );
+        let row = sqlx::query(sqlx::AssertSqlSafe(select)).bind(&id.0[..]).bind(&merchant.0[..]);
+        let row = row.fetch_optional(&self.database.pool).await.map_err(PersistenceError::sql("look an address up"))?;
+        row.as_ref().map(Address::read).transpose()
+    }
+
     /// All addresses of a customer, oldest first.
     pub async fn addresses(&self, customer: &Xid) -> Result<Vec<Address>, PersistenceError> {
         let select = format!("SELECT {ADDRESS_COLUMNS} FROM addresses WHERE customer = $1 ORDER BY id");

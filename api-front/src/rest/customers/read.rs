@@ -5,7 +5,7 @@ use crate::rest::limits::{DESCRIPTION_MAX_CHARS, SEARCH_LIMIT, SEARCH_LIMIT_MAX,
 use crate::rest::problem::Problem;
 use crate::rest::request::{account, address_fields, checks, dates};
 use crate::rest::users::text;
-use crate::vault::{AccountWords, AddressFields, CustomerChange, MethodChange, NewCustomer, NewMethod};
+use crate::vault::{AccountWords, AddressFields, CustomerChange, MethodAsked, MethodChange, NewCustomer, NewMethod};
 use persistence::stores::{CustomerSearch, IdIs};
 use protocol::aba;
 use protocol::card::{Expiry, luhn};
@@ -37,12 +37,19 @@ pub(super) fn new_customer(bytes: &[u8], in_sandbox: bool) -> Result<NewCustomer
     })
 }
 
-fn first_method(container: Scope<'_, '_>, in_sandbox: bool) -> Result<Option<NewMethod>, Problem> {
-    match (container.has("card"), container.has("ach")) {
-        (false, false) => Ok(None),
-        (true, false) => card(container.object("card", "payment_method.card.")?).map(Some),
-        (false, true) => bank_account(container.object("ach", "payment_method.ach.")?, in_sandbox).map(Some),
-        (true, true) => Err(Problem::invalid("payment_method", "must contain exactly one method, got card and ach")),
+fn first_method(container: Scope<'_, '_>, in_sandbox: bool) -> Result<Option<MethodAsked>, Problem> {
+    let token = container.text("token")?;
+    match (container.has("card"), container.has("ach"), token) {
+        (false, false, None) => Ok(None),
+        (true, false, None) => card(container.object("card", "payment_method.card.")?).map(MethodAsked::Sent).map(Some),
+        (false, true, None) => {
+            let account = bank_account(container.object("ach", "payment_method.ach.")?, in_sandbox)?;
+            Ok(Some(MethodAsked::Sent(account)))
+        }
+        (false, false, Some(token)) => Ok(Some(MethodAsked::Token(token.to_owned()))),
+        (true, true, _) | (true, _, Some(_)) | (_, true, Some(_)) => {
+            Err(Problem::invalid("payment_method", "must contain exactly one of card, ach and token"))
+        }
     }
 }
 
@@ -73,13 +80,17 @@ pub(super) fn address(bytes: &[u8]) -> Result<AddressFields, Problem> {
     address_fields(Document::read(bytes)?.scope())
 }
 
-/// `POST /api/customer/{id}/paymentmethod/{kind}`: its fields, with or without the word for its kind around them.
-pub(super) fn new_method(bytes: &[u8], kind: PaymentMethod, in_sandbox: bool) -> Result<NewMethod, Problem> {
+/// `POST /api/customer/{id}/paymentmethod/{kind}`: its fields, with or without the word for its kind around them, or a card's token.
+pub(super) fn new_method(bytes: &[u8], kind: PaymentMethod, in_sandbox: bool) -> Result<MethodAsked, Problem> {
     let document = Document::read(bytes)?;
-    let fields = method_fields(document.scope(), kind)?;
+    let body = document.scope();
+    let fields = method_fields(body, kind)?;
     match kind {
-        PaymentMethod::Card => card(fields),
-        PaymentMethod::Ach | PaymentMethod::Terminal => bank_account(fields, in_sandbox),
+        PaymentMethod::Card => match body.text("token")? {
+            Some(token) => Ok(MethodAsked::Token(token.to_owned())),
+            None => card(fields).map(MethodAsked::Sent),
+        },
+        PaymentMethod::Ach | PaymentMethod::Terminal => bank_account(fields, in_sandbox).map(MethodAsked::Sent),
     }
 }
 

@@ -77,6 +77,9 @@ impl From<InvoiceError> for Problem {
             InvoiceError::NotFound => Problem::NotFound,
             InvoiceError::Changed => Problem::Conflict("the invoice was changed meanwhile".to_owned()),
             InvoiceError::Sum(error) => Problem::invalid(error.field(), error.reason()),
+            InvoiceError::NoAddress { party } => {
+                Problem::invalid(format!("{party}.id"), "must be the id of a customer's address")
+            }
             InvoiceError::BeingPaid => Problem::Conflict("a payment of the invoice is under way".to_owned()),
             InvoiceError::OtherCurrency(code) => Problem::invalid("currency", format!("must be {code}: a part is paid in it")),
             InvoiceError::Payable(error) => error.into(),

@@ -10,12 +10,16 @@ use crate::rest::problem::Problem;
 use crate::rest::request::{address_fields, checks, dates};
 use crate::rest::users::text;
 use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use persistence::stores::{AmountIs, InvoiceSearch};
 use protocol::calendar::Micros;
 use protocol::id::Xid;
 use protocol::limits::AMOUNT_MAX_MINOR;
 use protocol::money::Currency;
-use serde::Deserialize;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
 /// Items of an invoice.
 const ITEMS_MAX: usize = 200;
@@ -27,12 +31,24 @@ const URL_MAX_CHARS: usize = 500;
 const QUANTITY_MAX: u64 = 1_000_000_000;
 const PERCENT_WORDS: &str = "must be a percentage such as 7.25, at most 100, with at most 3 decimals";
 
-/// The lists of a body, and its one number that may be below zero. All else is read by its path.
+/// The lists of a body, and its numbers that may be below zero or have decimals. All else is read by its path.
 #[derive(Deserialize)]
 struct Lists {
     items: Option<Vec<TypedItem>>,
     payment_methods: Option<Vec<String>>,
     adjustment: Option<i64>,
+    tax_percent: Option<Rate>,
+}
+
+/// A percentage as it was sent: the document writes it as a text, some write a number. Its digits are kept, never a float.
+struct Rate(String);
+
+impl<'de> Deserialize<'de> for Rate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Rate, D::Error> {
+        let raw: Box<RawValue> = Deserialize::deserialize(deserializer)?;
+        let digits = if raw.get().starts_with('"') { serde_json::from_str(raw.get()) } else { Ok(raw.get().to_owned()) };
+        digits.map(Rate).map_err(D::Error::custom)
+    }
 }
 
 #[derive(Deserialize)]
@@ -47,9 +63,9 @@ struct TypedItem {
     discount: Option<u64>,
     discount_type: Option<String>,
     taxable: Option<bool>,
-    local_tax: Option<String>,
-    national_tax: Option<String>,
-    tax_rate: Option<String>,
+    local_tax: Option<Rate>,
+    national_tax: Option<Rate>,
+    tax_rate: Option<Rate>,
 }
 
 /// What an invoice is made or changed to.
@@ -68,7 +84,7 @@ pub(super) fn terms(bytes: &[u8]) -> Result<InvoiceTerms, Problem> {
         date_due: moment(body, "date_due")?,
         items: lists.items.map(items).transpose()?,
         advanced_fields: body.flag("advanced_fields")?,
-        tax_percent: tax_percent(body)?,
+        tax_percent: lists.tax_percent.map_or(Ok(None), tax_percent)?,
         adjustment: lists.adjustment.map(adjustment).transpose()?,
         message: text(body, "message", MESSAGE_MAX_CHARS, checks::lines, "text without control characters")?,
         send_via: send_via(body)?,
@@ -80,15 +96,28 @@ pub(super) fn terms(bytes: &[u8]) -> Result<InvoiceTerms, Problem> {
 
 fn lists(bytes: &[u8]) -> Result<Lists, Problem> {
     if bytes.trim_ascii().is_empty() {
-        return Ok(Lists { items: None, payment_methods: None, adjustment: None });
+        return Ok(Lists { items: None, payment_methods: None, adjustment: None, tax_percent: None });
     }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        let field = error.path().to_string();
-        let mut reason = error.inner().to_string();
-        reason.truncate(reason.rfind(" at line ").unwrap_or(reason.len()));
-        Problem::invalid(field, reason)
+        let reason = error.inner().to_string();
+        let wanted = reason.rsplit_once("expected ").map_or("", |(_, wanted)| wanted);
+        Problem::invalid(error.path().to_string(), format!("must be {}", accepted(wanted)))
     })
+}
+
+/// What the reader's name for a type means to whoever sent another one.
+fn accepted(wanted: &str) -> &'static str {
+    let (wanted, _) = wanted.split_once(" at line ").unwrap_or((wanted, ""));
+    match wanted {
+        "u64" => "an integer of at least 0",
+        "i64" => "an integer",
+        "a string" => "a text",
+        "a boolean" => "true or false",
+        "a sequence" => "a list",
+        "struct TypedItem" => "an object",
+        _ => "of the type that the gateway's document shows",
+    }
 }
 
 fn items(typed: Vec<TypedItem>) -> Result<Vec<ItemTerms>, Problem> {
@@ -113,9 +142,9 @@ fn checked_item(place: usize, typed: TypedItem) -> Result<ItemTerms, Problem> {
         name: words("name", typed.name, ADDRESS_LINE_MAX_CHARS)?,
         description: words("description", typed.description, DESCRIPTION_MAX_CHARS)?,
         unit_of_measure: words("unit_of_measure", typed.unit_of_measure, NAME_MAX_CHARS)?,
-        local_tax: typed.local_tax.unwrap_or_default(),
-        national_tax: typed.national_tax.unwrap_or_default(),
-        tax_rate: typed.tax_rate.unwrap_or_default(),
+        local_tax: typed.local_tax.map_or_else(String::new, |rate| rate.0),
+        national_tax: typed.national_tax.map_or_else(String::new, |rate| rate.0),
+        tax_rate: typed.tax_rate.map_or_else(String::new, |rate| rate.0),
     };
     let mut taxes = Percent::default();
     for (name, text) in [("local_tax", &said.local_tax), ("national_tax", &said.national_tax), ("tax_rate", &said.tax_rate)] {
@@ -173,15 +202,22 @@ fn party(body: Scope<'_, '_>, name: &str, prefix: &'static str) -> Result<Option
 
 fn moment(body: Scope<'_, '_>, name: &str) -> Result<Option<Micros>, Problem> {
     let Some(text) = body.text(name)? else { return Ok(None) };
-    let parsed: Result<Timestamp, _> = text.parse();
-    let wrong = |_| body.invalid(name, "must be a moment in RFC 3339 such as 2030-02-13T06:00:00Z");
-    parsed.map(|at| Some(Micros(at.as_microsecond()))).map_err(wrong)
+    let parsed: Option<Timestamp> = text.parse().ok().or_else(|| day_begins(text));
+    let wrong = || body.invalid(name, "must be a moment in RFC 3339 such as 2030-02-13T06:00:00Z, or a date");
+    parsed.map(|at| Some(Micros(at.as_microsecond()))).ok_or_else(wrong)
 }
 
-fn tax_percent(body: Scope<'_, '_>) -> Result<Option<(String, Percent)>, Problem> {
-    let Some(text) = body.text("tax_percent")? else { return Ok(None) };
-    let percent = Percent::parse(text).ok_or_else(|| body.invalid("tax_percent", PERCENT_WORDS))?;
-    Ok(Some((text.to_owned(), percent)))
+fn day_begins(text: &str) -> Option<Timestamp> {
+    let date: Date = text.parse().ok().filter(|_| text.len() == 10)?;
+    date.to_zoned(TimeZone::UTC).ok().map(|midnight| midnight.timestamp())
+}
+
+fn tax_percent(Rate(text): Rate) -> Result<Option<(String, Percent)>, Problem> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let percent = Percent::parse(&text).ok_or_else(|| Problem::invalid("tax_percent", PERCENT_WORDS))?;
+    Ok(Some((text, percent)))
 }
 
 fn adjustment(sent: i64) -> Result<i64, Problem> {

@@ -20,7 +20,7 @@ pub(super) fn invoice(invoice: &Invoice, hosted_url: &str) -> Value {
         "payable_to": party(&invoice.payable_to),
         "bill_to": party(&invoice.bill_to),
         "created_at": moment(invoice.created_at),
-        "date_due": moment_or_never(invoice.date_due),
+        "date_due": due(invoice.date_due),
         "items": invoice.items.iter().map(item).collect::<Vec<_>>(),
         "advanced_fields": invoice.advanced_fields,
         "subtotal": invoice.subtotal,
@@ -81,6 +81,11 @@ fn send_via(way: SendVia) -> &'static str {
         SendVia::Both => "both",
         SendVia::None => "none",
     }
+}
+
+/// A day that was asked for comes back as the document writes it: without a part of a second where it has none.
+fn due(at: Micros) -> Value {
+    if at.is_none() { NEVER.into() } else { at.to_string().replace(".000000Z", "Z").into() }
 }
 
 fn moment_or_never(at: Micros) -> Value {

@@ -54,10 +54,34 @@ pub(crate) enum Gives {
     Media(&'static str),
 }
 
+/// What a call does with what its path names.
+#[derive(Debug, Clone, Copy)]
+enum Method {
+    Get,
+    Post,
+    Put,
+    Patch,
+    Delete,
+}
+
+impl Method {
+    /// By its word. The calls are constants, so another word does not compile.
+    const fn of(word: &str) -> Method {
+        match word.as_bytes() {
+            b"GET" => Method::Get,
+            b"POST" => Method::Post,
+            b"PUT" => Method::Put,
+            b"PATCH" => Method::Patch,
+            b"DELETE" => Method::Delete,
+            _ => panic!("a call's method is GET, POST, PUT, PATCH or DELETE"),
+        }
+    }
+}
+
 /// One call of the interface.
 #[derive(Clone, Copy)]
 pub(crate) struct Call {
-    method: &'static str,
+    method: Method,
     path: &'static str,
     does: &'static str,
     who: Who,
@@ -70,6 +94,7 @@ pub(crate) struct Call {
 impl Call {
     /// A merchant's call without a body.
     pub(crate) const fn new(method: &'static str, path: &'static str, does: &'static str, gives: Gives) -> Call {
+        let method = Method::of(method);
         Call { method, path, does, who: Who::Merchant, takes: &[], query: &[], gives, refused: of::<Refused> }
     }
 
@@ -99,11 +124,11 @@ impl Call {
 
     pub(super) fn method(&self) -> HttpMethod {
         match self.method {
-            "GET" => HttpMethod::Get,
-            "PUT" => HttpMethod::Put,
-            "DELETE" => HttpMethod::Delete,
-            "PATCH" => HttpMethod::Patch,
-            _ => HttpMethod::Post,
+            Method::Get => HttpMethod::Get,
+            Method::Post => HttpMethod::Post,
+            Method::Put => HttpMethod::Put,
+            Method::Patch => HttpMethod::Patch,
+            Method::Delete => HttpMethod::Delete,
         }
     }
 

@@ -7,6 +7,7 @@ pub(super) const CALLS: &[Call] = &[
     Call::new("POST", "/api/recurring/addon", "Add an add-on", Gives::One(of::<Adjustment>))
         .takes(&[(JSON, of::<NewAdjustment>)]),
     Call::new("GET", "/api/recurring/addons", "All add-ons", Gives::ListOf(of::<Adjustment>)),
+    Call::new("POST", "/api/recurring/addons", "The same", Gives::ListOf(of::<Adjustment>)),
     Call::new("GET", "/api/recurring/addon/{id}", "One add-on", Gives::One(of::<Adjustment>)),
     Call::new("POST", "/api/recurring/addon/{id}", "Change an add-on", Gives::One(of::<Adjustment>))
         .takes(&[(JSON, of::<NewAdjustment>)]),
@@ -14,12 +15,14 @@ pub(super) const CALLS: &[Call] = &[
     Call::new("POST", "/api/recurring/discount", "Add a discount", Gives::One(of::<Adjustment>))
         .takes(&[(JSON, of::<NewAdjustment>)]),
     Call::new("GET", "/api/recurring/discounts", "All discounts", Gives::ListOf(of::<Adjustment>)),
+    Call::new("POST", "/api/recurring/discounts", "The same", Gives::ListOf(of::<Adjustment>)),
     Call::new("GET", "/api/recurring/discount/{id}", "One discount", Gives::One(of::<Adjustment>)),
     Call::new("POST", "/api/recurring/discount/{id}", "Change a discount", Gives::One(of::<Adjustment>))
         .takes(&[(JSON, of::<NewAdjustment>)]),
     Call::new("DELETE", "/api/recurring/discount/{id}", "Remove a discount", Gives::Nothing),
     Call::new("POST", "/api/recurring/plan", "Add a plan", Gives::One(of::<Plan>)).takes(&[(JSON, of::<NewPlan>)]),
     Call::new("GET", "/api/recurring/plans", "All plans", Gives::ListOf(of::<Plan>)),
+    Call::new("POST", "/api/recurring/plans", "The same", Gives::ListOf(of::<Plan>)),
     Call::new("GET", "/api/recurring/plan/{id}", "One plan", Gives::One(of::<Plan>)),
     Call::new("POST", "/api/recurring/plan/{id}", "Change a plan", Gives::One(of::<Plan>)).takes(&[(JSON, of::<NewPlan>)]),
     Call::new("DELETE", "/api/recurring/plan/{id}", "Remove a plan", Gives::Nothing),
@@ -28,6 +31,7 @@ pub(super) const CALLS: &[Call] = &[
     Call::new("GET", "/api/recurring/subscriptions", "All subscriptions", Gives::ListOf(of::<Subscription>)),
     Call::new("GET", "/api/recurring/subscription/{id}", "One subscription", Gives::One(of::<Subscription>)),
     Call::new("GET", "/api/subscription/{id}", "As /api/recurring/subscription/{id}", Gives::One(of::<Subscription>)),
+    Call::new("POST", "/api/subscription/{id}", "The same", Gives::One(of::<Subscription>)),
     Call::new("POST", "/api/recurring/subscription/{id}", "Change a subscription", Gives::One(of::<Subscription>))
         .takes(&[(JSON, of::<NewSubscription>)]),
     Call::new("DELETE", "/api/recurring/subscription/{id}", "Cancel a subscription", Gives::Nothing),

@@ -91,6 +91,8 @@ shapes! {
         /// MM/YY or MMYY.
         #[schema(example = "12/39")] expiration_date: Option<String>,
         card: Option<CardFields>,
+        /// In place of a card: a token that stands for one, and is used up.
+        token: Option<String>,
         routing_number: Option<String>,
         account_number: Option<String>,
         account_type: Option<String>,
@@ -99,7 +101,12 @@ shapes! {
     /// A card as it is sent to the vault.
     CardFields { card_number: Option<String>, expiration_date: Option<String> }
     /// A customer's first payment method.
-    FirstMethod { card: Option<CardFields>, ach: Option<AccountFields> }
+    FirstMethod {
+        card: Option<CardFields>,
+        ach: Option<AccountFields>,
+        /// One that stands for a card, and is used up.
+        token: Option<String>,
+    }
     /// A bank account as it is sent to the vault.
     AccountFields {
         routing_number: Option<String>,

@@ -24,7 +24,11 @@ pub(super) fn routes() -> Router<Front> {
     routes.into_iter().fold(Router::new(), |router, (single, plural, kind)| {
         router
             .route(single, post(move |state, request| create(state, kind, request)))
-            .route(plural, get(move |state, headers| all(state, kind, headers)))
+            // The document's samples ask for lists by a POST without a body.
+            .route(
+                plural,
+                get(move |state, headers| all(state, kind, headers)).post(move |state, headers| all(state, kind, headers)),
+            )
             .route(
                 &format!("{single}/{{id}}"),
                 get(move |state, id, headers| read(state, kind, id, headers))

@@ -19,7 +19,7 @@ use serde_json::{Map, Value};
 pub(super) fn routes() -> Router<Front> {
     Router::new()
         .route("/api/recurring/plan", post(create))
-        .route("/api/recurring/plans", get(all))
+        .route("/api/recurring/plans", get(all).post(all))
         .route("/api/recurring/plan/{id}", get(read).post(change).delete(remove))
 }
 

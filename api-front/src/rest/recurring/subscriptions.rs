@@ -22,7 +22,8 @@ pub(super) fn routes() -> Router<Front> {
         .route("/api/recurring/subscription", post(create))
         .route("/api/recurring/subscriptions", get(all))
         .route("/api/recurring/subscription/{id}", get(read).post(change).delete(remove))
-        .route("/api/subscription/{id}", get(read))
+        // The document says GET, and its sample sends POST without a body.
+        .route("/api/subscription/{id}", get(read).post(read))
 }
 
 async fn create(State(front): State<Front>, request: Request) -> Result<Response, Problem> {

@@ -141,8 +141,9 @@ fn customer(scope: Scope<'_, '_>) -> Result<CustomerMeans, Problem> {
 fn stored_method(scope: Scope<'_, '_>) -> Result<Option<PaymentMethod>, Problem> {
     match scope.text("payment_method_type")? {
         None => Ok(None),
-        Some("card") => Ok(Some(PaymentMethod::Card)),
-        Some("ach") => Ok(Some(PaymentMethod::Ach)),
+        // The words with which a customer's default is changed.
+        Some("card" | "credit_card") => Ok(Some(PaymentMethod::Card)),
+        Some("ach" | "echeck") => Ok(Some(PaymentMethod::Ach)),
         Some(_) => Err(scope.invalid("payment_method_type", "must be \"card\" or \"ach\"")),
     }
 }

@@ -101,7 +101,10 @@ pub fn parse_search(bytes: &[u8], merchant: Xid, processor: ProcessorIndex<'_>) 
     for ((name, prefix), fields, first_tag) in ADDRESSES {
         let address = body.object(name, prefix)?;
         for (field, tag) in fields.into_iter().zip(first_tag..) {
-            let condition = text(address, field)?;
+            let condition = match text(address, field)? {
+                None => text(body, with_its_parent(field))?,
+                nested => nested,
+            };
             conditions.extend(condition.map(|(equal, value)| Condition::Text { tag, equal, value: value.to_owned() }));
         }
     }
@@ -160,6 +163,11 @@ fn word(body: Scope<'_, '_>, field: Named, column: Column, number: impl Fn(&str)
         let comparison = if equal { Comparison::Equal } else { Comparison::NotEqual };
         Condition::Number { column, comparison, value: number(value) }
     }))
+}
+
+/// The document's table names an address's fields with their parent: `billing_address.first_name`.
+fn with_its_parent((_, prefix): Named) -> Named {
+    (prefix.trim_end_matches('.'), prefix)
 }
 
 /// A condition on a text: whether it must be equal, and to what.
@@ -272,6 +280,17 @@ mod tests {
         assert_eq!(conditions(body), expected);
         let search = parse(body).unwrap();
         assert_eq!((search.merchant, search.limit, search.offset), (MERCHANT, SEARCH_LIMIT, 0));
+    }
+
+    #[test]
+    fn an_addresss_field_is_found_under_both_of_its_names() {
+        let nested = conditions(r#"{"shipping_address": {"address_id": {"operator": "!=", "value": "b798ls2q9qq646ksu07g"}}}"#);
+        let dotted = conditions(r#"{"shipping_address.address_id": {"operator": "!=", "value": "b798ls2q9qq646ksu07g"}}"#);
+        let tag = tag::SHIPPING + protocol::tail::ADDRESS_ID;
+        assert_eq!(nested, [Condition::Text { tag, equal: false, value: "b798ls2q9qq646ksu07g".into() }]);
+        assert_eq!(nested, dotted);
+        let wrong = message(r#"{"billing_address.city": {"value": 5}}"#);
+        assert!(wrong.contains("invalid billing_address.city.value: must be a text"), "{wrong}");
     }
 
     #[test]
