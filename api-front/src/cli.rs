@@ -6,6 +6,7 @@ use protocol::id::Xid;
 use protocol::iso8583::MacKey;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use tokio_rustls::rustls::pki_types::ServerName;
 
 /// A payment switch.
 #[derive(Debug, Parser)]
@@ -228,7 +229,17 @@ pub enum Keys {
         /// Where the switch serves REST on this machine.
         #[arg(long, value_name = "ADDR")]
         http: Option<SocketAddr>,
+        /// The switch serves TLS: the name in its certificate.
+        #[arg(long, value_name = "NAME", value_parser = server_name)]
+        tls: Option<ServerName<'static>>,
+        /// PEM file of the certificate, or of who vouches for it; without it those that browsers trust.
+        #[arg(long, value_name = "FILE", requires = "tls")]
+        ca: Option<PathBuf>,
     },
+}
+
+fn server_name(text: &str) -> Result<ServerName<'static>, String> {
+    ServerName::try_from(text.to_owned()).map_err(|_| "must be a name or an address as it stands in a certificate".to_owned())
 }
 
 #[cfg(test)]
@@ -247,6 +258,7 @@ mod tests {
             "sandbox --tls mutual --mac-key-hex 00112233445566778899aabbccddeeff",
             "journal verify d",
             "keys rotate --data d --http 127.0.0.1:8080",
+            "keys rotate --http 127.0.0.1:8080 --tls pay.example.com --ca certificate.pem",
             "journal dump d --from 3 --json",
             "replay --journal d --rules f --until 9",
             "replay --journal d --until 2026-11-21T12:00:00Z --order o",

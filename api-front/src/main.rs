@@ -1,7 +1,7 @@
 //! The `switchyard` binary: reads the command line, and starts what it says.
 
 use api_front::cli::{Cli, Command, Config, Dump, Journal, Keys, Replay, Sandbox, SandboxTls, Serve};
-use api_front::config::{self, Overrides};
+use api_front::config::{self, Overrides, TlsSettings};
 use api_front::console::ConsoleUser;
 use api_front::journal_tools::{Filter, ToolError};
 use api_front::replay::journal::Wish;
@@ -37,7 +37,9 @@ fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
         Some(Command::Journal(Journal::Dump(flags))) => dump(flags),
         Some(Command::Replay(flags)) => replay(flags),
         Some(Command::Config(Config::Check { file })) => check(&file),
-        Some(Command::Keys(Keys::Rotate { data, http })) => rotate(&data, http),
+        Some(Command::Keys(Keys::Rotate { data, http, tls, ca })) => {
+            rotate(&data, http, tls.map(|server_name| TlsSettings { server_name, ca_file: ca, client: None }))
+        }
         Some(Command::Config(Config::HashPassword)) => hash_password(),
     }
 }
@@ -47,8 +49,8 @@ fn check(file: &std::path::Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn rotate(data: &std::path::Path, http: Option<std::net::SocketAddr>) -> Result<(), Box<dyn Error>> {
-    let (key_id, resealed) = keys_tool::rotate(data, http, std::env::var(keys_tool::OPERATOR_KEY).ok())?;
+fn rotate(data: &std::path::Path, http: Option<std::net::SocketAddr>, tls: Option<TlsSettings>) -> Result<(), Box<dyn Error>> {
+    let (key_id, resealed) = keys_tool::rotate(data, http, tls.as_ref(), std::env::var(keys_tool::OPERATOR_KEY).ok())?;
     Ok(say(&format!("key {key_id} seals; {resealed} of the vault's things were sealed anew"))?)
 }
 

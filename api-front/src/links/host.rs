@@ -99,11 +99,16 @@ pub enum NotConnected {
 impl Host {
     /// The host of a processor. Reads the files that its settings name.
     pub fn of(settings: &ProcessorSettings) -> Result<Host, TlsError> {
+        Host::at(settings.addr, settings.tls.as_ref())
+    }
+
+    /// Whoever listens at an address, and what it must prove.
+    pub fn at(addr: SocketAddr, tls: Option<&TlsSettings>) -> Result<Host, TlsError> {
         let secured = |tls: &TlsSettings| {
             let connector = TlsConnector::from(Arc::new(client_config(tls)?));
             Ok(Secured { connector, server_name: tls.server_name.clone() })
         };
-        Ok(Host { addr: settings.addr, tls: settings.tls.as_ref().map(secured).transpose()? })
+        Ok(Host { addr, tls: tls.map(secured).transpose()? })
     }
 
     /// What a request over HTTP calls it.

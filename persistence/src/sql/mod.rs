@@ -15,7 +15,7 @@ mod url;
 pub(crate) mod tests;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::{AnyConnection, AnyPool, ConnectOptions, Executor};
+use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection, Executor};
 use std::str::FromStr;
 use std::time::Duration;
 use tracing::log::LevelFilter;
@@ -34,6 +34,8 @@ use crate::stores::Stores;
 const POOL_CONNECTIONS_MAX: u32 = 8;
 /// How long a query waits for a free connection, and a connection for its database, milliseconds.
 const CONNECT_TIMEOUT_MS: u64 = 5_000;
+/// How long a connection to a server may be idle and is still taken for one that is there, milliseconds.
+const TRUSTED_IDLE_MS: u64 = 500;
 /// Page of a SQLite database, bytes; taken when the file is made. A page of the write-ahead log costs two writes of the
 /// system, whatever its size, and rows of the projection come in hundreds, side by side: larger pages cost less. A commit
 /// of one payment writes as many pages as one of hundreds, so they should not be too large either.
@@ -151,6 +153,12 @@ fn pool_options(dialect: Dialect) -> AnyPoolOptions {
     AnyPoolOptions::new()
         .max_connections(POOL_CONNECTIONS_MAX)
         .acquire_timeout(Duration::from_millis(CONNECT_TIMEOUT_MS))
+        // A question before each use would cost as much as the use: only a server can have gone, and only while nobody asked it.
+        .test_before_acquire(false)
+        .before_acquire(move |connection, used| {
+            let may_be_gone = dialect == Dialect::Postgres && used.idle_for > Duration::from_millis(TRUSTED_IDLE_MS);
+            Box::pin(async move { if may_be_gone { connection.ping().await.map(|()| true) } else { Ok(true) } })
+        })
         .after_connect(move |connection, _| Box::pin(apply_settings(connection, dialect, Purpose::Stores)))
 }
 

@@ -85,15 +85,16 @@ impl Stores {
             let query = sqlx::query(sqlx::AssertSqlSafe(statement)).bind(&search.merchant.0[..]).bind(from).bind(to);
             ids.iter().fold(query, |query, id| query.bind(&id.0[..]))
         };
-        let count = bound(format!("SELECT COUNT(*) FROM customers WHERE {sql}")).fetch_one(&self.database.pool).await;
+        let mut connection = self.connection(OPERATION).await?;
+        let count = bound(format!("SELECT COUNT(*) FROM customers WHERE {sql}")).fetch_one(&mut *connection).await;
         let total: i64 = count.and_then(|row| row.try_get(0)).map_err(PersistenceError::sql(OPERATION))?;
         let page = bound(format!(
             "SELECT id, merchant, description, payment_method, billing_address, shipping_address, created_at, updated_at \
              FROM customers WHERE {sql} ORDER BY created_at DESC, id DESC LIMIT {} OFFSET {}",
             search.limit, search.offset
         ));
-        let rows = page.fetch_all(&self.database.pool).await.map_err(PersistenceError::sql(OPERATION))?;
+        let rows = page.fetch_all(&mut *connection).await.map_err(PersistenceError::sql(OPERATION))?;
         let customers = rows.iter().map(Customer::read).collect::<Result<_, _>>()?;
-        Ok((u64::try_from(total).unwrap_or(0), self.filed(customers).await?))
+        Ok((u64::try_from(total).unwrap_or(0), Stores::filed(&mut connection, customers).await?))
     }
 }

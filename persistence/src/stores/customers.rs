@@ -4,6 +4,7 @@ use protocol::calendar::Micros;
 use protocol::id::Xid;
 use protocol::tail::ADDRESS_FIELDS;
 use sqlx::any::AnyRow;
+use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, Executor, Transaction};
 
 use super::Stores;
@@ -133,9 +134,15 @@ impl Stores {
     pub async fn customer(&self, merchant: &Xid, id: &Xid) -> Result<Option<Filed>, PersistenceError> {
         let select = format!("SELECT {CUSTOMER_COLUMNS} FROM customers WHERE id = $1 AND merchant = $2 AND deleted_at IS NULL");
         let select = sqlx::query(sqlx::AssertSqlSafe(select)).bind(&id.0[..]).bind(&merchant.0[..]);
-        let row = select.fetch_optional(&self.database.pool).await.map_err(PersistenceError::sql("look a customer up"))?;
+        let mut connection = self.connection("look a customer up").await?;
+        let row = select.fetch_optional(&mut *connection).await.map_err(PersistenceError::sql("look a customer up"))?;
         let customers = row.as_ref().map(Customer::read).transpose()?.into_iter().collect();
-        Ok(self.filed(customers).await?.pop())
+        Ok(Stores::filed(&mut connection, customers).await?.pop())
+    }
+
+    /// A connection for several statements: to take one and to give it back costs as much as a small statement.
+    pub(super) async fn connection(&self, operation: &'static str) -> Result<PoolConnection<Any>, PersistenceError> {
+        self.database.pool.acquire().await.map_err(PersistenceError::sql(operation))
     }
 
     /// Changes description and default things of a customer. False when it is not there.
@@ -239,9 +246,9 @@ impl Stores {
     }
 
     /// Customers with their default things: two statements, however many they are.
-    pub(super) async fn filed(&self, customers: Vec<Customer>) -> Result<Vec<Filed>, PersistenceError> {
-        let addresses = self.addresses_by_id(&customers).await?;
-        let methods = self.methods_by_id(customers.iter().map(|customer| &customer.payment_method)).await?;
+    pub(super) async fn filed(connection: &mut AnyConnection, customers: Vec<Customer>) -> Result<Vec<Filed>, PersistenceError> {
+        let addresses = Stores::addresses_by_id(connection, &customers).await?;
+        let methods = Stores::methods_by_id(connection, customers.iter().map(|customer| &customer.payment_method)).await?;
         let address = |id: &Xid| addresses.iter().find(|address| address.id == *id).cloned();
         let filed = customers.into_iter().map(|customer| Filed {
             payment_method: methods.iter().find(|method| method.id == customer.payment_method).cloned(),
@@ -252,7 +259,7 @@ impl Stores {
         Ok(filed.collect())
     }
 
-    async fn addresses_by_id(&self, customers: &[Customer]) -> Result<Vec<Address>, PersistenceError> {
+    async fn addresses_by_id(connection: &mut AnyConnection, customers: &[Customer]) -> Result<Vec<Address>, PersistenceError> {
         let ids = customers.iter().flat_map(|customer| [&customer.billing_address, &customer.shipping_address]);
         let ids: Vec<&Xid> = ids.filter(|id| !id.is_none()).collect();
         if ids.is_empty() {
@@ -260,7 +267,7 @@ impl Stores {
         }
         let select = format!("SELECT {ADDRESS_COLUMNS} FROM addresses WHERE id IN ({})", placeholders(ids.len()));
         let select = ids.into_iter().fold(sqlx::query(sqlx::AssertSqlSafe(select)), |select, id| select.bind(&id.0[..]));
-        let rows = select.fetch_all(&self.database.pool).await.map_err(PersistenceError::sql("look addresses up"))?;
+        let rows = select.fetch_all(connection).await.map_err(PersistenceError::sql("look addresses up"))?;
         rows.iter().map(Address::read).collect()
     }
 }

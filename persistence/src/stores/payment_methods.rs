@@ -187,14 +187,17 @@ impl Stores {
         rows.map_err(PersistenceError::sql("list payment methods"))?.iter().map(PaymentMethod::read).collect()
     }
 
-    pub(super) async fn methods_by_id(&self, ids: impl Iterator<Item = &Xid>) -> Result<Vec<PaymentMethod>, PersistenceError> {
+    pub(super) async fn methods_by_id(
+        connection: &mut AnyConnection,
+        ids: impl Iterator<Item = &Xid>,
+    ) -> Result<Vec<PaymentMethod>, PersistenceError> {
         let ids: Vec<&Xid> = ids.filter(|id| !id.is_none()).collect();
         if ids.is_empty() {
             return Ok(Vec::new());
         }
         let select = format!("SELECT {COLUMNS} FROM payment_methods WHERE id IN ({})", placeholders(ids.len()));
         let select = ids.into_iter().fold(sqlx::query(sqlx::AssertSqlSafe(select)), |select, id| select.bind(&id.0[..]));
-        let rows = select.fetch_all(&self.database.pool).await.map_err(PersistenceError::sql("look payment methods up"))?;
+        let rows = select.fetch_all(connection).await.map_err(PersistenceError::sql("look payment methods up"))?;
         rows.iter().map(PaymentMethod::read).collect()
     }
 

@@ -10,6 +10,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use tests::binary::switchyard;
 use tests::switch::keys;
 use tests::{Options, Switch};
 
@@ -114,6 +115,24 @@ fn both_fronts_speak_tls_under_one_certificate_and_nothing_in_clear() {
     let output = curl.output().expect("python3 is there");
     let said = String::from_utf8_lossy(&output.stdout);
     assert_eq!(said.trim(), "200 max-age=31536000", "{}", String::from_utf8_lossy(&output.stderr));
+    rotates_its_keys(&switch, &certificate);
+}
+
+/// The operator's command goes over TLS too, and gives no key to whoever can't prove to be the switch.
+fn rotates_its_keys(switch: &Switch, certificate: &Path) {
+    let rotate = |proof: &[&str]| {
+        let mut command = Command::new(switchyard());
+        command.args(["keys", "rotate", "--http", &switch.http().to_string()]).args(proof);
+        let output = command.env("SWITCHYARD_OPERATOR_KEY", keys::OPERATOR).output().expect("it runs");
+        (output.status.success(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+    };
+    let certificate = certificate.to_str().expect("a path");
+    let (is_done, said) = rotate(&["--tls", "localhost", "--ca", certificate]);
+    assert!(is_done && said.starts_with("key 2 seals"), "{said}");
+    for proof in [&["--tls", "elsewhere.example", "--ca", certificate][..], &["--tls", "localhost"], &[]] {
+        let (is_done, said) = rotate(proof);
+        assert!(!is_done && said.contains("rotate the seal key at"), "{proof:?}: {said}");
+    }
 }
 
 /// The library's blocking stream, which trusts this certificate only.
