@@ -187,16 +187,13 @@ pub(super) fn search(bytes: &[u8], merchant: Xid) -> Result<CustomerSearch, Prob
     })
 }
 
-/// `{"operator", "value"}`. A value that is no id is nobody's.
+/// `{"operator", "value"}`. Without a value it is no condition, as in the search of payments; a value that is no id is nobody's.
 fn id_condition(body: Scope<'_, '_>, name: &str, prefix: &'static str) -> Result<Option<IdIs>, Problem> {
-    if !body.has(name) {
-        return Ok(None);
-    }
     let condition = body.object(name, prefix)?;
-    let value = condition.text("value")?.ok_or_else(|| condition.invalid("value", "is required"))?;
+    let Some(value) = condition.text("value")? else { return Ok(None) };
     let id = value.parse().unwrap_or(Xid::NONE);
     match condition.text("operator")? {
-        Some("=" | "eq") => Ok(Some(IdIs::Equal(id))),
+        None | Some("=" | "eq") => Ok(Some(IdIs::Equal(id))),
         Some("!=" | "ne") => Ok(Some(IdIs::Other(id))),
         _ => Err(condition.invalid("operator", "must be \"=\" or \"!=\"")),
     }

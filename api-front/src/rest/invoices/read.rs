@@ -264,32 +264,26 @@ pub(super) fn search(bytes: &[u8], merchant: Xid) -> Result<InvoiceSearch, Probl
     })
 }
 
-/// A value that is no id is nobody's.
+/// Without a value it is no condition, as in the search of payments; a value that is no id is nobody's.
 fn wanted_id(body: Scope<'_, '_>) -> Result<Option<Xid>, Problem> {
-    if !body.has("id") {
-        return Ok(None);
-    }
     let condition = body.object("id", "id.")?;
-    if !matches!(condition.text("operator")?, Some("=" | "eq")) {
+    let Some(value) = condition.text("value")? else { return Ok(None) };
+    if !matches!(condition.text("operator")?, None | Some("=" | "eq")) {
         return Err(condition.invalid("operator", "must be \"=\""));
     }
-    let value = condition.text("value")?.ok_or_else(|| condition.invalid("value", "is required"))?;
     Ok(Some(value.parse().unwrap_or(Xid::NONE)))
 }
 
 fn wanted_amount(body: Scope<'_, '_>) -> Result<Option<(AmountIs, u64)>, Problem> {
-    if !body.has("amount_due") {
-        return Ok(None);
-    }
     let condition = body.object("amount_due", "amount_due.")?;
+    let Some(amount) = condition.amount("value")? else { return Ok(None) };
     let comparison = match condition.text("operator")? {
-        Some("=" | "eq") => AmountIs::Equal,
+        None | Some("=" | "eq") => AmountIs::Equal,
         Some("!=" | "ne") => AmountIs::Other,
-        Some("<") => AmountIs::Below,
-        Some(">") => AmountIs::Above,
-        _ => return Err(condition.invalid("operator", "must be \"=\", \"!=\", \"<\" or \">\"")),
+        Some("<" | "lt") => AmountIs::Below,
+        Some(">" | "gt") => AmountIs::Above,
+        Some(_) => return Err(condition.invalid("operator", "must be \"=\", \"!=\", \"<\" or \">\"")),
     };
-    let amount = condition.amount("value")?.ok_or_else(|| condition.invalid("value", "is required"))?;
     Ok(Some((comparison, amount)))
 }
 
