@@ -61,6 +61,9 @@ impl RecordSource for Sales {
         let (number, answered) = self.place();
         let mut sale = sale(number);
         sale.tail_length = (self.tail.len() as u32).into();
+        if answered {
+            sale.version = 2.into();
+        }
         if answered && !number.is_multiple_of(OPEN_EVERY) {
             answer(&mut sale);
         }
@@ -90,7 +93,6 @@ fn sale(number: u32) -> Transaction {
 }
 
 fn answer(sale: &mut Transaction) {
-    sale.version = 2.into();
     sale.status = Status::PendingSettlement.number();
     sale.original.state = ExchangeState::Approved.number();
     (sale.amount_authorized, sale.amount_captured) = (sale.amount, sale.amount);

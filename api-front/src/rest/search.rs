@@ -9,7 +9,7 @@ use super::request::{parse_batch_search, parse_search};
 use super::view::{Shown, found_batches, list};
 use axum::extract::{Request, State};
 use axum::response::Response;
-use persistence::projection::search::{Found, SEARCH_ROWS_MAX};
+use persistence::projection::search::Found;
 
 /// `POST /api/transaction/search`
 pub(super) async fn transactions(State(front): State<Front>, request: Request) -> Result<Response, Problem> {
@@ -26,7 +26,7 @@ pub(super) async fn transactions(State(front): State<Front>, request: Request) -
             });
             Ok(ok(list(shown, total)))
         }
-        Found::TooBroad => Err(too_broad()),
+        Found::TooBroad { rows_max } => Err(too_broad(rows_max)),
     }
 }
 
@@ -40,6 +40,6 @@ pub(super) async fn batches(State(front): State<Front>, request: Request) -> Res
     Ok(ok(found_batches(&found, &shown[..page.limit.min(shown.len())], front.switch.processors())))
 }
 
-fn too_broad() -> Problem {
-    Problem::invalid("created_at", format!("more than {SEARCH_ROWS_MAX} transactions would be looked at: narrow the range"))
+fn too_broad(rows_max: u64) -> Problem {
+    Problem::invalid("created_at", format!("more than {rows_max} transactions would be looked at: narrow the range"))
 }

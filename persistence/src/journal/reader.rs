@@ -10,12 +10,13 @@ use super::error::{Found, JournalError};
 use super::framer::Position;
 use super::os_disk::OsDisk;
 use super::recovery;
-use super::walk::Segment;
+use super::walk::{Chained, Segment};
 
 /// Read-ahead: large enough to make reads cheap, small enough not to read a megabyte of zeros behind every short frame.
 const READ_BYTES: usize = 256 * 1024;
 
-/// Reads forward and verifies as it goes: checksum, LSN, chain, seals and headers, as recovery does.
+/// Reads forward and verifies as it goes: checksum, LSN, chain, seals and headers, as recovery does. Only a chain that this very
+/// process is writing is taken at its word: see [`beside_writer_from`](Self::beside_writer_from).
 pub struct Reader<D: Disk = OsDisk> {
     disk: D,
     journal_id: JournalId,
@@ -26,6 +27,8 @@ pub struct Reader<D: Disk = OsDisk> {
     /// Payload not handed out yet: its place in the segment, and the LSN it begins with.
     rest: Option<Rest>,
     from_lsn: u64,
+    /// Frames that begin here or later are this process's own.
+    own_from: u64,
 }
 
 /// A segment and the header it begins with.
@@ -67,7 +70,14 @@ impl<D: Disk> Reader<D> {
         let from_lsn = from_lsn.max(1);
         let (segment, header) = segment_with(&disk, from_lsn)?;
         let at = Position::start_of(&header);
-        Ok(Self { disk, journal_id: header.journal_id(), header, segment, at, rest: None, from_lsn })
+        Ok(Self { disk, journal_id: header.journal_id(), header, segment, at, rest: None, from_lsn, own_from: u64::MAX })
+    }
+
+    /// From `lsn` on the frames are written by this process while it is read. Their links of the chain are not computed a second time;
+    /// checksums, places and seals are looked at all the same.
+    #[must_use]
+    pub fn beside_writer_from(self, lsn: u64) -> Self {
+        Self { own_from: lsn, ..self }
     }
 
     /// The next record with its LSN, if that is at most `until`; `None` otherwise, and it may be called again when more is
@@ -128,7 +138,8 @@ impl<D: Disk> Reader<D> {
         if self.at.offset == self.at.seal_offset() {
             return Ok(Err(Found::Fault(FrameFault::Blank)));
         }
-        let (frame, next) = match self.segment.step(&self.at, self.journal_id)? {
+        let chained = if self.at.next_lsn < self.own_from { Chained::Proven } else { Chained::Taken };
+        let (frame, next) = match self.segment.step(&self.at, self.journal_id, chained)? {
             Ok(step) => step,
             Err(found) => return Ok(Err(found)),
         };

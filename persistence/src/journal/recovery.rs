@@ -17,7 +17,7 @@ use super::disk::{Access, Disk, DiskFile};
 use super::error::{DiskFault, Found, JournalError};
 use super::framer::Position;
 use super::names;
-use super::walk::{Segment, is_zero};
+use super::walk::{Chained, Segment, is_zero};
 
 const BLOCK: u64 = BLOCK_BYTES as u64;
 /// Large enough that a window holds several of the largest usual groups.
@@ -263,7 +263,7 @@ fn walk<D: Disk>(disk: &D, begun: &Begun, prepared: &[u32], visit: &mut dyn FnMu
             let cut = tail(disk, &mut file, &at, FrameFault::Blank, journal_id, prepared)?;
             return Ok(Walked { frames, end: at, cut });
         }
-        match file.step(&at, journal_id)? {
+        match file.step(&at, journal_id, Chained::Proven)? {
             Ok((frame, next)) => {
                 for (lsn, record) in (at.next_lsn..).zip(frame.records().flatten()) {
                     visit(lsn, record);

@@ -34,12 +34,15 @@ pub trait RecordFeed: Send + 'static {
 pub struct JournalFeed {
     folder: PathBuf,
     watch: DurableWatch,
+    /// What is journaled from here on is written by this process.
+    own_from: u64,
 }
 
 impl JournalFeed {
     /// `folder` is the journal's, `watch` that of its writer.
     pub fn new(folder: impl Into<PathBuf>, watch: DurableWatch) -> JournalFeed {
-        JournalFeed { folder: folder.into(), watch }
+        let own_from = watch.durable_lsn() + 1;
+        JournalFeed { folder: folder.into(), watch, own_from }
     }
 }
 
@@ -47,7 +50,8 @@ impl RecordFeed for JournalFeed {
     type Source = Reader;
 
     fn open(&mut self, from_lsn: u64) -> Result<Reader, PersistenceError> {
-        Reader::open(&self.folder, from_lsn).map_err(|error| PersistenceError::Source(Box::new(error)))
+        let opened = Reader::open(&self.folder, from_lsn).map_err(|error| PersistenceError::Source(Box::new(error)));
+        opened.map(|reader| reader.beside_writer_from(self.own_from))
     }
 
     fn wait_past(&self, lsn: u64, timeout: Duration) -> u64 {

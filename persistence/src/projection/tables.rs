@@ -3,6 +3,7 @@
 use protocol::batch::Batch;
 use protocol::id::Xid;
 use protocol::record::Kind;
+use protocol::tail::tag;
 use protocol::transaction::Transaction;
 use protocol::words::{ExchangeState, ReversalState, Status};
 use sqlx::AnyConnection;
@@ -33,27 +34,25 @@ const _: () = assert!(Kind::Intent as u8 == 1 && Kind::StepIntent as u8 == 3);
 /// Transactions whose first version is among these records: nearly all, when payments are many.
 static NEW_TRANSACTIONS: BulkStatement = BulkStatement::of_new_rows(
     "write new transactions",
-    "INTO transactions (id, merchant, parent, verb, status, version, lsn, kind, response_code, amount, \
-     amount_authorized, amount_captured, amount_settled, amount_refunded, currency, processor, batch, batch_share, is_open, \
-     created_at, updated_at, captured_at, settled_at, order_id, first_six, last_four, rrn, body) VALUES",
-    28,
+    "INTO transactions (id, merchant, parent, verb, status, version, lsn, kind, amount, amount_authorized, amount_captured, \
+     amount_settled, processor, batch, batch_share, is_open, created_at, captured_at, settled_at, order_id, customer_id, last_four, \
+     rrn, body) VALUES",
+    24,
 );
 
 /// What a transaction never changes (merchant, parent, type, birth) is left alone, and its indexes with it.
 static TRANSACTIONS: BulkStatement = BulkStatement::new(
     "write transactions",
-    "INSERT INTO transactions (id, merchant, parent, verb, status, version, lsn, kind, response_code, amount, \
-     amount_authorized, amount_captured, amount_settled, amount_refunded, currency, processor, batch, batch_share, is_open, \
-     created_at, updated_at, captured_at, settled_at, order_id, first_six, last_four, rrn, body) VALUES",
-    28,
+    "INSERT INTO transactions (id, merchant, parent, verb, status, version, lsn, kind, amount, amount_authorized, amount_captured, \
+     amount_settled, processor, batch, batch_share, is_open, created_at, captured_at, settled_at, order_id, customer_id, last_four, \
+     rrn, body) VALUES",
+    24,
     "ON CONFLICT (id) DO UPDATE SET status = excluded.status, version = excluded.version, lsn = excluded.lsn, \
-     kind = excluded.kind, response_code = excluded.response_code, amount = excluded.amount, \
-     amount_authorized = excluded.amount_authorized, amount_captured = excluded.amount_captured, \
-     amount_settled = excluded.amount_settled, amount_refunded = excluded.amount_refunded, \
-     currency = excluded.currency, processor = excluded.processor, batch = excluded.batch, \
-     batch_share = excluded.batch_share, is_open = excluded.is_open, updated_at = excluded.updated_at, \
+     kind = excluded.kind, amount = excluded.amount, amount_authorized = excluded.amount_authorized, \
+     amount_captured = excluded.amount_captured, amount_settled = excluded.amount_settled, processor = excluded.processor, \
+     batch = excluded.batch, batch_share = excluded.batch_share, is_open = excluded.is_open, \
      captured_at = excluded.captured_at, settled_at = excluded.settled_at, order_id = excluded.order_id, \
-     rrn = excluded.rrn, body = excluded.body",
+     customer_id = excluded.customer_id, rrn = excluded.rrn, body = excluded.body",
 );
 
 /// Uses of keys that begin with these records.
@@ -171,19 +170,16 @@ fn bind_transaction(version: &Version, out: &mut AnyArguments) -> Result<(), Box
     out.add(i64::from(transaction.version.get()))?;
     out.add(signed(version.lsn))?;
     out.add(i64::from(version.kind as u8))?;
-    out.add(i64::from(transaction.response_code.get()))?;
     bind_amounts(transaction, out)?;
-    out.add(i64::from(transaction.currency.get()))?;
     out.add(i64::from(transaction.processor.get()))?;
     out.add(id_or_null(&transaction.batch))?;
     out.add(batch_share(transaction).map(signed))?;
     out.add(i64::from(transaction.is_open()))?;
     out.add(transaction.created_at.get())?;
-    out.add(transaction.updated_at.get())?;
     out.add(time_or_null(transaction.captured_at.get()))?;
     out.add(time_or_null(transaction.settled_at.get()))?;
-    out.add(text_or_null(tail.text(protocol::tail::tag::ORDER_ID)))?;
-    out.add(i64::from(transaction.first_six.get()))?;
+    out.add(text_or_null(tail.text(tag::ORDER_ID)))?;
+    out.add(text_or_null(tail.text(tag::CUSTOMER_ID)))?;
     out.add(i64::from(transaction.last_four.get()))?;
     out.add(text_or_null(transaction.rrn().trim_matches('\0')))?;
     out.add(&version.body[..])
@@ -193,8 +189,7 @@ fn bind_amounts(transaction: &Transaction, out: &mut AnyArguments) -> Result<(),
     out.add(signed(transaction.amount.get()))?;
     out.add(signed(transaction.amount_authorized.get()))?;
     out.add(signed(transaction.amount_captured.get()))?;
-    out.add(signed(transaction.amount_settled.get()))?;
-    out.add(signed(transaction.amount_refunded.get()))
+    out.add(signed(transaction.amount_settled.get()))
 }
 
 fn bind_key(key: &IdempotencyKey, out: &mut AnyArguments) -> Result<(), BoxDynError> {

@@ -28,6 +28,7 @@ pub use url::DatabaseUrl;
 
 use crate::error::PersistenceError;
 use crate::projection::Queries;
+use crate::projection::search::HourCounts;
 use crate::stores::Stores;
 
 /// Connections that queries and stores share at most.
@@ -112,6 +113,8 @@ impl Dialect {
 pub struct Database {
     pub(crate) pool: AnyPool,
     pub(crate) dialect: Dialect,
+    /// What searches have counted and need not count again.
+    pub(crate) hours: HourCounts,
 }
 
 impl Database {
@@ -123,14 +126,15 @@ impl Database {
         let mut connection = pool.acquire().await.map_err(PersistenceError::sql("connect to the database"))?;
         schema::migrate(&mut connection, dialect).await?;
         drop(connection);
-        Ok(Database { pool, dialect })
+        Ok(Database { pool, dialect, hours: HourCounts::default() })
     }
 
     /// Connects when it is first used: for a database that is away. Whoever writes to it, the follower, brings its tables up to
     /// date; until then reads fail.
     pub fn later(url: &DatabaseUrl) -> Result<Database, PersistenceError> {
         let dialect = url.dialect();
-        Ok(Database { pool: pool_options(dialect).connect_lazy_with(options(url)?), dialect })
+        let pool = pool_options(dialect).connect_lazy_with(options(url)?);
+        Ok(Database { pool, dialect, hours: HourCounts::default() })
     }
 
     /// Reads of what the projection holds.

@@ -45,6 +45,6 @@ async fn of_order(switch: &Switch, merchant: Xid, order_id: String) -> Result<Fo
             Ok(Found { total: u32::try_from(total).unwrap_or(u32::MAX), shown, code })
         }
         // An order number has an index, so this does not happen; and if it did, nothing wrong would have been said.
-        search::Found::TooBroad => Err(Unavailable::History),
+        search::Found::TooBroad { .. } => Err(Unavailable::History),
     }
 }

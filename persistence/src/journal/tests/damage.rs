@@ -200,10 +200,9 @@ fn a_write_that_landed_elsewhere_is_seen() {
     assert!(matches!(refused, JournalError::Corrupt { found: Found::Lsn(5), expected_lsn: 2, .. }), "{refused}");
 }
 
-#[test]
-fn a_history_that_was_rewritten_breaks_the_chain() {
+/// Three frames, the middle one replaced by another journal's with the same id and LSNs: each frame is whole by itself.
+fn rewritten() -> SimulatedDisk {
     let (disk, [_, middle, _]) = three_frames();
-    // The same journal id and LSNs, other content: each frame is whole by itself.
     let forged = SimulatedDisk::default();
     let (mut log, _) = open(&forged).unwrap();
     append(&mut log, 1, 208).unwrap();
@@ -212,8 +211,34 @@ fn a_history_that_was_rewritten_breaks_the_chain() {
         let frame = forged.with_file(FIRST, |bytes| bytes[middle..middle + 2 * BLOCK_BYTES].to_vec());
         bytes[middle..middle + 2 * BLOCK_BYTES].copy_from_slice(&frame);
     });
-    let refused = open(&disk).map(|_| ()).unwrap_err();
+    disk
+}
+
+#[test]
+fn a_history_that_was_rewritten_breaks_the_chain() {
+    let refused = open(&rewritten()).map(|_| ()).unwrap_err();
     assert!(matches!(refused, JournalError::Corrupt { found: Found::Chain, .. }), "{refused}");
+}
+
+#[test]
+fn a_reader_beside_the_writer_takes_its_chain_and_nothing_else_on_trust() {
+    let refusal = |mut reader: Reader<SimulatedDisk>| loop {
+        match reader.next(5) {
+            Ok(Some(_)) => {}
+            Ok(None) => break None,
+            Err(error) => break Some(error),
+        }
+    };
+    let own_from = |disk: &SimulatedDisk, lsn| Reader::on(disk.clone(), 1).unwrap().beside_writer_from(lsn);
+    let chain = |refused| matches!(refused, Some(JournalError::Corrupt { found: Found::Chain, .. }));
+    let disk = rewritten();
+    assert!(chain(refusal(Reader::on(disk.clone(), 1).unwrap())));
+    assert!(chain(refusal(own_from(&disk, 6))), "what was there before the writer is proven");
+    assert!(refusal(own_from(&disk, 2)).is_none());
+    let (disk, [_, middle, _]) = three_frames();
+    disk.with_file(FIRST, |bytes| bytes[middle + 200] ^= 1);
+    let refused = refusal(own_from(&disk, 2));
+    assert!(matches!(refused, Some(JournalError::Corrupt { found: Found::Fault(_), .. })), "{refused:?}");
 }
 
 #[test]

@@ -1,25 +1,34 @@
 //! A merchant's searches: what they may ask, and how it is asked of SQL.
 //!
 //! What has a column is decided by the database, and counted there. What travels in the tail (addresses, amounts that the core
-//! need not read) is decided here, row by row, over what the columns have left.
+//! need not read) is decided here, row by row, over what the columns have left. What no index answers is looked for in the order of time, in
+//! a bounded number of rows.
+
+mod filter;
+mod hours;
 
 use protocol::batch::Batch;
 use protocol::calendar::Micros;
 use protocol::id::Xid;
 use protocol::tail::tag;
 use protocol::words::PaymentMethod;
-use sqlx::any::{AnyArguments, AnyRow};
-use sqlx::query::Query;
-use sqlx::{Any, AssertSqlSafe};
+use sqlx::any::AnyRow;
 
 use super::queries::{Queries, StoredTransaction, read_batch};
 use crate::error::PersistenceError;
 use crate::sql::{Fields, signed, unsigned};
+use filter::Filter;
+pub(crate) use hours::HourCounts;
 
 /// Rows that are read at once when rows are looked at here.
 const PAGE_ROWS: u32 = 1_024;
-/// Rows that one search looks at here, at most (I8): about a second's work.
-pub const SEARCH_ROWS_MAX: u64 = 200_000;
+/// Rows that one search looks at whole, at most (I8): about a second's work.
+pub const LOOKED_AT_ROWS_MAX: u64 = 200_000;
+/// Rows that one search passes over in the index of times, at most (I8): a second's work or two.
+pub const PASSED_OVER_ROWS_MAX: u64 = 10_000_000;
+/// Transactions of a range of time that are counted each time that it is asked for; more are counted by the hour, and once.
+const COUNTED_ROWS_MAX: u64 = 50_000;
+const OPERATION: &str = "search transactions";
 
 /// A search of one merchant's transactions, newest first. All conditions hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,8 +151,11 @@ pub enum Found {
         /// The page.
         transactions: Vec<StoredTransaction>,
     },
-    /// More than [`SEARCH_ROWS_MAX`] rows would have to be looked at: the search must be narrowed.
-    TooBroad,
+    /// No index answers it, and more than so many rows would have to be looked at: the range of time must be narrowed.
+    TooBroad {
+        /// [`LOOKED_AT_ROWS_MAX`] or [`PASSED_OVER_ROWS_MAX`].
+        rows_max: u64,
+    },
 }
 
 /// A search of settlement batches that are closed, newest first.
@@ -162,38 +174,70 @@ pub struct BatchSearch {
 impl Queries {
     /// Searches a merchant's transactions.
     pub async fn search(&self, search: &Search) -> Result<Found, PersistenceError> {
-        let filter = Filter::of(search);
-        if search.conditions.iter().all(Condition::has_column) {
-            return self.page(&filter, search).await;
+        let columns_decide = search.conditions.iter().all(Condition::has_column);
+        let is_narrowed = search.conditions.iter().any(Condition::narrows_time_index);
+        let rows_max = if is_narrowed { PASSED_OVER_ROWS_MAX } else { LOOKED_AT_ROWS_MAX };
+        let is_answered_by_index = search.conditions.iter().any(Condition::is_selective) || search.is_plain();
+        if !is_answered_by_index && self.made(search).await? > rows_max {
+            return Ok(Found::TooBroad { rows_max });
         }
-        self.scan(&filter, search).await
+        if columns_decide { self.page(search).await } else { self.scan(search).await }
     }
 
-    async fn page(&self, filter: &Filter, search: &Search) -> Result<Found, PersistenceError> {
-        const OPERATION: &str = "search transactions";
-        let count = format!("SELECT COUNT(*) AS total FROM transactions WHERE {}", filter.text);
-        let row = filter.query(&count).fetch_one(&self.database.pool).await.map_err(PersistenceError::sql(OPERATION))?;
-        let total = unsigned(Fields::of(&row, "transactions").integer("total")?);
+    /// How many transactions a merchant made in the range of time that a search names, whatever else it asks. Few are counted each time.
+    async fn made(&self, search: &Search) -> Result<u64, PersistenceError> {
+        let range = Filter::of_range(search);
+        let few = format!("(SELECT id FROM transactions WHERE {} LIMIT {})", range.text, COUNTED_ROWS_MAX + 1);
+        let made = self.count(&range, &few).await?;
+        if made > COUNTED_ROWS_MAX { self.made_between(&search.merchant, search.range()).await } else { Ok(made) }
+    }
+
+    /// The page is chosen among narrow rows, and the bodies of its transactions are read last: what is passed over costs no body.
+    async fn page(&self, search: &Search) -> Result<Found, PersistenceError> {
+        let filter = Filter::of(search);
         let (limit, offset) = (i64::from(search.limit), signed(search.offset));
         let select = format!(
-            "SELECT lsn, body FROM transactions WHERE {} ORDER BY created_at DESC, id DESC LIMIT {limit} OFFSET {offset}",
+            "SELECT whole.lsn, whole.body FROM (SELECT id, created_at FROM transactions WHERE {} \
+             ORDER BY created_at DESC, id DESC LIMIT {limit} OFFSET {offset}) AS page \
+             CROSS JOIN transactions AS whole WHERE whole.id = page.id ORDER BY page.created_at DESC, page.id DESC",
             filter.text
         );
         let rows = filter.query(&select).fetch_all(&self.database.pool).await.map_err(PersistenceError::sql(OPERATION))?;
-        let transactions = rows.iter().map(|row| StoredTransaction::read(row, "transactions")).collect::<Result<_, _>>()?;
+        let transactions: Vec<_> =
+            rows.iter().map(|row| StoredTransaction::read(row, "transactions")).collect::<Result<_, _>>()?;
+        let total = self.total(&filter, search, transactions.len() as u64).await?;
         Ok(Found::Page { total, transactions })
     }
 
+    /// How many match, `on_page` of them on the page: a page that is not full says it by itself.
+    async fn total(&self, filter: &Filter, search: &Search, on_page: u64) -> Result<u64, PersistenceError> {
+        let is_last = on_page < u64::from(search.limit) && (on_page > 0 || search.offset == 0);
+        if is_last {
+            return Ok(search.offset + on_page);
+        }
+        if search.is_plain() {
+            return self.made(search).await;
+        }
+        self.count(filter, &format!("(SELECT id FROM transactions WHERE {})", filter.text)).await
+    }
+
+    /// Counts the rows of a selection that is written with the filter's values.
+    async fn count(&self, filter: &Filter, selection: &str) -> Result<u64, PersistenceError> {
+        let count = format!("SELECT COUNT(*) AS total FROM {selection} AS counted");
+        let row = filter.query(&count).fetch_one(&self.database.pool).await.map_err(PersistenceError::sql(OPERATION))?;
+        Fields::of(&row, "transactions").integer("total").map(unsigned)
+    }
+
     /// Looks at each row that the columns leave, a page at a time.
-    async fn scan(&self, filter: &Filter, search: &Search) -> Result<Found, PersistenceError> {
+    async fn scan(&self, search: &Search) -> Result<Found, PersistenceError> {
         let (mut total, mut looked_at, mut transactions) = (0, 0, Vec::new());
-        let mut before: Option<(i64, Xid)> = None;
+        let mut filter = Filter::of(search);
         loop {
-            let rows = self.rows_before(filter, before).await?;
+            let rows = self.first_rows(&filter).await?;
+            let mut last = None;
             for row in &rows {
                 let stored = StoredTransaction::read(row, "transactions")?;
-                let transaction = stored.transaction();
-                before = Some((transaction.created_at.get(), transaction.id));
+                last = Some((Micros(stored.transaction().created_at.get()), stored.transaction().id));
                 if search.conditions.iter().all(|condition| condition.holds(&stored)) {
                     total += 1;
                     if total > search.offset && transactions.len() < search.limit as usize {
@@ -201,28 +245,24 @@ impl Queries {
                     }
                 }
             }
-            looked_at += rows.len() as u64;
-            if rows.len() < PAGE_ROWS as usize {
+            let Some(last) = last.filter(|_| rows.len() == PAGE_ROWS as usize) else {
                 return Ok(Found::Page { total, transactions });
+            };
+            looked_at += rows.len() as u64;
+            if looked_at >= LOOKED_AT_ROWS_MAX {
+                return Ok(Found::TooBroad { rows_max: LOOKED_AT_ROWS_MAX });
             }
-            if looked_at >= SEARCH_ROWS_MAX {
-                return Ok(Found::TooBroad);
-            }
+            filter = Filter::behind(search, last);
         }
     }
 
-    async fn rows_before(&self, filter: &Filter, before: Option<(i64, Xid)>) -> Result<Vec<AnyRow>, PersistenceError> {
-        let mut filter = filter.clone();
-        if let Some((created_at, id)) = before {
-            let (created_at, id) = (filter.bind(Value::Integer(created_at)), filter.bind(Value::Bytes(id.0.to_vec())));
-            filter.add(&format!("(created_at, id) < ({created_at}, {id})"));
-        }
+    async fn first_rows(&self, filter: &Filter) -> Result<Vec<AnyRow>, PersistenceError> {
         let select = format!(
             "SELECT lsn, body FROM transactions WHERE {} ORDER BY created_at DESC, id DESC LIMIT {PAGE_ROWS}",
             filter.text
         );
         let rows = filter.query(&select).fetch_all(&self.database.pool).await;
-        rows.map_err(PersistenceError::sql("search transactions"))
+        rows.map_err(PersistenceError::sql(OPERATION))
     }
 
     /// Searches a merchant's closed batches; all of them, for their sums are asked for as well, and a batch is a day's work.
@@ -234,16 +274,29 @@ impl Queries {
     }
 }
 
-impl Comparison {
-    const fn operator(self) -> &'static str {
-        match self {
-            Comparison::Equal => "=",
-            Comparison::NotEqual => "<>",
-            Comparison::Less => "<",
-            Comparison::Greater => ">",
-        }
+/// Bounds of time, both included; none is open.
+pub(super) type Range = (Option<Micros>, Option<Micros>);
+
+impl Search {
+    /// Whether it asks for nothing but a range of time.
+    fn is_plain(&self) -> bool {
+        self.conditions.iter().all(|condition| matches!(condition, Condition::Between { moment: Moment::Created, .. }))
     }
 
+    /// The range of time in which what it looks for was made. All conditions hold, so the narrowest bounds count.
+    fn range(&self) -> Range {
+        let bounds = |condition: &Condition| match condition {
+            Condition::Between { moment: Moment::Created, from, to } => Some((*from, *to)),
+            _ => None,
+        };
+        self.conditions
+            .iter()
+            .filter_map(bounds)
+            .fold((None, None), |(from, to), (later, earlier)| (from.max(later), [to, earlier].into_iter().flatten().min()))
+    }
+}
+
+impl Comparison {
     fn holds(self, field: u64, value: u64) -> bool {
         match self {
             Comparison::Equal => field == value,
@@ -254,37 +307,35 @@ impl Comparison {
     }
 }
 
-impl Column {
-    const fn name(self) -> &'static str {
-        match self {
-            Column::Amount => "amount",
-            Column::AmountAuthorized => "amount_authorized",
-            Column::AmountCaptured => "amount_captured",
-            Column::AmountSettled => "amount_settled",
-            Column::Verb => "verb",
-            Column::Status => "status",
-            Column::Processor => "processor",
-        }
-    }
-}
-
-impl Moment {
-    const fn name(self) -> &'static str {
-        match self {
-            Moment::Created => "created_at",
-            Moment::Captured => "captured_at",
-            Moment::Settled => "settled_at",
-        }
-    }
-}
-
 impl Condition {
     /// Whether SQL decides it.
     fn has_column(&self) -> bool {
         match self {
             Condition::Id { .. } | Condition::Number { .. } | Condition::Between { .. } => true,
-            Condition::Text { tag, .. } => *tag == tag::ORDER_ID,
+            Condition::Text { tag, .. } => matches!(*tag, tag::ORDER_ID | tag::CUSTOMER_ID),
             Condition::TailAmount { .. } | Condition::Method { .. } => false,
+        }
+    }
+
+    /// Whether few rows are left by it, and an index finds them.
+    fn is_selective(&self) -> bool {
+        match self {
+            Condition::Id { equal, .. } => *equal,
+            Condition::Text { equal, .. } => *equal && self.has_column(),
+            Condition::Number { .. } | Condition::Between { .. } | Condition::TailAmount { .. } | Condition::Method { .. } => {
+                false
+            }
+        }
+    }
+
+    /// Whether the index of a merchant's times decides it, without the row.
+    fn narrows_time_index(&self) -> bool {
+        match self {
+            Condition::Number { column, .. } => {
+                matches!(column, Column::Amount | Column::Verb | Column::Status | Column::Processor)
+            }
+            Condition::Id { .. } => true,
+            Condition::Between { .. } | Condition::Text { .. } | Condition::TailAmount { .. } | Condition::Method { .. } => false,
         }
     }
 
@@ -298,95 +349,5 @@ impl Condition {
             Condition::Method { equal, method } => (Some(transaction.payment_method()) == *method) == *equal,
             Condition::Id { .. } | Condition::Number { .. } | Condition::Between { .. } => true,
         }
-    }
-}
-
-#[derive(Debug, Clone)]
-enum Value {
-    Integer(i64),
-    Bytes(Vec<u8>),
-    Text(String),
-}
-
-/// The words behind WHERE and their values. Values never get into the words.
-#[derive(Debug, Clone)]
-struct Filter {
-    text: String,
-    values: Vec<Value>,
-}
-
-impl Filter {
-    fn of_merchant(merchant: &Xid) -> Filter {
-        Filter { text: "merchant = $1".to_owned(), values: vec![Value::Bytes(merchant.0.to_vec())] }
-    }
-
-    fn of(search: &Search) -> Filter {
-        let mut filter = Filter::of_merchant(&search.merchant);
-        for condition in &search.conditions {
-            filter.add_condition(condition);
-        }
-        filter
-    }
-
-    fn of_batches(search: &BatchSearch) -> Filter {
-        let mut filter = Filter::of_merchant(&search.merchant);
-        filter.add("closed_at IS NOT NULL");
-        filter.add_bounds("closed_at", search.from, search.to);
-        if let Some(id) = search.id {
-            let id = filter.bind(Value::Bytes(id.0.to_vec()));
-            filter.add(&format!("id = {id}"));
-        }
-        filter
-    }
-
-    fn add(&mut self, words: &str) {
-        self.text.push_str(" AND ");
-        self.text.push_str(words);
-    }
-
-    /// The parameter that stands for a value.
-    fn bind(&mut self, value: Value) -> String {
-        self.values.push(value);
-        format!("${}", self.values.len())
-    }
-
-    fn add_condition(&mut self, condition: &Condition) {
-        match condition {
-            Condition::Id { equal, id: Some(id) } => {
-                let id = self.bind(Value::Bytes(id.0.to_vec()));
-                self.add(&format!("id {} {id}", if *equal { "=" } else { "<>" }));
-            }
-            Condition::Id { equal, id: None } => self.add(if *equal { "1 = 0" } else { "1 = 1" }),
-            Condition::Number { column, comparison, value } => {
-                let value = self.bind(Value::Integer(*value));
-                self.add(&format!("{} {} {value}", column.name(), comparison.operator()));
-            }
-            Condition::Between { moment, from, to } => self.add_bounds(moment.name(), *from, *to),
-            Condition::Text { tag: tag::ORDER_ID, equal, value } => self.add_order_id(*equal, value),
-            Condition::Text { .. } | Condition::TailAmount { .. } | Condition::Method { .. } => {}
-        }
-    }
-
-    fn add_bounds(&mut self, column: &str, from: Option<Micros>, to: Option<Micros>) {
-        for (operator, bound) in [(">=", from), ("<=", to)] {
-            if let Some(bound) = bound {
-                let bound = self.bind(Value::Integer(bound.0));
-                self.add(&format!("{column} {operator} {bound}"));
-            }
-        }
-    }
-
-    fn add_order_id(&mut self, equal: bool, value: &str) {
-        let value = self.bind(Value::Text(value.to_owned()));
-        self.add(&if equal { format!("order_id = {value}") } else { format!("(order_id <> {value} OR order_id IS NULL)") });
-    }
-
-    fn query<'q>(&self, statement: &str) -> Query<'q, Any, AnyArguments> {
-        let query = sqlx::query(AssertSqlSafe(statement.to_owned()));
-        self.values.iter().fold(query, |query, value| match value.clone() {
-            Value::Integer(integer) => query.bind(integer),
-            Value::Bytes(bytes) => query.bind(bytes),
-            Value::Text(text) => query.bind(text),
-        })
     }
 }
