@@ -132,7 +132,7 @@ impl Setup {
             keep_segments: *dice.one_of(&[None, None, Some(0), Some(1)]),
             hosts_forget_totals: dice.hits(300_000),
             person_ms: *dice.one_of(&[0, 150, 1_700]),
-            feed_every_us: *dice.one_of(&[1_000_000, 10_000_000]),
+            feed_every_us: *dice.one_of(&[2_000_000, 20_000_000]),
         }
     }
 

@@ -1,49 +1,29 @@
 //! What clients want. Bursts, steady traffic and long silence; hot merchants, few cards, few amounts, so that things meet: twins
 //! under one key, a capture and a void at once, many refunds of one sale at once, keys used for something else, strangers' ids.
 
+mod instruments;
+
 use crate::dice::Dice;
-use crate::simulator::accounts::{self, SealedAccount};
-use crate::simulator::cards::{self, CARDS, SealedCard};
+use crate::simulator::accounts::SealedAccount;
+use crate::simulator::cards::{self, SealedCard};
 use crate::simulator::clients::{Clients, Errand, Known};
 use crate::simulator::setup::Setup;
 use crate::simulator::stage::Stage;
 use crate::simulator::switch::Asked;
-use crate::simulator::terminals::{self, TERMINALS};
 use bytes::Bytes;
 use protocol::command::{Command, flag};
 use protocol::id::Xid;
 use protocol::tail::{Tail, merge, push, tag};
 use protocol::words::{PaymentMethod, Status, Verb};
 use std::collections::{BTreeMap, VecDeque};
-use switch_core::input::OwnProcessors;
 use zerocopy::IntoBytes;
 
-/// Amounts that make the sandbox do something else than approve: decline, approve a part, lose, answer late, garble, cut.
-const TRIGGERS: [u64; 9] = [900_005, 900_051, 900_091, 900_010, 900_201, 900_202, 900_203, 900_204, 900_205];
-/// The same of bank accounts: answers lost, late, garbled and cut, returns soon and late, a correction.
-const ACCOUNT_TRIGGERS: [u64; 10] = [900_201, 900_202, 900_203, 900_204, 900_205, 910_101, 910_102, 910_210, 910_229, 910_301];
-/// Payments in a million whose amount is one of these.
-const TRIGGERED: u32 = 120_000;
-/// The same of bank accounts: what comes back is what they are looked at for.
-const ACCOUNTS_TRIGGERED: u32 = 400_000;
-/// The same of terminals: declines, a part, lost, late, garbled, cut, a person who takes long, and nobody.
-const TERMINAL_TRIGGERS: [u64; 10] = [900_005, 900_010, 900_201, 900_202, 900_203, 900_204, 900_205, 900_402, 900_402, 900_403];
-/// Payments in a million that go by a bank account, where a merchant has a processor for them; and as many at a terminal.
-const BY_OTHER_METHOD: u32 = 350_000;
-/// Amounts of all others: few, so that duplicates are found.
-const AMOUNTS: [u64; 6] = [1, 500, 1_112, 2_500, 9_999, 120_000];
 /// Requests under keys that are remembered to be used again.
 const REMEMBERED_MAX: usize = 24;
 /// US dollars, by their number.
 const USD: u16 = 840;
-/// Currencies, by their numbers: mostly one, at times another.
-const CURRENCIES: [u16; 5] = [USD, USD, USD, USD, 978];
-/// Who pays, and nobody.
-const PAYERS: u64 = 4;
 /// Of the country in an address.
 const COUNTRY_PLACE: u16 = 8;
-/// What a card expires by, `YYMM`.
-const EXPIRY: u16 = 3112;
 
 /// How things are going.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,53 +135,6 @@ impl Workload {
         let ask = self.draw_payment(&mut stage.dice, setup, merchant);
         let command = self.routed(&mut stage.dice, setup, &ask);
         self.begin(stage, clients, command, 0);
-    }
-
-    fn draw_payment(&mut self, dice: &mut Dice, setup: &Setup, merchant: Xid) -> Ask {
-        match draw_method(dice, setup, merchant) {
-            PaymentMethod::Card => self.draw_card_payment(dice, merchant),
-            PaymentMethod::Ach => self.draw_account_payment(dice, merchant),
-            PaymentMethod::Terminal => self.draw_terminal_payment(dice, merchant),
-        }
-    }
-
-    fn draw_card_payment(&mut self, dice: &mut Dice, merchant: Xid) -> Ask {
-        let verbs = [Verb::Sale, Verb::Sale, Verb::Sale, Verb::Authorize, Verb::Authorize, Verb::Credit, Verb::Verification];
-        let verb = *dice.one_of(&verbs);
-        let amount = draw_amount(dice, TRIGGERED, &TRIGGERS);
-        let amount = if verb == Verb::Verification { 0 } else { amount };
-        let seldom = [flag::EXPIRED_CARD, flag::BYPASS_RULES];
-        let drawn = seldom.into_iter().filter(|_| dice.hits(15_000)).fold(0, |all, flag| all | flag);
-        let card = dice.between(0, CARDS as u64 - 1).min(dice.between(0, CARDS as u64 - 1)) as usize;
-        let (currency, ask) = (*dice.one_of(&CURRENCIES), self.draw_terms(dice, Ask::pay(verb, merchant, amount)));
-        let flags = ask.flags | drawn;
-        Ask { card, flags, currency, ..ask }
-    }
-
-    /// At times something that banks do not do.
-    fn draw_account_payment(&mut self, dice: &mut Dice, merchant: Xid) -> Ask {
-        let verbs = [Verb::Sale, Verb::Sale, Verb::Sale, Verb::Credit, Verb::Credit];
-        let verb = if dice.hits(20_000) { Verb::Authorize } else { *dice.one_of(&verbs) };
-        let amount = draw_amount(dice, ACCOUNTS_TRIGGERED, &ACCOUNT_TRIGGERS);
-        let ask = self.draw_terms(dice, Ask::pay(verb, merchant, amount));
-        let (card, flags) = (dice.between(0, accounts::COUNT as u64 - 1) as usize, ask.flags & !flag::HAS_SENSITIVE_DATA);
-        Ask { card, flags, method: PaymentMethod::Ach, ..ask }
-    }
-
-    fn draw_terminal_payment(&mut self, dice: &mut Dice, merchant: Xid) -> Ask {
-        let verb = *dice.one_of(&[Verb::Sale, Verb::Sale, Verb::Authorize, Verb::Credit]);
-        let amount = draw_amount(dice, TRIGGERED, &TERMINAL_TRIGGERS);
-        let ask = self.draw_terms(dice, Ask::pay(verb, merchant, amount));
-        let (card, flags) = (dice.between(0, TERMINALS as u64 - 1) as usize, ask.flags & !flag::HAS_SENSITIVE_DATA);
-        Ask { card, flags, method: PaymentMethod::Terminal, ..ask }
-    }
-
-    /// Who pays, what is allowed, and under which key.
-    fn draw_terms(&mut self, dice: &mut Dice, ask: Ask) -> Ask {
-        let flags = [flag::ALLOW_DUPLICATE, flag::ALLOW_PARTIAL, flag::HAS_SENSITIVE_DATA];
-        let flags = flags.into_iter().filter(|_| dice.hits(350_000)).fold(0, |all, flag| all | flag);
-        let (key, payer) = (self.draw_key(dice), dice.between(0, PAYERS - 1));
-        Ask { flags, key, payer, ..ask }
     }
 
     fn draw_key(&mut self, dice: &mut Dice) -> Option<(u64, u32)> {
@@ -333,43 +266,6 @@ impl Workload {
         }
         Keyed { command, tail: tail.into() }
     }
-
-    /// What a command and its tail have of the card, the account or the terminal.
-    fn pay_by(&mut self, ask: &Ask, command: &mut Command, tail: &mut Vec<u8>) {
-        command.payment_method = ask.method.number();
-        match ask.method {
-            PaymentMethod::Card => {
-                let card = self.sealed.entry((ask.merchant, ask.card)).or_insert_with(|| cards::seal(ask.card, ask.merchant));
-                command.expiry = EXPIRY.into();
-                (command.first_six, command.last_four) = (card.first_six.into(), card.last_four.into());
-                (command.pan_digits, command.fingerprint) = (card.digits, card.fingerprint);
-                push(tail, tag::SEALED_CARD, &card.sealed);
-            }
-            PaymentMethod::Ach => {
-                let sealed = || accounts::seal(ask.card, ask.merchant);
-                let account = self.accounts.entry((ask.merchant, ask.card)).or_insert_with(sealed);
-                command.fingerprint = account.fingerprint;
-                push(tail, tag::SEALED_ACCOUNT, &account.sealed);
-                push(tail, tag::SEC_CODE, b"web");
-            }
-            PaymentMethod::Terminal => {
-                push(tail, tag::TERMINAL_ID, &terminals::id(ask.merchant, ask.card).to_text());
-            }
-        }
-    }
-}
-
-/// A few amounts for all, and at times one that the sandbox makes trouble at.
-fn draw_amount(dice: &mut Dice, triggered: u32, triggers: &[u64]) -> u64 {
-    if dice.hits(triggered) { *dice.one_of(triggers) } else { *dice.one_of(&AMOUNTS) }
-}
-
-/// Mostly a card.
-fn draw_method(dice: &mut Dice, setup: &Setup, merchant: Xid) -> PaymentMethod {
-    let own =
-        setup.merchants.iter().find(|terms| terms.id == merchant).map_or_else(OwnProcessors::default, |terms| terms.processors);
-    let others = [PaymentMethod::Ach, PaymentMethod::Terminal].into_iter().filter(|method| own.of(*method) != 0);
-    others.into_iter().find(|_| dice.hits(BY_OTHER_METHOD)).unwrap_or(PaymentMethod::Card)
 }
 
 /// Who pays, as far as tables may ask.
