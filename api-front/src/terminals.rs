@@ -3,7 +3,9 @@
 //! Lives here: bringing them in, and what is accepted of one. What is said to a terminal is its connector's, and how a merchant sees it is the REST front's.
 
 use crate::switch::directory::{AtTerminal, TerminalTable};
+use data_encoding::HEXLOWER;
 use persistence::PersistenceError;
+use persistence::sealing::{Sealer, SecretKind};
 use persistence::stores::{Stores, Terminal};
 use protocol::calendar::Micros;
 use protocol::id::Xid;
@@ -13,12 +15,48 @@ use switch_core::connectors::dejavoo::Register;
 /// Model of a terminal of which nothing else is said: one of those that the gateway's document names.
 const MODEL: &str = "z11";
 
+/// What proves a terminal's register belongs to no card or account.
+const NO_FINGERPRINT: [u8; 16] = [0; 16];
+
+/// Terminals as they are kept: what proves them to the processor is sealed.
+#[derive(Clone, Copy)]
+pub struct Kept<'a> {
+    /// Where they are kept.
+    pub stores: &'a Stores,
+    /// Seals and opens their keys.
+    pub sealer: &'a Sealer,
+}
+
+impl Kept<'_> {
+    /// A merchant's terminals, the inactive ones too, in the order of their profile numbers.
+    pub async fn of(self, merchant: &Xid) -> Result<Vec<Terminal>, PersistenceError> {
+        self.stores.terminals(merchant).await?.into_iter().map(|terminal| self.opened(terminal)).collect()
+    }
+
+    async fn all(self) -> Result<Vec<Terminal>, PersistenceError> {
+        self.stores.all_terminals().await?.into_iter().map(|terminal| self.opened(terminal)).collect()
+    }
+
+    async fn put(self, terminal: &Terminal) -> Result<(), PersistenceError> {
+        let (mut sealed, owner) = (Vec::new(), &terminal.merchant);
+        self.sealer.seal_text(SecretKind::TerminalKey, &[&terminal.auth_key], owner, &NO_FINGERPRINT, &mut sealed)?;
+        self.stores.put_terminal(&Terminal { auth_key: HEXLOWER.encode(&sealed), ..terminal.clone() }).await
+    }
+
+    fn opened(self, terminal: Terminal) -> Result<Terminal, PersistenceError> {
+        let row = |_| PersistenceError::StoredRow { table: "terminals", fault: "the key is not in hexadecimal digits" };
+        let sealed = HEXLOWER.decode(terminal.auth_key.as_bytes()).map_err(row)?;
+        let key = self.sealer.open_text(SecretKind::TerminalKey, &sealed, &terminal.merchant, &NO_FINGERPRINT)?;
+        Ok(Terminal { auth_key: key.to_string(), ..terminal })
+    }
+}
+
 /// Gives the sandbox's merchant one terminal of each kind that the sandbox's host has, under ids that follow from the merchant's.
 /// What is there already stays as it is.
-pub async fn enroll_sandbox(stores: &Stores, merchant: Xid, register_id: &str, now: Micros) -> Result<(), PersistenceError> {
-    let known = stores.terminals(&merchant).await?;
+pub async fn enroll_sandbox(kept: Kept<'_>, merchant: Xid, register_id: &str, now: Micros) -> Result<(), PersistenceError> {
+    let known = kept.of(&merchant).await?;
     for terminal in sandbox::spin::TERMINALS {
-        let id = sandbox_terminal(&merchant, terminal.tpn);
+        let id = terminal_id(&merchant, terminal.tpn);
         if known.iter().any(|known| known.id == id) {
             continue;
         }
@@ -38,13 +76,13 @@ pub async fn enroll_sandbox(stores: &Stores, merchant: Xid, register_id: &str, n
             created_at: now,
             updated_at: Micros::NONE,
         };
-        stores.put_terminal(&terminal).await?;
+        kept.put(&terminal).await?;
     }
     Ok(())
 }
 
-/// The id of the sandbox's terminal with this number: the same after a loss of the database, for transactions name it.
-pub fn sandbox_terminal(merchant: &Xid, tpn: &str) -> Xid {
+/// The id of a merchant's terminal with this number: the same after a loss of the database, for transactions name it.
+pub fn terminal_id(merchant: &Xid, tpn: &str) -> Xid {
     let mut hasher = blake3::Hasher::new_derive_key("switchyard id of a sandbox terminal");
     let hash = hasher.update(&merchant.0).update(tpn.as_bytes()).finalize();
     let mut id = Xid::NONE;
@@ -53,8 +91,8 @@ pub fn sandbox_terminal(merchant: &Xid, tpn: &str) -> Xid {
 }
 
 /// All terminals that are stored.
-pub async fn load(stores: &Stores) -> Result<TerminalTable, PersistenceError> {
-    Ok(TerminalTable::of(stores.all_terminals().await?.into_iter().map(|terminal| (terminal.id, at_terminal(terminal)))))
+pub async fn load(kept: Kept<'_>) -> Result<TerminalTable, PersistenceError> {
+    Ok(TerminalTable::of(kept.all().await?.into_iter().map(|terminal| (terminal.id, at_terminal(terminal)))))
 }
 
 fn at_terminal(terminal: Terminal) -> AtTerminal {
@@ -100,18 +138,17 @@ pub enum NotRegistered {
 
 /// Registers a terminal for a merchant, or changes the one that has this number. It takes payments from the next request on.
 pub async fn register(
-    (stores, table): (&Stores, &TerminalTable),
+    (kept, table): (Kept<'_>, &TerminalTable),
     merchant: Xid,
     registration: Registration,
-    drawn: Xid,
     now: Micros,
 ) -> Result<Terminal, NotRegistered> {
-    let known = stores.all_terminals().await?.into_iter().find(|known| known.tpn == registration.tpn);
+    let known = kept.all().await?.into_iter().find(|known| known.tpn == registration.tpn);
     let terminal = match known {
         Some(known) if known.merchant != merchant => return Err(NotRegistered::Taken),
         Some(known) => Terminal { updated_at: now, ..known },
         None => Terminal {
-            id: drawn,
+            id: terminal_id(&merchant, &registration.tpn),
             merchant,
             manufacturer: "dejavoo".to_owned(),
             model: MODEL.to_owned(),
@@ -128,7 +165,7 @@ pub async fn register(
         },
     };
     let terminal = registration.over(terminal)?;
-    stores.put_terminal(&terminal).await?;
+    kept.put(&terminal).await?;
     table.put(terminal.id, at_terminal(terminal.clone()));
     Ok(terminal)
 }
@@ -173,13 +210,20 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::open(&DatabaseUrl::sqlite_in(folder.path())).await.unwrap();
         let (stores, merchant) = (database.stores(), Xid([7; 12]));
+        let sealer = Sealer::open_or_create(&folder.path().join("keys")).unwrap();
+        let kept = Kept { stores: &stores, sealer: &sealer };
         for now in [Micros(1), Micros(2)] {
-            enroll_sandbox(&stores, merchant, "R1", now).await.unwrap();
-            let terminals = stores.terminals(&merchant).await.unwrap();
+            enroll_sandbox(kept, merchant, "R1", now).await.unwrap();
+            let terminals = kept.of(&merchant).await.unwrap();
             assert_eq!((terminals.len(), terminals[0].created_at), (4, Micros(1)));
+            assert_eq!(terminals[0].auth_key, sandbox::spin::AUTH_KEY);
+            assert!(
+                !stores.terminals(&merchant).await.unwrap()[0].auth_key.contains(sandbox::spin::AUTH_KEY),
+                "at rest it is sealed"
+            );
         }
-        let table = load(&stores).await.unwrap();
-        let first = table.get(&sandbox_terminal(&merchant, "000000000001")).unwrap();
+        let table = load(kept).await.unwrap();
+        let first = table.get(&terminal_id(&merchant, "000000000001")).unwrap();
         assert_eq!((first.merchant, first.register.tpn.as_str()), (merchant, "000000000001"));
         assert_eq!(table.any_of(&merchant).unwrap().register.id, "R1");
         assert!(table.any_of(&Xid([8; 12])).is_none());

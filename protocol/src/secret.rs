@@ -106,6 +106,17 @@ impl AccountNumber {
     }
 }
 
+impl AccountNumber {
+    /// First and last two characters as the gateway's document shows them (`99**99`), and nothing of an account of less than six.
+    pub fn masked(&self) -> String {
+        let (number, stars) = (self.expose(), |count| "*".repeat(count));
+        match number.len() {
+            length @ 6.. => format!("{}{}{}", &number[..2], stars(length - 4), &number[length - 2..]),
+            length => stars(length),
+        }
+    }
+}
+
 impl fmt::Debug for AccountNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")

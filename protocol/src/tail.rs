@@ -168,6 +168,8 @@ pub const ADDRESS_FIELDS: [&str; 12] = [
     "email",
 ];
 
+/// Offset of `company` from an address's first tag.
+pub const COMPANY: u16 = 2;
 /// Offset of `address_line_1` from an address's first tag.
 pub const ADDRESS_LINE_1: u16 = 3;
 /// Offset of `postal_code` from an address's first tag.

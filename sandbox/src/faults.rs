@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::limits::DELAY_MAX_MS;
+use crate::triggers::Mishap;
 
 /// The faults in force. Absent keys mean "none of it"; the next `POST /faults` replaces all of it.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
@@ -88,6 +89,18 @@ pub(crate) struct Fate {
     pub cut: bool,
     pub spoil_mac: bool,
     pub delay_ms: u32,
+}
+
+impl Fate {
+    /// What becomes of the answer.
+    pub fn mishap(self) -> Option<Mishap> {
+        match self {
+            Fate { cut: true, .. } => Some(Mishap::Cut),
+            Fate { drop_response: true, .. } => Some(Mishap::AnswerLost),
+            Fate { garbage: true, .. } => Some(Mishap::Garbage),
+            Fate { .. } => None,
+        }
+    }
 }
 
 /// The dice: SplitMix64 (Steele, Lea, Flood 2014), and the count of requests since the faults were set.

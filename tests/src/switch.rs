@@ -37,6 +37,8 @@ pub struct Options {
     pub host: Option<SocketAddr>,
     /// The merchant's duplicate window, seconds.
     pub duplicate_window_s: u32,
+    /// Further lines of the host's `[[processor]]`.
+    pub processor: &'static str,
     /// How long the host of its own may take for an answer, milliseconds; 0 for 1,000.
     pub timeout_ms: u32,
     /// `SWITCHYARD_LOG`.
@@ -83,9 +85,10 @@ impl Options {
             None => format!("{top}{journal}[sandbox]\n{operator}{keys}"),
             Some(addr) => format!(
                 "{top}{operator}{journal}[[processor]]\nname = \"card\"\ntype = \"tsys_sierra\"\naddr = \"{addr}\"\ntimeout_ms = {}\n\
-                 reversal_retry_ms = 100\nreversal_retry_max_ms = 1000\necho_idle_ms = 1000\n\
+                 reversal_retry_ms = 100\nreversal_retry_max_ms = 1000\necho_idle_ms = 1000\n{}\n\
                  [[merchant]]\nname = \"shop\"\nsandbox = true\n{keys}{other}",
-                if self.timeout_ms == 0 { 1_000 } else { self.timeout_ms }
+                if self.timeout_ms == 0 { 1_000 } else { self.timeout_ms },
+                self.processor
             ),
         }
     }

@@ -271,3 +271,49 @@ fn what_banks_send_back_reaches_its_payment_once_before_and_after_settlement_and
     assert_eq!(text(&client.get(id(&kept)), "status"), "settled");
     reconcile_accounts(&switch);
 }
+
+/// What a customer has of its account: bank, masked number and kind.
+#[track_caller]
+fn account_of(client: &Client, customer: &str) -> [String; 3] {
+    let accounts = client.call("GET", &format!("/api/customer/{customer}/paymentmethod/ach"), &[], b"").json()["data"].take();
+    ["routing_number", "masked_account_number", "account_type"].map(|field| text(&accounts[0], field).to_owned())
+}
+
+#[test]
+fn a_notification_of_change_corrects_the_account_wherever_the_merchants_customers_have_it() {
+    let mut switch = Switch::sandboxed();
+    let client = switch.client();
+    let other =
+        switch.operator().call("POST", "/operator/merchants", &[], json!({"name": "other"}).to_string().as_bytes()).data();
+    let other = switch.client_with(text(&other, "api_key"));
+    let keep = |client: &Client| {
+        let customer = json!({"description": "payer", "payment_method": {"ach": ach("ppd", "121000358")}});
+        id(&client.call("POST", "/api/customer", &[], customer.to_string().as_bytes()).data()).to_owned()
+    };
+    let (payer, namesake, stranger) = (keep(&client), keep(&client), keep(&other));
+    let pay_as_customer = |client: &Client, amount: u64| {
+        let mut body = payment("sale", amount, &json!({}));
+        body["payment_method"] = json!({"customer": {"id": payer, "payment_method_type": "ach"}});
+        client.pay(&body).data()
+    };
+    // C07: bank, number and kind of the account.
+    pay_as_customer(&client, 910_307);
+    advance(&client, 5);
+    let corrected = ["011000015", "19******14", "savings"].map(str::to_owned);
+    for customer in [&payer, &namesake] {
+        let reached = || (account_of(&client, customer) == corrected).then_some(());
+        until(PATIENCE, reached).unwrap_or_else(|| panic!("not corrected: {:?}", account_of(&client, customer)));
+    }
+    assert_eq!(account_of(&other, &stranger)[1], "99**99", "another merchant was not told");
+    switch.kill9();
+    switch.start_again();
+    let client = switch.client();
+    let later = pay_as_customer(&client, 2_501);
+    assert_eq!(text(&later["response_body"]["ach"], "masked_account_number"), "19******14", "{later}");
+    settle(&switch);
+    await_status(&client, &later, "settled");
+    let files = fs::read_dir(switch.data().join("nacha")).expect("the batch's file");
+    let entries: Vec<String> = files.map(|file| fs::read_to_string(file.unwrap().path()).unwrap()).collect();
+    assert!(entries[0].contains("6370110000151918171614"), "the next entry goes to the corrected account: {entries:?}");
+    reconcile_accounts(&switch);
+}

@@ -72,6 +72,30 @@ fn a_change_that_is_undone_leaves_what_was_before() {
 }
 
 #[test]
+fn if_match_guards_a_processor_and_a_merchant_too_and_no_change_is_lost_to_another() {
+    let switch = Switch::sandboxed();
+    let operator = switch.operator();
+    let shop = text(&switch.sandbox_json(), "merchant_id").to_owned();
+    let ask = |path: &str, version: &str| operator.call("POST", path, &[("If-Match", version)], b"{}");
+    assert_eq!(processor(&operator)["version"], 0);
+    assert_eq!(ask("/operator/processors/card/drain", "\"0\"").data()["version"], 1);
+    let (suspend, settings) = (format!("/operator/merchants/{shop}/suspend"), format!("/operator/merchants/{shop}/settings"));
+    for (path, stale) in [("/operator/processors/card/enable", "0"), (&suspend, "7"), (&settings, "7")] {
+        let (status, said) = ask(path, stale).refusal();
+        assert_eq!((status, said.contains("present version")), (409, true), "{path}: {said}");
+    }
+    // Each of them reads what is said of the merchant and writes it back with its own part changed.
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            (1..=20).for_each(|window| drop(post(&operator, &settings, &json!({"duplicate_window_s": window})).data()))
+        });
+        scope.spawn(|| drop(post(&operator, &suspend, &json!({})).data()));
+    });
+    let shown = operator.call("GET", &format!("/operator/merchants/{shop}"), &[], b"").data();
+    assert_eq!((&shown["active"], &shown["duplicate_window_s"]), (&json!(false), &json!(20)), "{shown}");
+}
+
+#[test]
 fn a_link_that_is_signed_off_gives_payments_back_unsent_and_works_again_when_signed_on() {
     let switch = Switch::sandboxed();
     let (client, operator) = (switch.client(), switch.operator());
@@ -439,6 +463,16 @@ fn a_terminal_is_registered_for_a_merchant_made_at_run_time_and_takes_its_paymen
     let off = post(&switch.operator(), &path, &json!({"tpn": "000000000077", "active": false})).data();
     assert_eq!((&off["status"], &off["id"]), (&json!("inactive"), &terminal["id"]));
     assert_eq!(pay(&client).status, 400);
+    // Two operators at once, for two merchants: the number is one's.
+    let operator = switch.operator();
+    let rival = post(&operator, "/operator/merchants", &json!({"name": "rival"})).data();
+    let rivals = format!("/operator/merchants/{}/terminals", id(&rival));
+    let mut answers = std::thread::scope(|scope| {
+        let asking = [&path, &rivals].map(|path| scope.spawn(|| post(&operator, path, &wanted("000000000078")).status));
+        asking.map(|asking| asking.join().expect("it is answered"))
+    });
+    answers.sort_unstable();
+    assert_eq!(answers, [200, 409]);
 }
 
 const MAC_KEY: &str = "00112233445566778899aabbccddeeff";
@@ -556,4 +590,60 @@ fn a_processor_is_reported_whole_while_its_host_is_silent() {
     let drained = || (processor(&operator)["reversals"]["queued"] == 0).then_some(());
     until(DRAINED, drained).expect("the reversal is acknowledged");
     assert!(processor(&operator)["reversals"]["acknowledged"].as_u64() >= Some(1));
+}
+
+/// Everything that an operator may have changed, as it is shown.
+#[track_caller]
+fn shown(switch: &Switch, shop: &str) -> Value {
+    let operator = switch.operator();
+    let get = |path: &str| operator.call("GET", path, &[], b"").data();
+    let names: Vec<Value> = get("/operator/processors").as_array().into_iter().flatten().map(|one| one["name"].clone()).collect();
+    json!({"state": processor(&operator)["state"], "active": get(&format!("/operator/merchants/{shop}"))["active"],
+        "rules": get("/operator/rules")["rules"], "routes": get("/operator/routing")["routes"], "processors": names})
+}
+
+#[test]
+fn a_kill_in_the_midst_of_any_change_leaves_it_made_or_not_and_what_was_answered_holds() {
+    let mut dice = tests::dice::Dice::announced("a_kill_in_the_midst_of_any_change");
+    let mut switch = Switch::sandboxed();
+    let file = switch.sandbox_json();
+    let (shop, second) = (text(&file, "merchant_id").to_owned(), file["processors"]["card_2"]["id"].clone());
+    let rules = json!({"rules": [{"name": "large", "stage": "pre", "if": [{"field": "amount", "op": ">", "value": 7_500}], "then": "deny"}]});
+    let routes = json!({"routes": [{"name": "second", "to": [{"processor_id": second, "weight": 1}]}]});
+    let added = json!({"name": "third", "type": "tsys_sierra", "addr": "127.0.0.1:9"});
+    let suspended = format!("/operator/merchants/{shop}/suspend");
+    for (method, path, body, field) in [
+        ("POST", "/operator/processors/card/drain", json!({}), "state"),
+        ("POST", suspended.as_str(), json!({}), "active"),
+        ("PUT", "/operator/rules", rules, "rules"),
+        ("PUT", "/operator/routing", routes, "routes"),
+        ("POST", "/operator/processors", added, "processors"),
+    ] {
+        // Until it was made; each round is cut off somewhere between the request and some time after the answer.
+        let mut rounds = 0;
+        loop {
+            rounds += 1;
+            assert!(rounds < 20, "{path} is never made");
+            let (before, known) = (shown(&switch, &shop), changes(&switch.operator()).len());
+            let operator = switch.operator();
+            let (asked, sent) = (path.to_owned(), body.to_string());
+            let asking = std::thread::spawn(move || operator.try_call(method, &asked, &[], sent.as_bytes()));
+            std::thread::sleep(Duration::from_micros(dice.between(0, if rounds < 4 { 4_000 } else { 400_000 })));
+            switch.kill9();
+            let answered = asking.join().expect("the operator's thread ends").is_ok_and(|answer| answer.status == 200);
+            switch.start_again();
+            let after = shown(&switch, &shop);
+            let made = changes(&switch.operator()).len() - known;
+            assert!(made == 1 || made == 0 && !answered, "{path}: {made} changes, answered: {answered}");
+            assert_eq!(after[field] != before[field], made == 1, "{path}: {before} became {after}");
+            if made == 1 {
+                break;
+            }
+        }
+    }
+    let client = switch.client();
+    assert_eq!(client.pay(&payment("sale", 7_601, VISA)).status, 403, "the merchant is suspended yet");
+    post(&switch.operator(), &format!("/operator/merchants/{shop}/resume"), &json!({})).data();
+    let routed = client.sale(7_400, VISA);
+    assert_eq!((text(&routed, "processor_name"), &client.sale(7_602, VISA)["response_code"]), ("card_2", &json!(310)));
 }

@@ -9,6 +9,7 @@ use tests::dice::Dice;
 use tests::load::Load;
 use tests::payment::{self, VISA, payment};
 use tests::switch::keys;
+use tests::wire::{Forwarder, Wire};
 use tests::{HostProcess, Options, Switch};
 
 const DRAINED: Duration = Duration::from_secs(20);
@@ -446,6 +447,43 @@ fn totals_that_the_host_has_otherwise_are_followed_by_the_members_and_accepted()
     assert_eq!(text(&client.get(id(&sales[299])), "status"), "settled");
     switch.control().heal();
     reconcile(&switch.journal(), switch.control(), DRAINED);
+}
+
+#[test]
+fn an_upload_that_a_cut_wire_or_a_kill_breaks_off_is_begun_again_and_the_batch_accepted() {
+    let host = HostProcess::start();
+    let wire = Forwarder::to(host.addr);
+    let mut switch = Switch::start(Options::with_host(wire.addr));
+    for (round, broken) in [(1, Wire::Cut), (2, Wire::Dead)] {
+        let client = switch.client();
+        let sales: Vec<Value> = (0..120).map(|cents| client.sale(round * 1_000 + cents, VISA)).collect();
+        host.control.faults(&json!({"drift_totals": 3}));
+        // The message type of a member's advice, behind the high byte of its length.
+        wire.snare(b"0320", 60, broken);
+        let operator = switch.operator();
+        let closing = std::thread::spawn(move || operator.try_call("POST", "/operator/processors/card/settle", &[], b""));
+        tests::until(DRAINED, || wire.has_sprung().then_some(())).expect("its members are uploaded");
+        if broken == Wire::Dead {
+            switch.kill9();
+        } else {
+            wire.close_all();
+        }
+        wire.does(Wire::Whole);
+        if broken == Wire::Dead {
+            switch.start_again();
+        }
+        // Answered or cut short: both are right.
+        let _ = closing.join().expect("the operator's thread ends");
+        let client = switch.client();
+        tests::eventually(Duration::from_secs(40), || {
+            switch.operator().settle();
+            let open = sales.iter().map(|sale| client.get(id(sale))).find(|shown| text(shown, "status") != "settled");
+            open.map_or(Ok(()), |shown| Err(format!("{shown}")))
+        });
+        reconcile(&switch.journal(), host.control, DRAINED);
+        let in_no_batch = host.control.ledger().into_iter().filter(|entry| entry.stands() && entry.batch.is_none()).count();
+        assert_eq!(in_no_batch, 0, "the host has settled what we have settled, after {broken:?}");
+    }
 }
 
 #[test]

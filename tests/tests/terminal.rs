@@ -156,12 +156,17 @@ fn kinds(switch: &Switch, payment: &Value) -> Vec<String> {
     control(switch).entries_of(rrn).into_iter().map(|entry| entry.kind).collect()
 }
 
+/// How many requests have come to the terminal host.
+fn requests(switch: &Switch) -> Option<u64> {
+    exchange(control(switch).0, "GET", "/stats", &[], b"").expect("the control address answers").json()["requests"].as_u64()
+}
+
 /// Waits until so many requests have come to the terminal host.
 #[track_caller]
 fn wait_for_requests(switch: &Switch, count: u64) {
     eventually(Duration::from_secs(4), || {
-        let stats = exchange(control(switch).0, "GET", "/stats", &[], b"").expect("the control address answers").json();
-        if stats["requests"].as_u64() >= Some(count) { Ok(()) } else { Err(format!("{stats}")) }
+        let come = requests(switch);
+        if come >= Some(count) { Ok(()) } else { Err(format!("{come:?} of {count}")) }
     });
 }
 
@@ -170,20 +175,28 @@ fn a_terminal_takes_one_payment_at_a_time_and_what_times_out_is_taken_back() {
     let switch = Switch::sandboxed();
     let client = switch.client();
     let terminals = terminals(&client);
+    let sold = client.pay(&payment("sale", 600, &terminals[0])).data();
+    settle(&switch);
+    let asked_before = requests(&switch).expect("a number");
     // Nobody comes to the first terminal; the answer of the fourth is lost.
     let (unattended, unheard) = std::thread::scope(|scope| {
         let unattended = scope.spawn(|| client.pay(&payment("sale", 900_403, &terminals[0])).data());
         let unheard = scope.spawn(|| switch.client().pay(&payment("sale", 900_202, &terminals[3])).data());
-        wait_for_requests(&switch, 2);
+        wait_for_requests(&switch, asked_before + 2);
         let turned_away = client.pay(&payment("sale", 100, &terminals[0])).data();
         assert_eq!(outcome(&turned_away), ("declined", 421, 0), "somebody is awaited there");
         assert_eq!(kinds(&switch, &turned_away), [""; 0], "and is not disturbed");
+        let refused = client.refund(id(&sold), 100).data();
+        assert_eq!((text(&refused, "type"), outcome(&refused)), ("refund", ("declined", 421, 0)), "nor for a refund");
+        assert_eq!(text(&client.get(id(&sold)), "status"), "settled", "nothing of it was paid back");
         let elsewhere = client.pay(&payment("sale", 100, &terminals[1])).data();
         assert_eq!(outcome(&elsewhere), ("declined", 200, 0), "the other terminals go on");
         (unattended.join().expect("it is answered"), unheard.join().expect("it is answered"))
     });
     assert_eq!([outcome(&unattended), outcome(&unheard)], [("unknown", 421, 0); 2]);
     reconcile(&switch.journal(), control(&switch), DRAINED);
+    client.refund(id(&sold), 600).data();
+    assert_eq!(text(&client.get(id(&sold)), "status"), "refunded", "once the terminal is free again");
     for payment in [&unattended, &unheard] {
         client.get_when(id(payment), "reversed");
     }

@@ -49,6 +49,16 @@ pub enum ConfigError {
         /// The address.
         address: std::net::SocketAddr,
     },
+    /// A processor is on another machine, and card numbers would go there in clear.
+    #[error(
+        "configuration: {key} = {address}: not a loopback address and there is no tls; give tls, or say insecure = true if that is meant"
+    )]
+    ClearHost {
+        /// The key, dotted.
+        key: String,
+        /// The address.
+        address: std::net::SocketAddr,
+    },
 }
 
 impl ConfigError {

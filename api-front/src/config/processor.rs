@@ -117,11 +117,15 @@ impl ProcessorSettings {
         if kind == ProcessorKind::SageAch && password.is_none() {
             return Err(ConfigError::Missing { key: key("password"), why: "an ACH host takes no entries without one" });
         }
+        let addr = address(&key("addr"), &typed.addr)?;
+        if !addr.ip().is_loopback() && typed.tls.is_none() && typed.insecure != Some(true) {
+            return Err(ConfigError::ClearHost { key: key("addr"), address: addr });
+        }
         let retry_ms = in_bound(key("reversal_retry_ms"), typed.reversal_retry_ms.unwrap_or(1_000), RETRY_BOUND_MS)?;
         let retry_max_ms = typed.reversal_retry_max_ms.unwrap_or(retry_ms.max(60_000));
         Ok(ProcessorSettings {
             kind,
-            addr: address(&key("addr"), &typed.addr)?,
+            addr,
             enabled: typed.enabled.unwrap_or(true),
             timeout_ms: in_bound(key("timeout_ms"), typed.timeout_ms.unwrap_or(timeout_default_ms(kind)), TIMEOUT_BOUND_MS)?,
             reversal_retry_ms: retry_ms,

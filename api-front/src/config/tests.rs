@@ -157,6 +157,18 @@ fn an_address_for_other_machines_needs_a_certificate_or_insecure() {
 }
 
 #[test]
+fn a_processor_on_another_machine_needs_tls_or_insecure() {
+    let there =
+        |more: &str| check(&format!("[[processor]]\nname = 'far'\ntype = 'tsys_sierra'\naddr = '192.0.2.7:5000'\n{more}"));
+    let message = there("").unwrap_err().to_string();
+    assert!(message.contains("processor.0.addr = 192.0.2.7:5000") && message.contains("insecure = true"), "{message}");
+    assert!(there("insecure = false").is_err());
+    for more in ["insecure = true", "tls = { server_name = 'host.example' }"] {
+        assert!(there(more).is_ok(), "{more}");
+    }
+}
+
+#[test]
 fn a_merchants_payments_go_to_the_sandbox_unless_there_is_none() {
     let text = "[[merchant]]\nname = 'shop'\napi_key = '0123456789'";
     let named = |name: &str| Some(name.to_owned());

@@ -201,6 +201,9 @@ pub struct TypedProcessor {
     /// TLS, which the host must speak then. Default: in clear.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<TypedTls>,
+    /// True speaks to a host on another machine in clear, card numbers and all. Default false: such an address is refused without `tls`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub insecure: Option<bool>,
 }
 
 /// `tls` of a `[[processor]]`.

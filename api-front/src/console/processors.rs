@@ -5,6 +5,7 @@ use super::session::{Role, Viewer};
 use super::{Console, figures, page};
 use crate::links::Control;
 use crate::metrics::{Outcome, ProcessorReading, Reading};
+use crate::operator::changes::Order;
 use crate::operator::share_bp;
 use crate::switch::directory::Processor;
 use axum::extract::{Path, Request, State};
@@ -147,7 +148,7 @@ impl Console {
         let steered = switch.operator().processor(&processor.id).ok_or(NotDone::Because("this processor is not steered"))?;
         match word {
             Word::Set(state) => {
-                let made = switch.operator().set_processor_state(steered, state, viewer.by).await?;
+                let made = switch.operator().set_processor_state(steered, state, Order::of(viewer.by)).await?;
                 Ok(format!("done, as change {}", made.version))
             }
             Word::Tell(control) => {

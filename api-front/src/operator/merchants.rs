@@ -262,29 +262,41 @@ impl Operator {
     }
 
     /// Lets a merchant in, or shuts it out: the kill switch. What is under way is finished, reversals and settlement too.
-    pub async fn set_merchant_active(&self, id: Xid, active: bool, by: ChangedBy) -> Result<Made, NotMade> {
-        let Text { name, settings, .. } = self.text_of(id).await?;
-        self.change_merchant(id, Text { name, active, settings }.written()?, Order::of(by)).await
+    pub async fn set_merchant_active(&self, id: Xid, active: bool, order: Order) -> Result<Made, NotMade> {
+        self.rewrite(id, order, |text| Text { active, ..text }).await
     }
 
     /// Changes what is said of a merchant's settings, and leaves what is not said.
     pub async fn set_merchant_settings(&self, id: Xid, wish: MerchantWish, order: Order) -> Result<Made, NotMade> {
-        let Text { name, active, settings } = self.text_of(id).await?;
-        self.change_merchant(id, Text { name, active, settings: wish.over(settings) }.written()?, order).await
+        self.rewrite(id, order, |text| Text { settings: wish.clone().over(text.settings), ..text }).await
     }
 
-    /// What is said of a merchant now.
-    async fn text_of(&self, id: Xid) -> Result<Text, NotMade> {
+    /// Changes a part of what is said of a merchant. Of two at once, the later one changes what the earlier one has left: neither a
+    /// suspension nor a setting is lost by the other.
+    async fn rewrite(&self, id: Xid, order: Order, new: impl Fn(Text) -> Text) -> Result<Made, NotMade> {
+        loop {
+            let (version, text) = self.text_of(id).await?;
+            let text = new(text).written()?;
+            let made = self.change_merchant(id, text, order.expecting(order.expected.or(Some(version)))).await;
+            if order.expected.is_some() || !matches!(made, Err(NotMade::Conflict { .. })) {
+                return made;
+            }
+        }
+    }
+
+    /// What is said of a merchant now, and the number of the change that said so.
+    async fn text_of(&self, id: Xid) -> Result<(u32, Text), NotMade> {
         let in_force = self.changes.in_force(thing(id)).await;
-        match Text::of(&in_force.text).map_err(NotMade::Invalid)? {
-            Some(text) => Ok(text),
+        let said = match Text::of(&in_force.text).map_err(NotMade::Invalid)? {
+            Some(text) => text,
             None => {
                 let name =
                     (!self.steered.roster.configured.contains_key(&id)).then(|| self.steered.roster.merchants.get(&id)).flatten();
                 let name = name.map(|merchant| merchant.name.clone());
-                Ok(Text { active: name.is_none(), name, settings: MerchantWish::default() })
+                Text { active: name.is_none(), name, settings: MerchantWish::default() }
             }
-        }
+        };
+        Ok((in_force.version, said))
     }
 
     pub(super) async fn change_merchant(&self, id: Xid, text: String, order: Order) -> Result<Made, NotMade> {

@@ -34,7 +34,7 @@ use persistence::sealing::Sealer;
 use protocol::change::{Area, ChangedBy};
 use protocol::id::Xid;
 use std::sync::Arc;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, MutexGuard, watch};
 
 /// What an operator steers. Clones are the same.
 #[derive(Clone)]
@@ -74,12 +74,14 @@ pub struct Operator {
     steered: Steered,
     /// One processor is added at a time.
     adding: Mutex<()>,
+    /// One terminal is registered at a time: a number is in the world once, and what was said of it before stays.
+    registering: Mutex<()>,
 }
 
 impl Operator {
     /// Puts in force again what was in force of the processors before the start; shards have begun with the tables and merchants.
     pub async fn start(changes: Changes, steered: Steered) -> Operator {
-        let operator = Operator { changes, steered, adding: Mutex::new(()) };
+        let operator = Operator { changes, steered, adding: Mutex::new(()), registering: Mutex::new(()) };
         operator.restore_processors().await;
         operator
     }
@@ -87,6 +89,12 @@ impl Operator {
     /// The changes.
     pub fn changes(&self) -> &Changes {
         &self.changes
+    }
+
+    /// Keeps others from registering a terminal meanwhile. Terminals are rows and no journaled changes: of a payment they decide
+    /// only whether the terminal is asked, and the row is the one place that says so.
+    pub async fn registering(&self) -> MutexGuard<'_, ()> {
+        self.registering.lock().await
     }
 
     /// Takes a change back, if it is the newest of its thing: what was in force of its thing before it is in force again, as a change of its own.

@@ -145,15 +145,20 @@ impl Operator {
         processor.state_of(&in_force.text).unwrap_or(ProcessorState::Draining)
     }
 
+    /// The number of the change that has last said whether a processor takes payments; 0 when none has.
+    pub async fn processor_version(&self, processor: &SteeredProcessor) -> u32 {
+        self.changes.in_force(processor.thing()).await.version
+    }
+
     /// Says whether a processor takes payments from now on.
     pub async fn set_processor_state(
         &self,
         processor: &SteeredProcessor,
         state: ProcessorState,
-        by: ChangedBy,
+        order: Order,
     ) -> Result<Made, NotMade> {
         let text = Text { state: word_of(state).to_owned(), added: processor.added.clone() };
-        self.change_processor(processor, text.written()?, Order::of(by)).await
+        self.change_processor(processor, text.written()?, order).await
     }
 
     pub(super) async fn change_processor(

@@ -77,7 +77,7 @@ pub struct Condition {
 
 /// What a field is compared with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "must be a text, a whole number of at least 0, or a list of them")]
 pub enum Value {
     /// A number.
     Number(u64),

@@ -24,7 +24,7 @@ pub(super) fn routes() -> Router<Front> {
 /// `GET /api/terminals`: the inactive ones, too.
 async fn list(State(front): State<Front>, headers: HeaderMap) -> Result<Response, Problem> {
     let caller = front.caller(&headers, Right::Manage).await?;
-    let terminals = front.switch.stores().terminals(&caller.merchant.id).await.map_err(AccountError::from)?;
+    let terminals = front.switch.kept_terminals().of(&caller.merchant.id).await.map_err(AccountError::from)?;
     Ok(envelope::list(terminals.iter().map(shown).collect()))
 }
 

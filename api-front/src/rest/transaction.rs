@@ -5,7 +5,7 @@ use super::auth::{Right, permit};
 use super::body;
 use super::peer::client_address;
 use super::problem::Problem;
-use super::request::{Create, Means, SentKey, Step, check_currency, check_verb};
+use super::request::{Create, Means, SentKey, Step, check_money, check_verb};
 use super::view::{Shown, list};
 use super::{Caller, Front};
 use crate::intake::{self, Asker, Built, Instrument, Key, Payment};
@@ -143,7 +143,7 @@ impl Front {
             }
         };
         check_verb(instrument.method(), payment.verb)?;
-        check_currency(instrument.method(), payment.currency)?;
+        check_money(instrument.method(), payment.amount, payment.currency)?;
         self.check_terminal(merchant, &instrument, payment.travelling)?;
         check_routing(&instrument, caller.merchant.sandbox)?;
         Ok(instrument)

@@ -18,14 +18,17 @@ use crate::switch::door::{Door, FromBank, Hydration, Return, Told};
 use crate::switch::handle::Unavailable;
 use crate::switch::history::History;
 use crate::switch::version::Version;
+use crate::vault::{Vault, VaultError};
 use parking_lot::Mutex;
 use persistence::PersistenceError;
 use persistence::projection::StoredTransaction;
 use persistence::sealing::{Sealer, SecretKind};
 use persistence::stores::Stores;
 use protocol::id::Xid;
+use protocol::nacha::Correction;
 use protocol::refusal::Refusal;
 use protocol::tail::tag;
+use protocol::transaction::Transaction;
 use protocol::words::Status;
 use std::sync::Arc;
 use switch_core::connectors::sage::feed::Notice;
@@ -95,6 +98,8 @@ enum Interrupted {
     History(#[from] Unavailable),
     #[error(transparent)]
     Sql(#[from] PersistenceError),
+    #[error(transparent)]
+    Vault(#[from] VaultError),
     #[error("notice {sequence} can't be taken yet: {why}")]
     Waits { sequence: u64, why: Why },
     #[error("the kept position of the feed is no number")]
@@ -193,6 +198,7 @@ impl Collector {
         let waits = |why| Interrupted::Waits { sequence: notice.sequence, why };
         match told.await {
             Ok(Told::Version { version, .. }) => {
+                self.correct(notice, version.transaction()).await?;
                 let status = version.transaction().status().word();
                 tracing::info!(%id, code = %code(notice), status, "a bank has sent word of an entry");
                 Ok(())
@@ -206,6 +212,18 @@ impl Collector {
             Ok(Told::Absent(_)) => Err(waits(Why::NotInMemory)),
             Err(_) => Err(waits(Why::ShardFull)),
         }
+    }
+
+    /// Corrects the account in the vault, wherever the merchant's customers have it. The journal has the notice by now; after a crash
+    /// in between it comes again.
+    async fn correct(&self, notice: &Notice, transaction: &Transaction) -> Result<(), VaultError> {
+        let Some(corrected) = &notice.corrected else { return Ok(()) };
+        let Some(correction) = Correction::read(&notice.code, corrected) else { return Ok(()) };
+        let Shared { stores, sealer, clock, .. } = &self.shared;
+        let (merchant, fingerprint) = (&transaction.merchant, &transaction.fingerprint);
+        let methods = Vault::correct((stores, sealer), merchant, fingerprint, &correction, clock.now()).await?;
+        tracing::info!(id = %transaction.id, code = %code(notice), methods, "accounts of the vault are corrected");
+        Ok(())
     }
 
     /// The transaction that a notice is about, if this processor had it.

@@ -9,21 +9,19 @@ use crate::switch::directory::{MerchantTable, ProcessorKind, ProcessorTable};
 use persistence::PersistenceError;
 use persistence::sealing::Sealer;
 use protocol::batch::Batch;
-use protocol::calendar::Micros;
 use protocol::id::Xid;
 use protocol::money::Currency;
-use protocol::nacha::SecCode;
 use protocol::nacha::file::{self, Entry, FileHeader, Unwritable, class_of};
+use protocol::nacha::{SecCode, next_banking_day};
 use protocol::secret::AccountNumber;
-use protocol::tail::{Tail, tag};
+use protocol::tail::{self, Tail, tag};
 use protocol::transaction::Transaction;
-use protocol::words::{Status, Verb};
+use protocol::words::{Source, Status, Verb};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-const DAY_US: i64 = 86_400_000_000;
 /// What account holders see that an entry is for.
 const DESCRIPTION: &str = "PAYMENT";
 
@@ -74,6 +72,7 @@ struct Opened {
     class: SecCode,
     is_credit: bool,
     is_savings: bool,
+    is_recurring: bool,
     routing: String,
     account: AccountNumber,
     amount: u64,
@@ -112,16 +111,17 @@ impl BankFiles {
         let (routing, account) = self.sealer.open_account(sealed, &transaction.merchant, &transaction.fingerprint)?;
         let sec = SecCode::from_word(tail.text(tag::SEC_CODE)).ok_or_else(|| lacks("it has no standard entry class"))?;
         let is_credit = matches!(transaction.verb(), Verb::Credit | Verb::Refund);
-        let names = [tail.text(tag::BILLING), tail.text(tag::BILLING + 1)];
+        let class = class_of(sec, is_credit);
         Ok(Opened {
-            class: class_of(sec, is_credit),
+            class,
             is_credit,
             is_savings: tail.text(tag::ACCOUNT_TYPE) == "savings",
+            is_recurring: transaction.source() == Source::Recurring,
             routing,
             account,
             amount: transaction.amount_captured.get(),
             id: transaction.rrn().to_owned(),
-            name: names.join(" ").trim().to_owned(),
+            name: holder(class, tail),
         })
     }
 
@@ -146,7 +146,7 @@ impl BankFiles {
         let company_id = format!("{:010}", batch.merchant.hash64() % 10_000_000_000);
         // What happened, not what the clock says now: the same bytes in each run.
         let created = batch.closed_at();
-        let effective = next_weekday(created);
+        let effective = next_banking_day(created);
         let of_class = |class: SecCode| {
             let entries: Vec<Entry<'_>> = draft.entries.iter().filter(|entry| entry.class == class).map(Opened::entry).collect();
             (!entries.is_empty()).then(|| file::Batch {
@@ -166,7 +166,7 @@ impl BankFiles {
             origin: origin_id,
             origin_name,
             created,
-            modifier: char::from(b'A' + (batch.number.get() % 26) as u8),
+            modifier: modifier(batch),
         };
         file::write(&header, &batches)
     }
@@ -189,10 +189,20 @@ impl Opened {
             amount: self.amount,
             id: &self.id,
             name: &self.name,
-            is_recurring: false,
+            is_recurring: self.is_recurring,
             addendum: None,
         }
     }
+}
+
+/// Whose account it is: of a corporate entry the company, where it is told.
+fn holder(class: SecCode, tail: Tail<'_>) -> String {
+    let company = tail.text(tag::BILLING + tail::COMPANY);
+    if class == SecCode::Ccd && !company.is_empty() {
+        return company.to_owned();
+    }
+    let names = [tail.text(tag::BILLING), tail.text(tag::BILLING + 1)];
+    names.join(" ").trim().to_owned()
 }
 
 fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -202,29 +212,9 @@ fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
     replace_private(path, bytes)
 }
 
-/// The day after; after a Friday or a Saturday, Monday. A bank's holidays are the bank's to know.
-fn next_weekday(moment: Micros) -> Micros {
-    // 1970 began on a Thursday: from Monday, 0, that is 3.
-    let weekday = (moment.0.div_euclid(DAY_US) + 3).rem_euclid(7);
-    let days = match weekday {
-        4 => 3,
-        5 => 2,
-        _ => 1,
-    };
-    Micros(moment.0 + days * DAY_US)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn money_moves_on_the_next_weekday() {
-        // 2026-11-19 was a Thursday.
-        let thursday = Micros::from_date(2026, 11, 19);
-        let day = |more: i64| Micros(thursday.0 + more * DAY_US);
-        for (closed, effective) in [(0, 1), (1, 4), (2, 4), (3, 4), (4, 5)] {
-            assert_eq!(next_weekday(day(closed)), day(effective), "{closed}");
-        }
-    }
+/// Tells the files of a day apart. Its merchant counts as well as its number: many merchants' first batches may be closed in one minute.
+fn modifier(batch: &Batch) -> char {
+    const MODIFIERS: &[u8; 36] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    let place = (batch.merchant.hash64() % 36 + u64::from(batch.number.get())) % 36;
+    char::from(MODIFIERS[place as usize])
 }

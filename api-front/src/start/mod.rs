@@ -60,6 +60,7 @@ use crate::switch::readiness::{LinkVitals, Vitals};
 use crate::switch::recovery;
 use crate::switch::sensitive_table::SensitiveTable;
 use crate::switch::threads::ShardThreads;
+use crate::terminals::Kept;
 use crate::vault::Vault;
 use crate::webhooks::{Secrets, Webhooks};
 use error::StartError;
@@ -116,8 +117,9 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let sandbox = settings.sandbox.as_ref().map(start_sandbox).transpose()?;
     let calendar = calendar(run.clock, sandbox.as_ref(), &data).await?;
     processor_numbers::recall(&stores, &data).await?;
+    let kept = Kept { stores: &stores, sealer: &run.sealer };
     let participants =
-        Participants::enroll(&settings, sandbox.as_ref(), &stores, added_processors(&stored_changes, &run.sealer), &run.ids, now)
+        Participants::enroll(&settings, sandbox.as_ref(), kept, added_processors(&stored_changes, &run.sealer), &run.ids, now)
             .await?;
     processor_numbers::remember(&participants.processors, &data)?;
     if settings.database.is_server() && storage.fold.is_none() {

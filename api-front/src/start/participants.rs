@@ -12,7 +12,7 @@ use crate::sandbox_home::{HostAddresses, Identity, SandboxFile};
 use crate::settlement::schedule::CutOvers;
 use crate::switch::directory::{AcceptorTable, MerchantTable, ProcessorKind, ProcessorTable, TerminalTable};
 use crate::switch::ids::Ids;
-use crate::terminals;
+use crate::terminals::{self, Kept};
 use crate::webhooks::Secrets;
 use persistence::PersistenceError;
 use persistence::stores::Stores;
@@ -129,11 +129,12 @@ impl Participants {
     pub(super) async fn enroll(
         settings: &Settings,
         sandbox: Option<&Sandbox>,
-        stores: &Stores,
+        kept: Kept<'_>,
         added: Vec<(Added, ProcessorSettings)>,
         ids: &Ids,
         now: Micros,
     ) -> Result<Participants, StartError> {
+        let stores = kept.stores;
         let hosts = sandbox.map(Sandbox::hosts).into_iter().flatten();
         let mut configured: Vec<_> =
             hosts.map(|(name, kind, host)| ProcessorSettings::of_sandbox(name, kind, host.addr)).collect();
@@ -149,9 +150,9 @@ impl Participants {
         }
         let in_sandbox = enrolled.iter().filter(|enrolled| sandbox.is_some() && enrolled.merchant.sandbox);
         for Enrolled { merchant, acceptor } in in_sandbox {
-            terminals::enroll_sandbox(stores, merchant.id, &acceptor.terminal, now).await?;
+            terminals::enroll_sandbox(kept, merchant.id, &acceptor.terminal, now).await?;
         }
-        let terminals = terminals::load(stores).await?;
+        let terminals = terminals::load(kept).await?;
         let acceptors = AcceptorTable::of(enrolled.iter().map(|enrolled| (enrolled.merchant.id, enrolled.acceptor.clone())));
         let merchants = MerchantTable::of(enrolled.iter().map(|enrolled| enrolled.merchant.clone()));
         let roster = Roster::new(enrolled, processors.clone(), merchants.clone(), acceptors.clone());
@@ -190,5 +191,5 @@ fn links(table: &ProcessorTable, configured: &[ProcessorSettings]) -> Vec<(u16, 
 /// The id of the sandbox merchant's terminal that approves.
 fn first_terminal() -> Option<String> {
     let merchant = accounts::merchant_id_of(SANDBOX_MERCHANT);
-    sandbox::spin::TERMINALS.first().map(|terminal| terminals::sandbox_terminal(&merchant, terminal.tpn).to_string())
+    sandbox::spin::TERMINALS.first().map(|terminal| terminals::terminal_id(&merchant, terminal.tpn).to_string())
 }

@@ -22,6 +22,7 @@ use crate::switch::readiness::Vitals;
 pub use crate::switch::readiness::{LinkReadiness, ProjectionState, Readiness};
 use crate::switch::sensitive_table::SensitiveTable;
 use crate::switch::version::Version;
+use crate::terminals::Kept;
 use crate::trace;
 use bytes::Bytes;
 use persistence::journal::Space;
@@ -194,6 +195,11 @@ impl Switch {
     /// A merchant's settings.
     pub fn merchant(&self, id: &Xid) -> Option<Arc<Merchant>> {
         self.0.merchants.get(id)
+    }
+
+    /// Terminals as they are kept, with what proves them.
+    pub fn kept_terminals(&self) -> Kept<'_> {
+        Kept { stores: self.stores(), sealer: self.sealer() }
     }
 
     /// Terminals that payments may name.

@@ -2,9 +2,10 @@
 //!
 //! Lives here: what is kept and in which form, what a payment by customer or token is made with, sealing anew under another key.
 //! Must not live here: HTTP and JSON (`rest/{customers,card_token}.rs`), SQL (`persistence::stores`), and the opening of a card for
-//! anything but sealing it anew: payments take it as it is sealed.
+//! anything but sealing it anew, or an account's correction: payments take it as it is sealed.
 
 mod belongings;
+mod corrections;
 mod customers;
 mod limits;
 mod resolve;

@@ -31,6 +31,8 @@ pub enum SecretKind {
     HostPassword = 4,
     /// The key, in hexadecimal digits, of the codes that authenticate a processor's messages.
     HostMacKey = 5,
+    /// What proves a terminal to its processor.
+    TerminalKey = 6,
 }
 
 /// Cuts bytes from outside; the lengths are checked here, authenticity is the cipher's.

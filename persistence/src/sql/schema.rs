@@ -31,6 +31,7 @@ const STEPS: &[&[&str]] = &[
     CHANGED_BY,
     RESENDING,
     TRANSACTIONS_ANEW,
+    CORRECTIONS,
 ];
 
 const FIRST_TABLES: &[&str] = &[
@@ -259,6 +260,8 @@ const RESENDING: &[&str] = &[
     "CREATE INDEX webhook_deliveries_given_up ON webhook_deliveries (endpoint, sequence) WHERE state = 3",
     "CREATE INDEX payables_folded ON payables (merchant, face, LOWER(reference))",
 ];
+/// A bank's correction is for whoever has the account.
+const CORRECTIONS: &[&str] = &["CREATE INDEX payment_methods_fingerprint ON payment_methods (fingerprint)"];
 
 /// Transactions without the columns that no question asks for (each is paid for by every payment), and with the customer, by whom merchants
 /// search. What a tail says can't be read in SQL, so the projection is emptied, and the next start fills it from the journal. Segments that were

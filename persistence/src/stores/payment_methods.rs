@@ -132,6 +132,12 @@ impl ShownCard {
     }
 }
 
+/// [`COLUMNS`] where the table has another name.
+fn columns_of(table: &str) -> String {
+    let columns: Vec<String> = COLUMNS.split(", ").map(|column| format!("{table}.{column}")).collect();
+    columns.join(", ")
+}
+
 /// The key under which something is sealed: its first four bytes, see the sealed card's layout.
 fn key_id(sealed: &[u8]) -> i64 {
     sealed.first_chunk().map_or(0, |bytes| i64::from(u32::from_le_bytes(*bytes)))
@@ -148,18 +154,38 @@ impl Stores {
 
     /// Changes a payment method of a customer, of the same kind. What was sealed before is overwritten. False when it is not there.
     pub async fn change_method(&self, merchant: &Xid, method: &PaymentMethod) -> Result<bool, PersistenceError> {
+        self.change_method_if(merchant, method, None).await
+    }
+
+    /// The same for one that has this fingerprint yet: false also when it is another card or account by now.
+    pub async fn correct_method(
+        &self,
+        merchant: &Xid,
+        method: &PaymentMethod,
+        fingerprint: &[u8; 16],
+    ) -> Result<bool, PersistenceError> {
+        self.change_method_if(merchant, method, Some(fingerprint)).await
+    }
+
+    async fn change_method_if(
+        &self,
+        merchant: &Xid,
+        method: &PaymentMethod,
+        fingerprint: Option<&[u8; 16]>,
+    ) -> Result<bool, PersistenceError> {
         const OPERATION: &str = "change a payment method";
         let touched = self.begin_on_customer(merchant, &method.customer, method.updated_at).await?;
         let Some(mut transaction) = touched else { return Ok(false) };
         let update = "UPDATE payment_methods SET key_id = $4, sealed = $5, fingerprint = $6, first_six = $7, last_four = $8, \
                       digits = $9, expiry = $10, routing_number = $11, masked_account = $12, account_type = $13, sec_code = $14, \
-                      updated_at = $15 WHERE id = $1 AND customer = $2 AND kind = $3";
+                      updated_at = $15 WHERE id = $1 AND customer = $2 AND kind = $3 AND ($16 = 0 OR fingerprint = $17)";
         let (card, account) = method.columns();
         let update = sqlx::query(update).bind(&method.id.0[..]).bind(&method.customer.0[..]).bind(method.kind());
         let update = update.bind(key_id(&method.sealed)).bind(&method.sealed[..]).bind(&method.fingerprint[..]);
         let update = update.bind(i64::from(card.first_six)).bind(i64::from(card.last_four)).bind(i64::from(card.digits));
         let update = update.bind(i64::from(card.expiry));
         let update = account.into_iter().fold(update, |update, text| update.bind(text)).bind(method.updated_at.0);
+        let update = update.bind(i64::from(fingerprint.is_some())).bind(&fingerprint.unwrap_or(&[0; 16])[..]);
         let changed = transaction.execute(update).await.map_err(PersistenceError::sql(OPERATION))?.rows_affected() == 1;
         transaction.commit().await.map(|()| changed).map_err(PersistenceError::sql(OPERATION))
     }
@@ -187,6 +213,18 @@ impl Stores {
         rows.map_err(PersistenceError::sql("list payment methods"))?.iter().map(PaymentMethod::read).collect()
     }
 
+    /// A merchant's payment methods of one card or account, whichever customers have them.
+    pub async fn methods_with(&self, merchant: &Xid, fingerprint: &[u8; 16]) -> Result<Vec<PaymentMethod>, PersistenceError> {
+        let select = format!(
+            "SELECT {} FROM payment_methods methods JOIN customers ON customers.id = methods.customer \
+             WHERE methods.fingerprint = $1 AND customers.merchant = $2 ORDER BY methods.id",
+            columns_of("methods")
+        );
+        let select = sqlx::query(sqlx::AssertSqlSafe(select)).bind(&fingerprint[..]).bind(&merchant.0[..]);
+        let rows = select.fetch_all(&self.database.pool).await.map_err(PersistenceError::sql("look up who has an account"))?;
+        rows.iter().map(PaymentMethod::read).collect()
+    }
+
     pub(super) async fn methods_by_id(
         connection: &mut AnyConnection,
         ids: impl Iterator<Item = &Xid>,
@@ -203,11 +241,10 @@ impl Stores {
 
     /// Payment methods that are sealed under another key than this, with the merchant they are sealed for, at most `limit`.
     pub async fn methods_not_under(&self, key: u32, limit: u32) -> Result<Vec<(Xid, PaymentMethod)>, PersistenceError> {
-        let columns: Vec<String> = COLUMNS.split(", ").map(|column| format!("methods.{column}")).collect();
         let select = format!(
             "SELECT customers.merchant AS merchant, {} FROM payment_methods methods JOIN customers ON customers.id = methods.customer \
              WHERE methods.key_id <> $1 ORDER BY methods.key_id, methods.id LIMIT $2",
-            columns.join(", ")
+            columns_of("methods")
         );
         let select = sqlx::query(sqlx::AssertSqlSafe(select)).bind(i64::from(key)).bind(i64::from(limit));
         let rows = select.fetch_all(&self.database.pool).await.map_err(PersistenceError::sql("look old seals up"))?;

@@ -1,8 +1,8 @@
 //! A NACHA file: what an originator gives to its bank. Records of 94 characters: a file's header and control, around batches of a header,
 //! entries and a control.
 //!
-//! Amounts of a file are dollars' cents. Texts are cut at their width; what is no visible ASCII is a blank. The bytes hold account
-//! numbers: they are wiped when dropped, and are for the bank only.
+//! Amounts of a file are dollars' cents. Texts are cut at their width; letters with marks are written without them, and what then is no
+//! visible ASCII is a blank. The bytes hold account numbers: they are wiped when dropped, and are for the bank only.
 
 use super::SecCode;
 use crate::calendar::{Civil, Micros};
@@ -28,7 +28,7 @@ pub struct FileHeader<'a> {
     pub destination: &'a str,
     /// Its name, 23 characters.
     pub destination_name: &'a str,
-    /// Identification of whoever gives it, ten characters; a routing number has a blank in front.
+    /// Identification of whoever gives it, ten characters. A shorter one, such as a routing number, gets blanks in front.
     pub origin: &'a str,
     /// Its name, 23 characters.
     pub origin_name: &'a str,
@@ -194,7 +194,7 @@ impl File {
         let modifier =
             if header.modifier.is_ascii_uppercase() || header.modifier.is_ascii_digit() { header.modifier } else { 'A' };
         let mut record = self.record(b"101");
-        record.text(" ", 1).text(header.destination, 9).text(header.origin, 10).date(header.created);
+        record.text(" ", 1).text(header.destination, 9).text(&format!("{:>10}", header.origin), 10).date(header.created);
         record.number(u64::from(hour), 2).number(u64::from(minute), 2).text(modifier.encode_utf8(&mut [0; 4]), 1);
         record.text("094101", 6).text(header.destination_name, 23).text(header.origin_name, 23).end();
     }
@@ -300,6 +300,31 @@ fn transaction_code(entry: &Entry<'_>) -> &'static str {
     }
 }
 
+/// A letter as a bank's file may hold it.
+fn plain(letter: char) -> u8 {
+    match letter {
+        'À'..='Å' => b'A',
+        'à'..='å' => b'a',
+        'Ç' => b'C',
+        'ç' => b'c',
+        'È'..='Ë' => b'E',
+        'è'..='ë' => b'e',
+        'Ì'..='Ï' => b'I',
+        'ì'..='ï' => b'i',
+        'Ñ' => b'N',
+        'ñ' => b'n',
+        'Ò'..='Ö' | 'Ø' => b'O',
+        'ò'..='ö' | 'ø' => b'o',
+        'Ù'..='Ü' => b'U',
+        'ù'..='ü' => b'u',
+        'Ý' => b'Y',
+        'ý' | 'ÿ' => b'y',
+        'ß' => b's',
+        letter if letter.is_ascii_graphic() => letter as u8,
+        _ => b' ',
+    }
+}
+
 /// A record that is being written.
 struct Record<'b> {
     bytes: &'b mut Vec<u8>,
@@ -309,8 +334,7 @@ struct Record<'b> {
 impl Record<'_> {
     /// Text in a fixed width, blanks behind it.
     fn text(&mut self, text: &str, width: usize) -> &mut Self {
-        let visible = |letter: char| if letter.is_ascii_graphic() { letter as u8 } else { b' ' };
-        self.bytes.extend(text.chars().map(visible).chain(core::iter::repeat(b' ')).take(width));
+        self.bytes.extend(text.chars().map(plain).chain(core::iter::repeat(b' ')).take(width));
         self
     }
 

@@ -1,13 +1,18 @@
 //! The automated clearing house as Nacha's rules draw it: what entries are called, and why they come back.
 //!
-//! Lives here: standard entry class codes, reason codes, and the file that settlement gives to a bank. Must not live here: which processor
+//! Lives here: standard entry class codes, reason codes, what a correction says, banking days, and the file that settlement gives to a
+//! bank. Must not live here: which processor
 //! is asked, and how.
 
+mod correction;
+mod days;
 pub mod file;
 pub mod reasons;
 #[cfg(test)]
 mod tests;
 
+pub use correction::Correction;
+pub use days::{is_banking_day, next_banking_day};
 pub use reasons::{ChangeReason, ReturnReason};
 
 /// Standard entry class: how the account holder agreed to the payment.

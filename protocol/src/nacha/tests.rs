@@ -44,7 +44,7 @@ const BY_HAND: [&str; 20] = [
     "5225TEST COMPANY                        1987654321WEBPAYMENT   261124261124   1121000370000001",
     // Code, bank and check digit, account, amount, identification, name, series, addendum, trace.
     "62749000001824413815         0000010112RRN000000001   JOHN SMITH            S 0121000370000001",
-    "637011000015A1               0000000005RRN000000002   JOS  FERN NDEZ-VERYLONR 0121000370000002",
+    "637011000015A1               0000000005RRN000000002   JOSE FERNANDEZ-VERYLONR 0121000370000002",
     // Service class, entries and addenda, hash, debits, credits, identification, authentication, reserved, bank, number.
     "822500000200501000020000000101170000000000001987654321                         121000370000001",
     "5200TEST COMPANY                        1987654321PPDPAYMENT   261124261124   1121000370000002",

@@ -15,7 +15,7 @@ use crate::faults::{Dice, Fate, Faults};
 use crate::ledger::{Kind, NO_ORDINAL, Row};
 use crate::shell;
 use crate::triggers::Mishap;
-use crate::web::{Asked, Reply, WebAnswer, WebHost};
+use crate::web::{Asked, Reply, Spoiling, WebAnswer, WebHost};
 
 /// Currency of every entry: American banks clear dollars only.
 const DOLLARS: [u8; 3] = *b"840";
@@ -23,6 +23,8 @@ const DOLLARS: [u8; 3] = *b"840";
 const FEED_PAGE_MAX: usize = 256;
 /// Bytes of an answer that is larger than any.
 const OVERSIZED_BYTES: usize = 1024 * 1024;
+/// What can't be read.
+const GARBAGE: &[u8] = b"<RESPONSE><not well-formed";
 const XML: &str = "text/xml; charset=utf-8";
 
 /// What a host has counted since it was made.
@@ -319,24 +321,12 @@ impl Host {
     }
 
     fn deliver(&mut self, fate: Fate, triggered: Option<Mishap>, body: Vec<u8>) -> Reply {
-        let mishap = triggered.or(match fate {
-            Fate { cut: true, .. } => Some(Mishap::Cut),
-            Fate { drop_response: true, .. } => Some(Mishap::AnswerLost),
-            Fate { garbage: true, .. } => Some(Mishap::Garbage),
-            Fate { .. } => None,
-        });
+        let mishap = triggered.or(fate.mishap());
         if mishap.is_some_and(|mishap| mishap != Mishap::Late) {
             self.stats.dropped_responses += 1;
         }
-        let xml = |body| WebAnswer { status: 200, content_type: XML, body };
-        match mishap {
-            None => Reply::Answer(xml(body), fate.delay_ms),
-            Some(Mishap::Late) => Reply::Answer(xml(body), fate.delay_ms.saturating_add(self.late_ms)),
-            Some(Mishap::AnswerLost) => Reply::Silent,
-            Some(Mishap::Cut) => Reply::Cut,
-            Some(Mishap::Garbage) => Reply::Answer(xml(b"<RESPONSE><not well-formed".to_vec()), fate.delay_ms),
-            Some(Mishap::Oversized) => Reply::Answer(xml(vec![b' '; OVERSIZED_BYTES]), fate.delay_ms),
-        }
+        let spoiling = Spoiling { garbage: GARBAGE, oversized_bytes: OVERSIZED_BYTES, late_ms: self.late_ms };
+        WebAnswer { status: 200, content_type: XML, body }.under(mishap, fate.delay_ms, &spoiling)
     }
 }
 

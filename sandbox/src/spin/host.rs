@@ -20,7 +20,7 @@ use crate::shell;
 use crate::triggers::Mishap;
 use crate::tsys::book::{Difference, Standing, Totals as Open, Verdict};
 use crate::tsys::wire::auth_text;
-use crate::web::{Asked, Reply, WebAnswer, WebHost};
+use crate::web::{Asked, Reply, Spoiling, WebAnswer, WebHost};
 
 /// What a terminal host has counted since it was made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -348,14 +348,7 @@ impl Host {
         if mishap.is_some_and(|mishap| mishap != Mishap::Late) {
             self.stats.dropped_responses += 1;
         }
-        match mishap {
-            None => Reply::Answer(answer, delay_ms),
-            Some(Mishap::Late) => Reply::Answer(answer, delay_ms.saturating_add(self.late_ms)),
-            Some(Mishap::AnswerLost) => Reply::Silent,
-            Some(Mishap::Cut) => Reply::Cut,
-            Some(Mishap::Garbage) => Reply::Answer(WebAnswer { body: GARBAGE.to_vec(), ..answer }, delay_ms),
-            Some(Mishap::Oversized) => Reply::Answer(WebAnswer { body: vec![b' '; OVERSIZED_BYTES], ..answer }, delay_ms),
-        }
+        answer.under(mishap, delay_ms, &Spoiling { garbage: GARBAGE, oversized_bytes: OVERSIZED_BYTES, late_ms: self.late_ms })
     }
 }
 

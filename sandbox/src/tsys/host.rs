@@ -508,17 +508,6 @@ impl Host {
     }
 }
 
-impl Fate {
-    pub(crate) fn mishap(self) -> Option<Mishap> {
-        match self {
-            Fate { cut: true, .. } => Some(Mishap::Cut),
-            Fate { drop_response: true, .. } => Some(Mishap::AnswerLost),
-            Fate { garbage: true, .. } => Some(Mishap::Garbage),
-            Fate { .. } => None,
-        }
-    }
-}
-
 fn uploaded(request: &Request<'_, '_>, batch: BatchNumbers) -> Uploaded {
     ((request.key().terminal, request.currency()), batch)
 }

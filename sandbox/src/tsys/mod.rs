@@ -22,7 +22,7 @@
 //! So a batch that is closed under traffic adds up on both sides, and a rejected one can come again under a new number.
 //!
 //! Answers repeat 3 4 7 11 12 13 37 41 42 49, as far as they were sent, and never DE2; they add 38 (approved), 39, 44
-//! (letters of AVS and CVV, for 0110 and 0210), 60 (0510) and 63 (16 characters of text; not for 0810).
+//! (letters of AVS and CVV, for 0110 and 0210), 60 (0510), 63 (16 characters of text; not for 0810) and 70 (0810).
 
 pub mod book;
 pub mod host;

@@ -374,6 +374,7 @@ pub fn append_answer(
         if let Some(text) = &answer.text {
             encoder.text(63, ascii(text))?;
         }
+        encoder.copy(request, 70)?;
         encoder.finish_under(key)
     })
 }

@@ -7,6 +7,7 @@ pub mod server;
 use protocol::calendar::Micros;
 
 use crate::shell::Host;
+use crate::triggers::Mishap;
 
 /// A request as it came.
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +31,31 @@ pub struct WebAnswer {
     pub content_type: &'static str,
     /// Body.
     pub body: Vec<u8>,
+}
+
+/// How a host spoils its answers.
+#[derive(Debug, Clone, Copy)]
+pub struct Spoiling {
+    /// Body of an answer that can't be read.
+    pub garbage: &'static [u8],
+    /// Body of one that is larger than any, in bytes.
+    pub oversized_bytes: usize,
+    /// How late a late one is, milliseconds.
+    pub late_ms: u32,
+}
+
+impl WebAnswer {
+    /// What becomes of an answer that may meet with a mishap.
+    pub fn under(self, mishap: Option<Mishap>, delay_ms: u32, spoiling: &Spoiling) -> Reply {
+        match mishap {
+            None => Reply::Answer(self, delay_ms),
+            Some(Mishap::Late) => Reply::Answer(self, delay_ms.saturating_add(spoiling.late_ms)),
+            Some(Mishap::AnswerLost) => Reply::Silent,
+            Some(Mishap::Cut) => Reply::Cut,
+            Some(Mishap::Garbage) => Reply::Answer(WebAnswer { body: spoiling.garbage.to_vec(), ..self }, delay_ms),
+            Some(Mishap::Oversized) => Reply::Answer(WebAnswer { body: vec![b' '; spoiling.oversized_bytes], ..self }, delay_ms),
+        }
+    }
 }
 
 /// What becomes of a request.

@@ -1,6 +1,7 @@
 //! Faults on command and by amount: each does what it says, and a seed repeats.
 
-use crate::client::{Check, Host, LATE_MS, NoAnswer, http};
+use crate::client::Check;
+use crate::host::{Host, LATE_MS, NoAnswer, http};
 
 #[test]
 fn amounts_spoil_their_answers() {

@@ -1,6 +1,7 @@
 //! Packets one at a time: the guide's certification cases, what is required of a packet, voids and reversals.
 
-use crate::client::{Answer, Check, Host, envelope};
+use crate::client::{Answer, Check, envelope};
+use crate::host::Host;
 
 fn row(kind: &str, amount: u64, approved: bool, reversed: bool) -> (String, u64, bool, bool, String) {
     (kind.to_owned(), amount, approved, reversed, String::new())

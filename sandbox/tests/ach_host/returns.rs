@@ -1,6 +1,7 @@
 //! What banks send back: each reason, in order, without gaps, the same after a restart.
 
-use crate::client::{Check, Host};
+use crate::client::Check;
+use crate::host::Host;
 
 /// Sequence, transaction and code of each notice of a page.
 fn notices(page: &str) -> Vec<(u64, String, String)> {

@@ -1,6 +1,7 @@
 //! Totals: accepted, out of balance, number used; what a batch had shows in the ledger.
 
-use crate::client::{Answer, Check, Host, envelope, escaped};
+use crate::client::{Answer, Check, envelope, escaped};
+use crate::host::Host;
 
 /// Presents totals: number and decimal amount of debits, then of credits.
 fn settle(host: &Host, trace: u32, numbers: (u32, u32), debits: (u32, &str), credits: (u32, &str)) -> String {

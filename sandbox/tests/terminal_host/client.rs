@@ -1,42 +1,15 @@
 //! A small client of the terminal host, written by hand from the makers' samples: it shares no writer and no reader with the host.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use sandbox::{Options, Running};
 use serde_json::Value;
-use tempfile::TempDir;
 
-/// How late the host of these tests is when it is late.
-pub const LATE_MS: u32 = 150;
-
-/// The sandbox with a folder that goes away with it.
-pub struct Host {
-    pub running: Running,
-    pub folder: TempDir,
-}
+use crate::host::{self, Host, NoAnswer, http};
 
 impl Host {
-    pub fn start() -> Host {
-        Host::start_in(tempfile::tempdir().unwrap())
-    }
-
-    fn start_in(folder: TempDir) -> Host {
-        let running = sandbox::start(Options { late_ms: LATE_MS, ..Options::new(folder.path()) }).unwrap();
-        Host { running, folder }
-    }
-
-    /// Stops it and starts it on the same ledger.
-    pub fn restart(self) -> Host {
-        self.running.shutdown();
-        Host::start_in(self.folder)
-    }
-
     pub fn control(&self, method: &str, path: &str, body: &str) -> Value {
-        let (status, text) = http(self.running.terminal.control, method, path, body, 5_000).unwrap();
-        assert_eq!(status, 200, "{text}");
-        serde_json::from_str(&text).unwrap()
+        host::control(self.running.terminal.control, method, path, body)
     }
 
     pub fn stat(&self, name: &str) -> u64 {
@@ -65,10 +38,7 @@ impl Host {
 
     /// Sends without waiting for what comes.
     pub fn begin(&self, request: &Request) -> TcpStream {
-        let body = request.xml();
-        let mut stream = TcpStream::connect(self.running.terminal.addr).unwrap();
-        write!(stream, "POST /spin/cgi.html HTTP/1.0\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
-        stream
+        host::begin(self.running.terminal.addr, "POST", "/spin/cgi.html", &request.xml()).unwrap()
     }
 
     /// Asks for the status until it is no more this.
@@ -81,35 +51,6 @@ impl Host {
             }
             assert!(Instant::now() < until, "still {text}");
         }
-    }
-}
-
-/// What came instead of an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NoAnswer {
-    Silence,
-    Closed,
-}
-
-/// One exchange in HTTP/1.0: the body ends where the connection ends.
-pub fn http(addr: SocketAddr, method: &str, path: &str, body: &str, patience_ms: u64) -> Result<(u16, String), NoAnswer> {
-    let mut stream = TcpStream::connect(addr).map_err(|_| NoAnswer::Closed)?;
-    write!(stream, "{method} {path} HTTP/1.0\r\nContent-Length: {}\r\n\r\n{body}", body.len()).map_err(|_| NoAnswer::Closed)?;
-    read(stream, patience_ms)
-}
-
-/// The answer on a connection.
-pub fn read(mut stream: TcpStream, patience_ms: u64) -> Result<(u16, String), NoAnswer> {
-    stream.set_read_timeout(Some(Duration::from_millis(patience_ms))).unwrap();
-    let mut text = String::new();
-    match stream.read_to_string(&mut text) {
-        Ok(0) => Err(NoAnswer::Closed),
-        Ok(_) => {
-            let (head, body) = text.split_once("\r\n\r\n").unwrap();
-            Ok((head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned()))
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => Err(NoAnswer::Closed),
-        Err(_) => Err(NoAnswer::Silence),
     }
 }
 

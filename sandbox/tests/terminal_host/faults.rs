@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use crate::client::{Host, NoAnswer, Request, http, said};
+use crate::client::{Request, said};
+use crate::host::{Host, NoAnswer, http};
 
 fn set(host: &Host, faults: &str) {
     host.control("POST", "/faults", faults);

@@ -2,6 +2,8 @@
 
 mod client;
 mod faults;
+#[path = "../web/host.rs"]
+mod host;
 mod payments;
 mod people;
 mod settlement;

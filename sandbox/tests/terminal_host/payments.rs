@@ -4,7 +4,8 @@ use protocol::response_code::ResponseCode;
 use sandbox::spin::triggers::{TABLE, Then, When};
 use sandbox::triggers::Mishap;
 
-use crate::client::{Host, NoAnswer, Request, http, said};
+use crate::client::{Request, said};
+use crate::host::{Host, NoAnswer, http};
 
 fn decimal(minor: u64) -> String {
     format!("{}.{:02}", minor / 100, minor % 100)

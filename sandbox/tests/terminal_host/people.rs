@@ -1,6 +1,7 @@
 //! The persons at the terminals: slow, one at a time, and free to change their minds.
 
-use crate::client::{Host, Request, read, said};
+use crate::client::{Request, said};
+use crate::host::{Host, read};
 
 /// Nobody comes for a long while.
 const SLOW: &str = r#"{"delay_ms":[60000,60000]}"#;

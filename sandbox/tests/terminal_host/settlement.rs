@@ -1,6 +1,7 @@
 //! Batches of a register, over all its terminals, and what outlives the host.
 
-use crate::client::{Host, Request, said};
+use crate::client::{Request, said};
+use crate::host::Host;
 
 /// Three debits of 22.00 and two credits of 3.00, at two terminals, and what does not count.
 fn a_day(host: &Host) {

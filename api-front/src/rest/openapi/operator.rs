@@ -62,6 +62,7 @@ shapes! {
         name: String,
         r#type: String,
         state: String,
+        version: u64,
         signed_on: bool,
         circuit: Option<String>,
         in_flight: u64,
@@ -84,6 +85,7 @@ shapes! {
         mac_key_hex: Option<String>,
         cut_over: Option<String>,
         tls: Option<ProcessorTls>,
+        insecure: Option<bool>,
     }
     /// What its host must prove, and we to it; files are the switch's.
     ProcessorTls {

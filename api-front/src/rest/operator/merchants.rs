@@ -89,7 +89,8 @@ pub(super) async fn resume(state: State<Front>, path: PathId, headers: HeaderMap
 async fn set_active(State(front): State<Front>, path: PathId, headers: HeaderMap, active: bool) -> Result<Response, Problem> {
     front.permit_operator(&headers)?;
     let merchant = front.known_merchant(id(path)?)?;
-    front.switch.operator().set_merchant_active(merchant, active, ChangedBy::OPERATOR_KEY).await?;
+    let order = Order::of(ChangedBy::OPERATOR_KEY).expecting(expected(&headers)?);
+    front.switch.operator().set_merchant_active(merchant, active, order).await?;
     front.merchant_now(merchant).await
 }
 

@@ -1,10 +1,12 @@
 //! Processors: how each stands, and what it is told.
 
 use super::merchants::read_json;
+use super::tables::expected;
 use super::{PathId, data, list as list_of, moment};
 use crate::config::typed::TypedProcessor;
 use crate::links::Control;
 use crate::links::meter::Reading;
+use crate::operator::changes::Order;
 use crate::operator::{Standing, SteeredProcessor, share_bp, word_of};
 use crate::rest::Front;
 use crate::rest::answer::ok;
@@ -75,7 +77,8 @@ async fn set(State(front): State<Front>, id: PathId, headers: HeaderMap, state: 
     let processor = front.operated(&headers, id)?;
     let operator = front.switch.operator();
     let steered = operator.processor(&processor.id).ok_or(Problem::NotFound)?;
-    operator.set_processor_state(steered, state, ChangedBy::OPERATOR_KEY).await?;
+    let order = Order::of(ChangedBy::OPERATOR_KEY).expecting(expected(&headers)?);
+    operator.set_processor_state(steered, state, order).await?;
     Ok(data(front.show(processor).await))
 }
 
@@ -117,9 +120,9 @@ impl Front {
     async fn show(&self, processor: &Processor) -> Value {
         let operator = self.switch.operator();
         let steered = operator.processor(&processor.id);
-        let state = match steered {
-            Some(steered) => operator.processor_state(steered).await,
-            None => ProcessorState::Draining,
+        let (state, version) = match steered {
+            Some(steered) => (operator.processor_state(steered).await, operator.processor_version(steered).await),
+            None => (ProcessorState::Draining, 0),
         };
         let link = steered.and_then(|steered: &SteeredProcessor| steered.link.as_ref());
         let reading = link.map(|link| link.meter.read(self.switch.now())).unwrap_or_default();
@@ -130,6 +133,7 @@ impl Front {
             "name": processor.name,
             "type": processor.kind.word(),
             "state": word_of(state),
+            "version": version,
             "signed_on": link.is_some_and(|link| link.state.is_signed_on()),
             "circuit": standing.circuit(),
             "in_flight": standing.in_flight,

@@ -15,7 +15,7 @@ use axum::response::Response;
 pub(super) async fn list(State(front): State<Front>, path: PathId, headers: HeaderMap) -> Result<Response, Problem> {
     front.permit_operator(&headers)?;
     let merchant = front.known_merchant(id(path)?)?;
-    let terminals = front.switch.stores().terminals(&merchant).await.map_err(AccountError::from)?;
+    let terminals = front.switch.kept_terminals().of(&merchant).await.map_err(AccountError::from)?;
     Ok(list_of(terminals.iter().map(shown).collect()))
 }
 
@@ -25,8 +25,9 @@ pub(super) async fn register(State(front): State<Front>, path: PathId, request: 
     front.permit_operator(&parts.headers)?;
     let merchant = front.known_merchant(id(path)?)?;
     let registration: Registration = read_json(&parts.headers, sent).await?;
-    let (switch, kept) = (&front.switch, (front.switch.stores(), front.switch.terminals()));
-    let terminal = terminals::register(kept, merchant, registration, switch.draw_id(), switch.now()).await?;
+    let _registering = front.switch.operator().registering().await;
+    let (switch, kept) = (&front.switch, (front.switch.kept_terminals(), front.switch.terminals()));
+    let terminal = terminals::register(kept, merchant, registration, switch.now()).await?;
     Ok(data(shown(&terminal)))
 }
 

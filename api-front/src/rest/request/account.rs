@@ -14,10 +14,7 @@ const ACCOUNT_TYPES: [&str; 2] = ["checking", "savings"];
 
 /// Reads what is sealed. Whether the routing number's check digit must be right, its merchant's kind decides.
 pub(in crate::rest) fn read(scope: Scope<'_, '_>) -> Result<Account, Problem> {
-    let number = scope.text("account_number")?.ok_or_else(|| scope.invalid("account_number", "is required"))?;
-    let number = AccountNumber::new(number)
-        .ok_or_else(|| scope.invalid("account_number", "must be 1 to 17 letters and digits without spaces"))?;
-    Ok(Account { routing: routing(scope)?.to_owned(), number, licence: licence(holder(scope)?)? })
+    Ok(Account { number: number(scope)?, routing: routing(scope)?.to_owned(), licence: licence(holder(scope)?)? })
 }
 
 /// Appends what travels in the open, tags ascending.
@@ -36,13 +33,18 @@ pub(in crate::rest) fn push_travelling(scope: Scope<'_, '_>, out: &mut Vec<u8>) 
         tail::push(out, tag::DL_STATE, state.to_ascii_uppercase().as_bytes());
     }
     tail::push(out, tag::ROUTING_NUMBER, routing(scope)?.as_bytes());
-    let masked = masked(scope.text("account_number")?.unwrap_or_default());
-    tail::push(out, tag::MASKED_ACCOUNT, masked.as_bytes());
+    tail::push(out, tag::MASKED_ACCOUNT, number(scope)?.masked().as_bytes());
     Ok(())
 }
 
 fn holder<'n, 'a>(scope: Scope<'n, 'a>) -> Result<Scope<'n, 'a>, Problem> {
     scope.object("accountholder_authentication", "payment_method.ach.accountholder_authentication.")
+}
+
+fn number(scope: Scope<'_, '_>) -> Result<AccountNumber, Problem> {
+    let text = scope.text("account_number")?.ok_or_else(|| scope.invalid("account_number", "is required"))?;
+    let accepted = "must be 1 to 17 letters and digits without spaces";
+    AccountNumber::new(text).ok_or_else(|| scope.invalid("account_number", accepted))
 }
 
 fn routing<'n>(scope: Scope<'n, '_>) -> Result<&'n str, Problem> {
@@ -83,13 +85,4 @@ fn licence(holder: Scope<'_, '_>) -> Result<Option<LicenceNumber>, Problem> {
 fn licence_state<'n>(holder: Scope<'n, '_>) -> Result<Option<&'n str>, Problem> {
     let Some(text) = holder.text("dl_state")? else { return Ok(None) };
     if super::checks::state(text) { Ok(Some(text)) } else { Err(holder.invalid("dl_state", "must be two letters such as IL")) }
-}
-
-/// First and last two characters as the document shows them (`99**99`), and nothing of an account of less than six.
-fn masked(number: &str) -> String {
-    let stars = |count| "*".repeat(count);
-    match number.len() {
-        length @ 6.. => format!("{}{}{}", &number[..2], stars(length - 4), &number[length - 2..]),
-        length => stars(length),
-    }
 }

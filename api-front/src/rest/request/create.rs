@@ -47,7 +47,7 @@ impl Create {
         let currency = currency(body)?;
         let named = Named::of(body)?;
         named.check_verb(verb)?;
-        named.check_currency(currency)?;
+        named.check_money(amount, currency)?;
         Ok(Create {
             verb,
             amount,

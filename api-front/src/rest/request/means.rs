@@ -8,6 +8,7 @@ use crate::rest::json::Scope;
 use crate::rest::problem::Problem;
 use protocol::id::Xid;
 use protocol::money::Currency;
+use protocol::nacha::file::ENTRY_AMOUNT_MAX_MINOR;
 use protocol::words::{PaymentMethod, Verb};
 
 /// What a request pays with.
@@ -90,9 +91,9 @@ impl<'n, 'a> Named<'n, 'a> {
         }
     }
 
-    /// Refuses a currency that the method does not know.
-    pub(super) fn check_currency(self, currency: Currency) -> Result<(), Problem> {
-        self.method().map_or(Ok(()), |method| check_currency(method, currency))
+    /// Refuses a currency or an amount that the method does not know.
+    pub(super) fn check_money(self, amount: u64, currency: Currency) -> Result<(), Problem> {
+        self.method().map_or(Ok(()), |method| check_money(method, amount, currency))
     }
 
     /// Refuses a type of payment that the method does not know.
@@ -114,9 +115,13 @@ pub fn check_verb(method: PaymentMethod, verb: Verb) -> Result<(), Problem> {
     }
 }
 
-/// Refuses a currency that a method does not know: the automated clearing house is an American one.
-pub fn check_currency(method: PaymentMethod, currency: Currency) -> Result<(), Problem> {
+/// Refuses a currency or an amount that a method does not know: the automated clearing house is an American one, and its entries have
+/// ten digits.
+pub fn check_money(method: PaymentMethod, amount: u64, currency: Currency) -> Result<(), Problem> {
     match method {
+        PaymentMethod::Ach if amount > ENTRY_AMOUNT_MAX_MINOR => {
+            Err(Problem::invalid("amount", format!("must be at most {ENTRY_AMOUNT_MAX_MINOR} when payment_method is ach")))
+        }
         PaymentMethod::Ach if currency != Currency::USD => {
             Err(Problem::invalid("currency", "must be USD when payment_method is ach"))
         }

@@ -17,7 +17,7 @@ mod travelling;
 
 pub use create::Create;
 pub use idempotency::SentKey;
-pub use means::{CustomerMeans, Means, check_currency, check_verb};
+pub use means::{CustomerMeans, Means, check_money, check_verb};
 pub use search::{BatchPage, ProcessorIndex, parse_batch_search, parse_search};
 pub use step::Step;
 

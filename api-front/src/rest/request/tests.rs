@@ -340,6 +340,7 @@ fn each_wrong_field_of_an_account_is_named() {
         ),
         ("/billing_address", json!(null), "billing_address: is required when payment_method is ach"),
         ("/currency", json!("EUR"), "currency: must be USD when payment_method is ach"),
+        ("/amount", json!(10_000_000_000_u64), "amount: must be at most 9999999999 when payment_method is ach"),
         ("/type", json!("authorize"), "type: must be sale or credit when payment_method is ach"),
         ("/type", json!("verification"), "type: must be"),
     ] {
