@@ -125,14 +125,15 @@ class Story:
             assert not other, f"{name} repeats {other} otherwise than they were asked"
 
     def ask(self, name, message):
-        first = self.asked.setdefault(name, message)
+        # Totals behind an upload have the name of those before it: it is the last ones that are answered.
+        self.asked[name] = message
         if message["type"] in ("0100", "0200"):
             self.made[(message["type"], message["11"], message["7"])] = message
         if message["type"] in ("0421", "0221"):
             once = self.asked.get((message["type"][:3] + "0", *name[1:]))
             same = once is not None and all(once[number] == message[number] for number in message if number.isdigit() and number not in ("64", "128"))
             assert same, f"{name} repeats nothing"
-        assert first["7"] == message["7"] and message["7"][:4] == message["13"] and message["7"][4:] == message["12"]
+        assert message["7"][:4] == message["13"] and message["7"][4:] == message["12"]
         if "90" in message:
             original = message["90"]
             maker = self.made.get((original[:4], original[4:10], original[10:20]))
