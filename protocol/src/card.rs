@@ -69,16 +69,24 @@ pub fn masked(first_six: u32, last_four: u16, digit_count: u8) -> String {
     }
     let shown = last_digits_shown(digit_count);
     let stars = usize::from(digit_count - FIRST_DIGITS - shown);
-    format!("{first_six:06}{}{}", "*".repeat(stars), last_digits(last_four, digit_count))
+    let mut text = String::with_capacity(digit_count.into());
+    push_digits(&mut text, first_six, FIRST_DIGITS);
+    text.extend(core::iter::repeat_n('*', stars));
+    push_digits(&mut text, last_four.into(), shown);
+    text
 }
 
 /// The last digits as a text: four, and fewer of a short number. `last_four` is as [`crate::secret::Pan::last_four`] gives it.
 pub fn last_digits(last_four: u16, digit_count: u8) -> String {
-    let shown = last_digits_shown(digit_count);
-    if shown == 0 {
-        return String::new();
-    }
-    format!("{:0width$}", last_four % 10u16.pow(shown.into()), width = shown.into())
+    let mut text = String::with_capacity(4);
+    push_digits(&mut text, last_four.into(), last_digits_shown(digit_count));
+    text
+}
+
+/// Appends so many digits of a number, the lowest ones. Every answer shows a card: the formatting machinery costs ten times this.
+fn push_digits(text: &mut String, number: u32, count: u8) {
+    let digits = (0..u32::from(count)).rev().map(|place| b'0' + (number / 10u32.pow(place) % 10) as u8);
+    text.extend(digits.map(char::from));
 }
 
 /// An expiry month. Stored as `year × 100 + month` with a two-digit year, ISO 8583 DE14 `YYMM`.
@@ -88,9 +96,8 @@ pub struct Expiry(u16);
 impl Expiry {
     /// Reads `MM/YY` or `MMYY`.
     pub fn parse(text: &str) -> Option<Expiry> {
-        let digits: Vec<u8> = match text.as_bytes() {
-            [a, b, b'/', c, d] => vec![*a, *b, *c, *d],
-            [_, _, _, _] => text.as_bytes().to_vec(),
+        let digits = match *text.as_bytes() {
+            [a, b, b'/', c, d] | [a, b, c, d] => [a, b, c, d],
             _ => return None,
         };
         if !digits.iter().all(u8::is_ascii_digit) {
@@ -115,6 +122,12 @@ impl Expiry {
         self.0
     }
 
+    /// `MM/YY`, as every API answers it.
+    pub fn to_text(self) -> [u8; 5] {
+        let [year, month] = [self.0 / 100, self.0 % 100].map(|part| [part / 10, part % 10].map(|digit| b'0' + digit as u8));
+        [month[0], month[1], b'/', year[0], year[1]]
+    }
+
     /// True once the month is over. `today` as calendar year and month; a card is good through its month.
     /// Two-digit years are this century's.
     pub fn is_past(self, year: i32, month: u8) -> bool {
@@ -124,9 +137,8 @@ impl Expiry {
 }
 
 impl core::fmt::Display for Expiry {
-    /// `MM/YY`, as every API answers it.
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "{:02}/{:02}", self.0 % 100, self.0 / 100)
+        f.write_str(core::str::from_utf8(&self.to_text()).unwrap_or(""))
     }
 }
 

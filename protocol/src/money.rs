@@ -42,6 +42,10 @@ impl Currency {
     /// By alphabetic code, in either case: `USD` or `usd`.
     pub fn from_code(code: &str) -> Option<Currency> {
         let bytes: [u8; 3] = code.as_bytes().try_into().ok()?;
+        // Nearly every payment: the table behind the others is searched from its beginning.
+        if bytes.eq_ignore_ascii_case(b"USD") {
+            return Some(Currency::USD);
+        }
         let upper = bytes.map(|letter| letter.to_ascii_uppercase());
         Iso::from_code(core::str::from_utf8(&upper).ok()?).filter(|iso| iso.exponent().is_some()).map(Currency)
     }

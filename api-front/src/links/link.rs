@@ -11,14 +11,16 @@ use crate::limits::{
 use crate::switch::door::Return;
 use crate::switch::handle::Unavailable;
 use crate::switch::version::Version;
+use protocol::calendar::Micros;
 use protocol::id::Xid;
 use std::future::Future;
 use std::io;
+use std::pin::Pin;
 use std::time::Duration;
 use switch_core::connectors::tsys::DisconnectReason;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 use tokio_util::either::Either;
 use zeroize::Zeroize;
 
@@ -230,6 +232,9 @@ struct Connection<'a> {
     /// TLS may keep a part of what it has taken until the socket has room again.
     is_flushed: bool,
     write_until: Instant,
+    /// Rings at the traffic's next tick or before: it is moved only to ring earlier, and when it has rung.
+    alarm: Pin<Box<Sleep>>,
+    alarm_at: Micros,
     was_signed_on: bool,
 }
 
@@ -261,6 +266,8 @@ impl<'a> Connection<'a> {
             written: 0,
             is_flushed: true,
             write_until: Instant::now(),
+            alarm: Box::pin(sleep(IDLE_TICK)),
+            alarm_at: Micros::NEVER,
             was_signed_on: false,
         }
     }
@@ -287,7 +294,11 @@ impl<'a> Connection<'a> {
                 Woken::Orders => self.submit_turn(),
                 Woken::Page(page) => self.link.take_page(page),
                 Woken::Unsendable(order) => self.link.traffic.refuse(&order),
-                Woken::Tick => self.link.traffic.tick(self.link.shared.clock.now()),
+                Woken::Tick => {
+                    self.alarm_at = Micros::NEVER;
+                    self.alarm.as_mut().reset(Instant::now() + IDLE_TICK);
+                    self.link.traffic.tick(self.link.shared.clock.now());
+                }
                 Woken::Told(Control::CutOver) => self.link.traffic.cut_over(self.link.shared.clock.now()),
                 Woken::Told(Control::SignOn) => self.link.is_held = false,
                 Woken::Told(Control::SignOff) => {
@@ -308,8 +319,7 @@ impl<'a> Connection<'a> {
     }
 
     async fn wake(&mut self, signing_off: bool) -> Woken {
-        let now = self.link.shared.clock.now();
-        let tick = self.link.traffic.next_tick().map_or(IDLE_TICK, |at| self.link.shared.clock.until(at.max(now)).min(IDLE_TICK));
+        self.set_alarm();
         let is_writing = self.written < self.outbound.len() || !self.is_flushed;
         let is_up = self.link.traffic.is_up();
         tokio::select! {
@@ -318,20 +328,42 @@ impl<'a> Connection<'a> {
             () = sleep_until(self.write_until), if is_writing => Woken::WriteStalled,
             () = self.link.orders.take(&mut self.turn), if is_up && !is_writing => Woken::Orders,
             order = self.link.orders.take_unsendable(&self.link.state), if !is_up => Woken::Unsendable(order),
-            () = tokio::time::sleep(tick) => Woken::Tick,
+            () = &mut self.alarm => Woken::Tick,
             Some(control) = self.link.seated.control.recv() => Woken::Told(control),
             Some(page) = self.link.pages.1.recv() => Woken::Page(page),
             _ = self.link.stop.wait_for(|stop| *stop), if !signing_off => Woken::Stop,
         }
     }
 
-    /// Takes what the session wants written, once the last batch is out.
+    fn set_alarm(&mut self) {
+        let at = self.link.traffic.next_tick().unwrap_or(Micros::NEVER);
+        if at < self.alarm_at {
+            self.alarm_at = at;
+            self.alarm.as_mut().reset(Instant::now() + self.link.shared.clock.until(at).min(IDLE_TICK));
+        }
+    }
+
+    /// Takes what the session wants written, once the last batch is out, and writes what the socket takes at once.
     fn next_output(&mut self) {
+        if self.written < self.outbound.len() {
+            return;
+        }
+        self.outbound.zeroize();
+        self.link.traffic.take_output(&mut self.outbound);
+        self.written = 0;
+        if self.outbound.is_empty() {
+            return;
+        }
+        self.write_until = Instant::now() + LINK_WRITE_TIMEOUT;
+        // What fails here fails again where it is waited for, and is told there.
+        if let Either::Left(writer) = &self.writer
+            && let Ok(count) = writer.try_write(&self.outbound)
+        {
+            self.written = count;
+        }
         if self.written == self.outbound.len() {
             self.outbound.zeroize();
-            self.link.traffic.take_output(&mut self.outbound);
             self.written = 0;
-            self.write_until = Instant::now() + LINK_WRITE_TIMEOUT;
         }
     }
 

@@ -1,21 +1,19 @@
 //! The HTTP listener: a bounded number of connections, each with bounded patience.
 
 use super::brake::{Brake, Rest, RestingStream};
-use super::patience::{BoundedBody, after_failed_accept, bound_unread};
+use super::patience::{BoundedBody, OneTimer, after_failed_accept, bound_unread};
 use super::tls::STRICT_TRANSPORT;
 use super::turned_away::TurnedAway;
 use crate::config::LimitSettings;
-use crate::rest::Encrypted;
-use axum::Router;
+use crate::rest::{Encrypted, Entrance};
 use axum::extract::ConnectInfo;
 use axum::http::HeaderValue;
 use axum::http::header::STRICT_TRANSPORT_SECURITY;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper::service::{Service, service_fn};
+use hyper::service::service_fn;
 use hyper::{Request, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
+use hyper_util::rt::TokioIo;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,7 +34,7 @@ pub struct Options {
 }
 
 /// Serves until `stop` turns true, then lets requests that are under way finish. True when all did.
-pub async fn serve(listener: TcpListener, router: Router, options: Options, mut stop: watch::Receiver<bool>) -> bool {
+pub async fn serve(listener: TcpListener, entrance: Entrance, options: Options, mut stop: watch::Receiver<bool>) -> bool {
     let Options { limits, tls, drain } = options;
     let places = Arc::new(Semaphore::new(limits.connections_max as usize));
     let (turned_away, brake) = (TurnedAway::default(), Brake::new(limits.refusals_per_s_max));
@@ -47,7 +45,8 @@ pub async fn serve(listener: TcpListener, router: Router, options: Options, mut 
         };
         match (accepted, Arc::clone(&places).try_acquire_owned()) {
             (Ok((stream, _)), Ok(place)) => {
-                let guest = Guest { router: router.clone(), limits, rest: Rest::none(Arc::clone(&brake)), stop: stop.clone() };
+                let guest =
+                    Guest { entrance: entrance.clone(), limits, rest: Rest::none(Arc::clone(&brake)), stop: stop.clone() };
                 drop(tokio::spawn(serve_one(stream, tls.clone(), guest, place)));
             }
             // A handshake costs more than the payment that it would refuse: under TLS there is no word for those beyond.
@@ -63,7 +62,7 @@ pub async fn serve(listener: TcpListener, router: Router, options: Options, mut 
 
 /// What a connection is served with.
 struct Guest {
-    router: Router,
+    entrance: Entrance,
     limits: LimitSettings,
     rest: Arc<Rest>,
     stop: watch::Receiver<bool>,
@@ -95,8 +94,7 @@ async fn converse(
     strict_transport: Option<HeaderValue>,
     guest: Guest,
 ) {
-    let Guest { router, limits, rest, mut stop } = guest;
-    let router = TowerToHyperService::new(router);
+    let Guest { entrance, limits, rest, mut stop } = guest;
     let bounded = service_fn(move |request: Request<Incoming>| {
         let (rest, strict_transport) = (Arc::clone(&rest), strict_transport.clone());
         let mut request = request.map(|body| BoundedBody::new(body, limits.body_timeout));
@@ -106,7 +104,7 @@ async fn converse(
         if strict_transport.is_some() {
             request.extensions_mut().insert(Encrypted);
         }
-        let answered = router.call(request);
+        let answered = entrance.clone().answer(request);
         async move {
             let mut answered = answered.await;
             if let Ok(answer) = &mut answered {
@@ -121,7 +119,7 @@ async fn converse(
         }
     });
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(limits.head_timeout);
+    http.timer(OneTimer::default()).header_read_timeout(limits.head_timeout);
     let connection = http.serve_connection(TokioIo::new(stream), bounded);
     tokio::pin!(connection);
     let mut stopping = false;

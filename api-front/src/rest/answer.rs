@@ -5,6 +5,7 @@ use crate::rest::problem::Problem;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use protocol::id::Xid;
 
 /// Says that the answer was given before to the same idempotency key.
@@ -31,7 +32,7 @@ pub(crate) fn with_status(status: StatusCode, body: Vec<u8>) -> Response {
 pub(crate) fn resulted(body: Vec<u8>, id: &Xid, replayed: bool) -> Response {
     let mut response = ok(body);
     let headers = response.headers_mut();
-    if let Ok(location) = HeaderValue::from_bytes(&[PLACE, &id.to_text()].concat()) {
+    if let Ok(location) = HeaderValue::from_maybe_shared(Bytes::from([PLACE, &id.to_text()].concat())) {
         headers.insert(header::LOCATION, location);
     }
     if replayed {

@@ -7,6 +7,9 @@ use axum::http::{HeaderMap, header};
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use std::error::Error;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 use zeroize::Zeroize;
 
@@ -47,12 +50,21 @@ async fn collect(headers: &HeaderMap, mut body: Body, within: Duration) -> Resul
     if declared > BODY_MAX_BYTES as u64 && headers.contains_key(header::EXPECT) {
         return Err(Problem::TooLarge);
     }
-    let outcome = tokio::time::timeout(within, whole(&mut body)).await.unwrap_or(Err(Problem::BodyTimeout));
+    let outcome = in_time(whole(&mut body), within).await;
     if outcome == Err(Problem::TooLarge) {
         // Over in time or not, what is said is 413.
-        let _ = tokio::time::timeout(BODY_DRAIN_TIMEOUT, drain(&mut body)).await;
+        Box::pin(pass_over(body)).await;
     }
     outcome
+}
+
+/// Most bodies are here with their head: only for one that is not, a timer is set.
+async fn in_time(whole: impl Future<Output = Result<Bytes, Problem>>, within: Duration) -> Result<Bytes, Problem> {
+    let mut whole = pin!(whole);
+    match poll_fn(|context| Poll::Ready(whole.as_mut().poll(context))).await {
+        Poll::Ready(outcome) => outcome,
+        Poll::Pending => Box::pin(tokio::time::timeout(within, whole)).await.unwrap_or(Err(Problem::BodyTimeout)),
+    }
 }
 
 async fn whole(body: &mut Body) -> Result<Bytes, Problem> {
@@ -108,7 +120,7 @@ mod tests {
     use super::*;
     use hyper::body::Frame;
     use std::pin::Pin;
-    use std::task::{Context, Poll};
+    use std::task::Context;
 
     fn run<T>(future: impl Future<Output = T>) -> T {
         tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)

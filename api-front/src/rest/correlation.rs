@@ -3,12 +3,13 @@
 use crate::rest::cross_origin;
 use crate::rest::limits::REQUEST_ID_MAX_CHARS;
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
+use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
@@ -28,38 +29,64 @@ impl RequestNames {
         RequestNames(Arc::new(Counter { prefix: format!("req-{start_micros:x}-"), drawn: AtomicU64::new(0) }))
     }
 
+    /// The name of a request: its own when it is sane.
+    pub(super) fn name(&self, request: &Request) -> Named {
+        let own = request.headers().get(REQUEST_ID).filter(|name| is_sane(name)).cloned();
+        let (method, is_of_page) = (request.method().clone(), cross_origin::is_permitted(request));
+        Named { name: own.unwrap_or_else(|| self.draw()), method, is_of_page }
+    }
+
     fn draw(&self) -> HeaderValue {
         let number = self.0.drawn.fetch_add(1, Ordering::Relaxed);
         let mut name = Vec::with_capacity(self.0.prefix.len() + 2 * size_of::<u64>());
         name.extend_from_slice(self.0.prefix.as_bytes());
         let digits = number.checked_ilog2().unwrap_or(0) / 4;
         name.extend((0..=digits).rev().map(|digit| b"0123456789abcdef"[(number >> (4 * digit) & 15) as usize]));
-        HeaderValue::try_from(name).unwrap_or(HeaderValue::from_static("req"))
+        HeaderValue::from_maybe_shared(Bytes::from(name)).unwrap_or(HeaderValue::from_static("req"))
     }
 }
 
-/// Names the request, lets a page of another origin read the answer where it may ask, and says in the log which request failed for a
-/// reason of ours.
+/// Names the request, and its answer with it. A browser's question whether a page may ask is answered here.
 pub(crate) async fn name_request(State(names): State<RequestNames>, request: Request, next: Next) -> Response {
-    let name = request.headers().get(REQUEST_ID).filter(|name| is_sane(name)).cloned().unwrap_or_else(|| names.draw());
-    let (method, is_of_page) = (request.method().clone(), cross_origin::is_permitted(&request));
-    let is_preflight = is_of_page && cross_origin::is_preflight(&request);
-    // Around every line that this request leads to; no more than a look at a flag where nobody asked for such lines.
-    let span = tracing::debug_span!(target: "payment", "request", request_id = ?name);
-    let mut response = if is_preflight { cross_origin::preflight() } else { next.run(request).instrument(span).await };
-    let status = response.status();
-    // What is refused for now is told by whoever refuses it, in sum: a line for each would cost more than the refusal.
-    if status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE {
-        // The path is not logged: whoever puts a card number into one must not find it in our logs.
-        tracing::warn!(request_id = ?name, %method, status = status.as_u16(), "request not served");
+    let named = names.name(&request);
+    if named.is_of_page && cross_origin::is_preflight(&request) {
+        return named.put_on(cross_origin::preflight());
     }
-    let headers = response.headers_mut();
-    headers.insert(CORRELATION_ID, name.clone());
-    headers.insert(REQUEST_ID, name);
-    if is_of_page {
-        cross_origin::permit(headers);
+    let answered = next.run(request).instrument(named.span()).await;
+    named.put_on(answered)
+}
+
+/// A request's name, and what else its answer's headers depend on.
+pub(super) struct Named {
+    name: HeaderValue,
+    method: Method,
+    is_of_page: bool,
+}
+
+impl Named {
+    /// Around every line that this request leads to; no more than a look at a flag where nobody asked for such lines.
+    pub(super) fn span(&self) -> Span {
+        tracing::debug_span!(target: "payment", "request", request_id = ?self.name)
     }
-    response
+
+    /// Names the answer, lets a page of another origin read it where it may ask, and says in the log which request failed for a reason of
+    /// ours.
+    pub(super) fn put_on(self, mut response: Response) -> Response {
+        let Named { name, method, is_of_page } = self;
+        let status = response.status();
+        // What is refused for now is told by whoever refuses it, in sum: a line for each would cost more than the refusal.
+        if status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE {
+            // The path is not logged: whoever puts a card number into one must not find it in our logs.
+            tracing::warn!(request_id = ?name, %method, status = status.as_u16(), "request not served");
+        }
+        let headers = response.headers_mut();
+        headers.insert(CORRELATION_ID, name.clone());
+        headers.insert(REQUEST_ID, name);
+        if is_of_page {
+            cross_origin::permit(headers);
+        }
+        response
+    }
 }
 
 /// Visible ASCII and not too long: it is repeated in headers and logs.

@@ -11,6 +11,7 @@ mod body;
 mod correlation;
 mod cross_origin;
 mod customers;
+mod entrance;
 mod envelope;
 mod invoices;
 pub mod json;
@@ -39,6 +40,7 @@ mod webhooks;
 
 pub use auth::presented as presented_key;
 pub(crate) use body::read_any_type;
+pub use entrance::Entrance;
 pub(crate) use envelope::moment;
 pub(crate) use peer::Encrypted;
 pub(crate) use peer::client_address;
@@ -69,11 +71,15 @@ use protocol::refusal::Refusal;
 use protocol::tail::Tail;
 use protocol::transaction::Transaction;
 use std::net::IpAddr;
+use std::ops::Deref;
 use std::sync::Arc;
 
-/// What all handlers share. Cheap to clone.
+/// What all handlers share. One counter to clone: every request does.
 #[derive(Clone)]
-pub(crate) struct Front {
+pub(crate) struct Front(Arc<Shared>);
+
+/// What a [`Front`] is made of.
+pub(crate) struct Shared {
     switch: Switch,
     keyring: Arc<Keyring>,
     accounts: Accounts,
@@ -85,6 +91,14 @@ pub(crate) struct Front {
     payment_request_days: u32,
     webhooks: Webhooks,
     trusted_proxies: Arc<[IpAddr]>,
+}
+
+impl Deref for Front {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
 }
 
 /// Who asks: the key or user, and the account that it belongs to.
@@ -118,14 +132,14 @@ pub struct Behind {
 }
 
 /// Every route of the front. `X-Forwarded-For` is believed where one of `trusted_proxies` sends it.
-pub fn router(behind: Behind, trusted_proxies: Vec<IpAddr>) -> Router {
+pub fn entrance(behind: Behind, trusted_proxies: Vec<IpAddr>) -> Entrance {
     let Behind { switch, accounts, vault, recurring, invoices, payables, links, webhooks, console_users, payment_request_days } =
         behind;
     let names = RequestNames::starting_at(switch.now().0);
     let trusted_proxies: Arc<[IpAddr]> = trusted_proxies.into();
     let pages = pages::routes(payables.clone(), switch.clone(), Arc::clone(&trusted_proxies));
     let keyring = Arc::new(Keyring::new());
-    let front = Front {
+    let front = Front(Arc::new(Shared {
         switch,
         keyring,
         accounts,
@@ -137,9 +151,10 @@ pub fn router(behind: Behind, trusted_proxies: Vec<IpAddr>) -> Router {
         payment_request_days,
         webhooks,
         trusted_proxies,
-    };
+    }));
     let console = console::routes(Console::new(front.clone(), console_users));
-    dressed(routes().with_state(front).merge(pages).merge(console), names)
+    let routes = dressed(routes().with_state(front.clone()).merge(pages).merge(console), names.clone());
+    Entrance::new(front, names, routes)
 }
 
 /// What every route has: the envelope around unknown paths and methods, and a name for every request.
@@ -155,7 +170,7 @@ fn dressed(routes: Router, names: RequestNames) -> Router {
 
 fn routes() -> Router<Front> {
     Router::new()
-        .route("/api/transaction", post(transaction::create))
+        .route(entrance::PAYMENTS, post(transaction::create))
         .route("/api/transaction/search", post(search::transactions))
         .route("/api/transaction/{id}", get(transaction::read))
         .route("/api/transaction/{id}/capture", post(transaction::capture))
@@ -200,8 +215,9 @@ impl Front {
 
     /// The same for credentials that stand elsewhere than in the gateway's header.
     async fn caller_with(&self, presented: Option<&str>, right: Right) -> Result<Caller, Problem> {
-        let key = async |hash: &[u8; 32]| self.identity_of_key(hash).await;
-        let token = async |text: &str| self.identity_of_token(text).await;
+        // Boxed, like all that few payments wait for: a payment's future is moved now and then, whole.
+        let key = async |hash: &[u8; 32]| Box::pin(self.identity_of_key(hash)).await;
+        let token = async |text: &str| Box::pin(self.identity_of_token(text)).await;
         let key = self.keyring.identity(presented, right, key, token).await?;
         let merchant = self.switch.merchant(&key.merchant).filter(|merchant| merchant.active);
         Ok(Caller { key, merchant: merchant.ok_or(Problem::Refused(Refusal::MerchantNotActive))? })

@@ -54,7 +54,7 @@ pub(super) async fn create(State(front): State<Front>, request: Request) -> Resu
     let is_wish = front.vault.note_wish(asker.id, caller.merchant.id, &tail).await;
     let (answer, is_over) = front.carry(&caller, &parts.headers, built).await;
     if is_wish && is_over {
-        front.vault.forget_wish(&asker.id).await;
+        Box::pin(front.vault.forget_wish(&asker.id)).await;
     }
     answer
 }
@@ -130,7 +130,7 @@ impl Front {
             Means::Customer(means) => {
                 // Whoever looks into a browser must not charge the merchant's customers.
                 permit(caller.key.kind, Right::Manage)?;
-                self.vault.resolve_customer(merchant, &means).await.map_err(|error| match error {
+                Box::pin(self.vault.resolve_customer(merchant, &means)).await.map_err(|error| match error {
                     VaultError::NotIts { field } => {
                         Problem::invalid(format!("payment_method.customer.{field}"), "is not there, or not the customer's")
                     }
@@ -139,7 +139,7 @@ impl Front {
             }
             Means::Token(token) => {
                 let key = key.map(|key| key.text.as_str());
-                self.vault.resolve_token(merchant, &token, key, self.switch.now()).await?
+                Box::pin(self.vault.resolve_token(merchant, &token, key, self.switch.now())).await?
             }
         };
         check_verb(instrument.method(), payment.verb)?;
@@ -163,7 +163,7 @@ impl Front {
         match self.switch.would_take(&caller.merchant.id, work) {
             Ok(()) => Ok(body),
             Err(turned_away) => {
-                body::pass_over(body).await;
+                Box::pin(body::pass_over(body)).await;
                 Err(match turned_away {
                     TurnedAway::Busy => Problem::Refused(Refusal::Busy),
                     TurnedAway::Unavailable(why) => Problem::Unavailable(why),

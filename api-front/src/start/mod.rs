@@ -270,9 +270,9 @@ impl Sockets {
         let options = listeners::binary::Options { loops, tls, refusals_per_s_max };
         let binary = self.binary.into_std().and_then(|socket| listeners::binary::start(socket, &behind.switch, options));
         let binary = binary.map_err(|source| StartError::Listen { what, addr, source })?;
-        let router = crate::rest::router(behind, trusted_proxies);
+        let entrance = crate::rest::entrance(behind, trusted_proxies);
         let options = listeners::http::Options { limits, tls: self.tls.map(Into::into), drain: DRAIN_WAIT };
-        let http = listeners::http::serve(self.http, router, options, stopped.clone());
+        let http = listeners::http::serve(self.http, entrance, options, stopped.clone());
         let served = tokio::spawn(async move {
             let (http, binary) = tokio::join!(http, binary.until(stopped));
             http && binary

@@ -66,7 +66,7 @@ impl Vault {
 
     pub(super) async fn keep_customer_of(&self, transaction: &Transaction, tail: Tail<'_>) -> Result<(), VaultError> {
         match left_behind(transaction, tail, self.now()) {
-            Some(filed) => self.file(&filed).await.map(drop),
+            Some(filed) => Box::pin(self.file(&filed)).await.map(drop),
             None => Ok(()),
         }
     }

@@ -17,7 +17,7 @@ impl Vault {
             return false;
         }
         let wish = VaultWish { transaction, merchant, made_at: self.now() };
-        let noted = self.0.switch.stores().put_vault_wish(&wish).await;
+        let noted = Box::pin(self.0.switch.stores().put_vault_wish(&wish)).await;
         noted.inspect_err(|error| tracing::warn!(%error, %transaction, "a customer to be kept was not noted")).is_ok()
     }
 

@@ -56,6 +56,13 @@ impl Writer {
         self.quoted(text);
     }
 
+    /// A member that is a text as a tail has it; what is no UTF-8 is shown as none.
+    #[inline(always)]
+    pub(crate) fn sent_text(&mut self, name: &str, text: &[u8]) {
+        self.name(name);
+        self.quoted_bytes(text);
+    }
+
     /// A member that is a text, under a name from outside.
     pub(crate) fn named_text(&mut self, name: &str, text: &str) {
         if !matches!(self.out.last(), None | Some(b'{' | b'[' | b',')) {
@@ -177,6 +184,17 @@ impl Writer {
         self.out.push(b'"');
     }
 
+    /// Nearly every text is ASCII without anything to escape, and is seen to be both in one pass.
+    fn quoted_bytes(&mut self, text: &[u8]) {
+        if !is_plain(text) {
+            return self.quoted(std::str::from_utf8(text).unwrap_or(""));
+        }
+        self.out.reserve(text.len() + 2);
+        self.out.push(b'"');
+        self.out.extend_from_slice(text);
+        self.out.push(b'"');
+    }
+
     fn escaped(&mut self, byte: u8) {
         const HEX: &[u8; 16] = b"0123456789abcdef";
         match byte {
@@ -191,6 +209,9 @@ impl Writer {
         }
     }
 }
+
+/// A one in each of eight bytes.
+const EACH: u64 = 0x0101_0101_0101_0101;
 
 /// Writes a number's digits from the right, as many as there are places.
 fn fill(places: &mut [u8], mut number: u32) {
@@ -211,10 +232,19 @@ fn first_special(text: &[u8]) -> Option<usize> {
     None
 }
 
+/// True for ASCII of which nothing needs an escape.
+fn is_plain(text: &[u8]) -> bool {
+    let (eights, rest) = text.as_chunks::<8>();
+    let is_plain_eight = |eight: &[u8; 8]| {
+        let eight = u64::from_le_bytes(*eight);
+        !has_special(eight) && eight & (EACH << 7) == 0
+    };
+    eights.iter().all(is_plain_eight) && rest.iter().all(|byte| matches!(byte, 0x20..0x80) && !matches!(byte, b'"' | b'\\'))
+}
+
 /// Whether one of eight bytes needs an escape: in each byte's highest bit the subtraction borrows where the byte is below what is
 /// subtracted.
 fn has_special(eight: u64) -> bool {
-    const EACH: u64 = 0x0101_0101_0101_0101;
     let below = |bytes: u64, bound: u8| bytes.wrapping_sub(EACH * u64::from(bound)) & !bytes;
     let is = |byte: u8| below(eight ^ (EACH * u64::from(byte)), 1);
     (below(eight, 0x20) | is(b'"') | is(b'\\')) & (EACH << 7) != 0
@@ -237,6 +267,24 @@ mod tests {
     }
 
     #[test]
+    fn what_a_tail_has_that_is_no_text_is_shown_as_none() {
+        let written = |bytes: &[u8]| {
+            let mut writer = Writer::starting("", 16);
+            writer.quoted_bytes(bytes);
+            writer.finish()
+        };
+        for (bytes, shown) in
+            [(&b"plain, and long"[..], "\"plain, and long\""), (b"\xff", "\"\""), (b"12345678\xff", "\"\""), (b"", "\"\"")]
+        {
+            assert_eq!(written(bytes), shown.as_bytes());
+        }
+        for byte in (0..0x20).chain(*b"\"\\") {
+            assert_ne!(written(&[byte]), [b'"', byte, b'"']);
+            assert_ne!(written(&[&b"12345678"[..], &[byte]].concat()), [&b"\"12345678"[..], &[byte, b'"']].concat());
+        }
+    }
+
+    #[test]
     fn what_is_written_is_what_another_parser_reads() {
         let texts = [
             "",
@@ -251,6 +299,7 @@ mod tests {
         for text in texts {
             let mut writer = Writer::starting("{", 16);
             writer.text("a", text);
+            writer.sent_text("k", text.as_bytes());
             writer.number("b", u64::MAX);
             writer.number("c", 0);
             writer.signed("d", i64::MIN);
@@ -261,6 +310,7 @@ mod tests {
             writer.verbatim("}");
             let read: serde_json::Value = serde_json::from_slice(&writer.finish()).unwrap();
             assert_eq!(read["a"], text);
+            assert_eq!(read["k"], text);
             assert_eq!(read["b"], u64::MAX);
             assert_eq!(read["c"], 0);
             assert_eq!(read["d"], i64::MIN);

@@ -33,7 +33,7 @@ impl<'a> Shown<'a> {
         out.verbatim("\"");
         out.word("last_four", &last_digits(transaction.last_four.get(), transaction.pan_digits));
         out.word("masked_card", &transaction.masked_card());
-        out.word("expiration_date", &self.expiry());
+        self.write_expiry(out);
         out.word("entry_type", transaction.entry_type().word());
         self.write_verdict(out, outcome);
         out.text("auth_code", exchange.auth_code());
@@ -50,11 +50,11 @@ impl<'a> Shown<'a> {
     fn write_account(&self, out: &mut Writer, outcome: &Outcome<'a>) {
         let sent = &self.sent;
         out.id("id", &self.transaction.id.sibling(Xid::CARD_RESPONSE));
-        out.text("sec_code", sent.text(tag::SEC_CODE));
-        out.text("account_type", sent.text(tag::ACCOUNT_TYPE));
-        out.text("masked_account_number", sent.text(tag::MASKED_ACCOUNT));
-        out.text("routing_number", sent.text(tag::ROUTING_NUMBER));
-        out.text("check_number", sent.text(tag::CHECK_NUMBER));
+        out.sent_text("sec_code", sent.bytes(tag::SEC_CODE));
+        out.sent_text("account_type", sent.bytes(tag::ACCOUNT_TYPE));
+        out.sent_text("masked_account_number", sent.bytes(tag::MASKED_ACCOUNT));
+        out.sent_text("routing_number", sent.bytes(tag::ROUTING_NUMBER));
+        out.sent_text("check_number", sent.bytes(tag::CHECK_NUMBER));
         out.text("auth_code", self.auth_code(outcome));
         self.write_verdict(out, outcome);
         out.text("processor_response_code", outcome.exchange.processor_code().trim_end());
@@ -72,25 +72,25 @@ impl<'a> Shown<'a> {
     /// What the bank has said since: an entry sent back, or data that should be different next time.
     fn write_return(&self, out: &mut Writer) {
         let sent = &self.sent;
-        out.text("return_code", sent.text(tag::RETURN_CODE));
-        out.text("return_text", sent.text(tag::RETURN_TEXT));
+        out.sent_text("return_code", sent.bytes(tag::RETURN_CODE));
+        out.sent_text("return_text", sent.bytes(tag::RETURN_TEXT));
         let returned_at = sent.number(tag::RETURNED_AT);
         out.moment("returned_at", i64::try_from(returned_at).map_or(Micros::NONE, Micros));
-        out.text("change_code", sent.text(tag::CHANGE_CODE));
+        out.sent_text("change_code", sent.bytes(tag::CHANGE_CODE));
     }
 
     fn write_terminal(&self, out: &mut Writer, outcome: &Outcome<'a>) {
         let sent = &self.sent;
         out.id("id", &self.transaction.id.sibling(Xid::CARD_RESPONSE));
-        out.text("terminal_id", sent.text(tag::TERMINAL_ID));
-        out.text("card_type", sent.text(tag::CARD_TYPE));
-        out.text("payment_type", sent.text(tag::PAYMENT_TYPE));
-        out.text("entry_type", sent.text(tag::ENTRY_TYPE_TEXT));
-        out.text("first_four", sent.text(tag::FIRST_FOUR));
-        out.text("last_four", sent.text(tag::LAST_FOUR));
+        out.sent_text("terminal_id", sent.bytes(tag::TERMINAL_ID));
+        out.sent_text("card_type", sent.bytes(tag::CARD_TYPE));
+        out.sent_text("payment_type", sent.bytes(tag::PAYMENT_TYPE));
+        out.sent_text("entry_type", sent.bytes(tag::ENTRY_TYPE_TEXT));
+        out.sent_text("first_four", sent.bytes(tag::FIRST_FOUR));
+        out.sent_text("last_four", sent.bytes(tag::LAST_FOUR));
         out.text("masked_card", &self.masked_at_terminal());
-        out.word("expiration_date", &self.expiry());
-        out.text("cardholder_name", sent.text(tag::CARDHOLDER_NAME));
+        self.write_expiry(out);
+        out.sent_text("cardholder_name", sent.bytes(tag::CARDHOLDER_NAME));
         out.text("auth_code", self.auth_code(outcome));
         self.write_verdict(out, outcome);
         out.text("processor_response_code", outcome.exchange.processor_code().trim_end());
@@ -109,7 +109,7 @@ impl<'a> Shown<'a> {
             ("emv_tsi", tag::EMV_TSI),
             ("signature_data", tag::SIGNATURE_DATA),
         ] {
-            out.text(name, sent.text(tag));
+            out.sent_text(name, sent.bytes(tag));
         }
         self.write_response_moments(out, outcome);
     }
@@ -137,8 +137,9 @@ impl<'a> Shown<'a> {
         out.moment("updated_at", transaction.updated_at());
     }
 
-    fn expiry(&self) -> String {
-        Expiry::from_yymm(self.transaction.expiry.get()).map(|expiry| expiry.to_string()).unwrap_or_default()
+    fn write_expiry(&self, out: &mut Writer) {
+        let expiry = Expiry::from_yymm(self.transaction.expiry.get()).map(Expiry::to_text);
+        out.sent_text("expiration_date", expiry.as_ref().map_or(&[], |text| text));
     }
 
     fn masked_at_terminal(&self) -> String {

@@ -118,9 +118,9 @@ impl<'a> Shown<'a> {
 
     fn write_identity(&self, out: &mut Writer) {
         out.id("id", &self.transaction.id);
-        out.text("user_id", self.sent.text(tag::USER_ID));
-        out.text("user_name", self.sent.text(tag::USER_NAME));
-        out.text("idempotency_key", self.sent.text(tag::IDEMPOTENCY_KEY));
+        out.sent_text("user_id", self.sent.bytes(tag::USER_ID));
+        out.sent_text("user_name", self.sent.bytes(tag::USER_NAME));
+        out.sent_text("idempotency_key", self.sent.bytes(tag::IDEMPOTENCY_KEY));
         out.number("idempotency_time", self.sent.number(tag::IDEMPOTENCY_TIME));
         let voided = self.compat.live && self.verb == Verb::Void;
         out.word("type", if voided { Verb::Void.word() } else { self.transaction.verb().word() });
@@ -160,16 +160,16 @@ impl<'a> Shown<'a> {
         out.number("shipping_amount", sent.number(tag::SHIPPING_AMOUNT));
         out.number("surcharge", sent.number(tag::SURCHARGE));
         out.number("discount_amount", sent.number(tag::DISCOUNT_AMOUNT));
-        out.text("payment_adjustment_type", sent.text(tag::PAYMENT_ADJUSTMENT_TYPE));
+        out.sent_text("payment_adjustment_type", sent.bytes(tag::PAYMENT_ADJUSTMENT_TYPE));
         out.number("payment_adjustment_value", sent.number(tag::PAYMENT_ADJUSTMENT_VALUE));
         out.word("currency", lower(&mut [0; 3], self.transaction.currency().code()));
-        out.text("description", sent.text(tag::DESCRIPTION));
-        out.text("order_id", sent.text(tag::ORDER_ID));
-        out.text("po_number", sent.text(tag::PO_NUMBER));
-        out.text("ip_address", sent.text(tag::IP_ADDRESS));
+        out.sent_text("description", sent.bytes(tag::DESCRIPTION));
+        out.sent_text("order_id", sent.bytes(tag::ORDER_ID));
+        out.sent_text("po_number", sent.bytes(tag::PO_NUMBER));
+        out.sent_text("ip_address", sent.bytes(tag::IP_ADDRESS));
         out.word("transaction_source", self.transaction.source().word());
         out.flag("email_receipt", sent.flag(tag::EMAIL_RECEIPT));
-        out.text("email_address", sent.text(tag::EMAIL_ADDRESS));
+        out.sent_text("email_address", sent.bytes(tag::EMAIL_ADDRESS));
         self.write_customer(out);
         out.id("referenced_transaction_id", &self.transaction.parent);
     }
@@ -179,7 +179,7 @@ impl<'a> Shown<'a> {
         if self.makes_vault_record() {
             out.id("customer_id", &self.transaction.id);
         } else {
-            out.text("customer_id", self.sent.text(tag::CUSTOMER_ID));
+            out.sent_text("customer_id", self.sent.bytes(tag::CUSTOMER_ID));
         }
     }
 
@@ -195,7 +195,7 @@ impl<'a> Shown<'a> {
         for (name, _, first_tag) in ADDRESSES {
             out.object(name, |out| {
                 for (field, tag) in ADDRESS_FIELDS.iter().zip(first_tag..) {
-                    out.text(field, self.sent.text(tag));
+                    out.sent_text(field, self.sent.bytes(tag));
                 }
             });
         }
@@ -220,11 +220,11 @@ impl<'a> Shown<'a> {
         out.flag("allow_duplicate", transaction.has(flag::ALLOW_DUPLICATE));
         out.flag("bypass_rule_engine", transaction.has(flag::BYPASS_RULES));
         out.flag("create_vault_record", sent.flag(tag::CREATE_VAULT_RECORD));
-        out.text("vendor_id", sent.text(tag::VENDOR_ID));
-        out.text("group_name", sent.text(tag::GROUP_NAME));
-        out.text("card_on_file_indicator", sent.text(tag::CARD_ON_FILE_INDICATOR));
-        out.text("initiated_by", sent.text(tag::INITIATED_BY));
-        out.text("initial_transaction_id", sent.text(tag::INITIAL_TRANSACTION_ID));
+        out.sent_text("vendor_id", sent.bytes(tag::VENDOR_ID));
+        out.sent_text("group_name", sent.bytes(tag::GROUP_NAME));
+        out.sent_text("card_on_file_indicator", sent.bytes(tag::CARD_ON_FILE_INDICATOR));
+        out.sent_text("initiated_by", sent.bytes(tag::INITIATED_BY));
+        out.sent_text("initial_transaction_id", sent.bytes(tag::INITIAL_TRANSACTION_ID));
         for (name, tag) in
             [("descriptor", tag::DESCRIPTOR), ("custom_fields", tag::CUSTOM_FIELDS), ("line_items", tag::LINE_ITEMS)]
         {
