@@ -7,3 +7,4 @@ pub mod postgres;
 pub mod records;
 pub mod recovery;
 pub mod server;
+pub mod stage;

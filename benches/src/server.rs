@@ -34,6 +34,11 @@ impl Server {
         Ok(Server { child, ready, ready_after })
     }
 
+    /// The process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// From the start of the process to its `ready`.
     pub fn ready_after(&self) -> Duration {
         self.ready_after

@@ -2,9 +2,9 @@
 //! same frames with frames of the same size and does nothing for it: same run, same load tool.
 
 use crate::Effort;
-use crate::stage::{API_KEY, Stage};
 use crate::table::{Row, median};
 use benches::server::Server;
+use benches::stage::{API_KEY, Stage};
 use loadgen::binary::Shape;
 use loadgen::plan::{Load, Plan};
 use loadgen::target::{AMOUNTS_DEFAULT, Target};

@@ -14,7 +14,6 @@ mod recovery;
 mod rest;
 mod rows;
 mod shard;
-mod stage;
 mod table;
 
 use std::time::Duration;

@@ -4,11 +4,11 @@
 //! generator, as they do on a developer's.
 
 use crate::Effort;
-use crate::stage::{API_KEY, Stage};
 use crate::table::{Row, median};
 use axum::routing::post;
 use axum::{Json, Router};
 use benches::server::Server;
+use benches::stage::{API_KEY, Stage};
 use loadgen::plan::{Load, Plan};
 use loadgen::target::{Check, Request, Target};
 use std::net::SocketAddr;

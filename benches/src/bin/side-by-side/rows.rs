@@ -4,10 +4,10 @@
 //! In the baseline's favour: no HTTP or other front, no card sealed, no idempotency key, and no processor between the two statements.
 
 use crate::Effort;
-use crate::stage::{API_KEY, Stage};
 use crate::table::{Row, median};
 use anyhow::Context;
 use benches::postgres::Postgres;
+use benches::stage::{API_KEY, Stage};
 use loadgen::binary::Shape;
 use loadgen::plan::{Load, Plan};
 use loadgen::target::{AMOUNTS_DEFAULT, Target};
