@@ -241,8 +241,8 @@ fn replay(scene: &mut Scene<'_>, recovered: &Recovered) {
     let archived = archived_lsn(scene.home);
     let parts = [(&scene.home.archive, 1, archived), (&scene.home.disk, archived + 1, recovered.last_lsn)];
     for (disk, first, last) in parts.into_iter().filter(|(_, first, last)| first <= last) {
-        let mut reader = Reader::on(disk.clone(), first).expect("a journal that was opened can be read");
-        while let Some((lsn, record)) = reader.next(last).expect("a journal that was opened is sound") {
+        let mut reader = Reader::on(disk.clone(), first).expect("I2 outcome first: a journal that was opened can be read");
+        while let Some((lsn, record)) = reader.next(last).expect("I2 outcome first: a journal that was opened is sound") {
             scene.checks.replayed(lsn, record);
         }
     }
