@@ -189,10 +189,11 @@ impl Checks {
     }
 
     /// A life of the switch begins: its shards have recovered, and have not begun. Whoever waited in the life before waits no more.
-    pub fn started(&mut self, now: Micros, desks: &[Desk]) {
+    /// `looks_back_s`: what was paid within so many seconds counts again, though no table in force asks so far back.
+    pub fn started(&mut self, now: Micros, desks: &[Desk], looks_back_s: u32) {
         self.callers.forget();
         self.watches.clear();
-        let lasting = self.lasting(now);
+        let lasting = self.lasting(now, looks_back_s);
         for (desk, index) in desks.iter().zip(0..) {
             let is_ours = |merchant| shard_of(merchant, self.setup.shards) == index;
             let model = Model::restarted(self.journal.fold(), is_ours, lasting.clone(), now);
@@ -200,10 +201,10 @@ impl Checks {
         }
     }
 
-    fn lasting(&self, now: Micros) -> Lasting {
+    fn lasting(&self, now: Micros, looks_back_s: u32) -> Lasting {
         let rules = steering::newest_rules(self.journal.fold());
         let routes = steering::newest_routes(self.journal.fold(), &self.setup.processor_ids);
-        let window_s = steering::longest_window_s(&rules, &routes).max(u64::from(self.setup.window_s_max));
+        let window_s = steering::longest_window_s(&rules, &routes).max(u64::from(self.setup.window_s_max.max(looks_back_s)));
         let counted_since = Micros(now.0 - window_s as i64 * 1_000_000);
         Lasting { terms: self.terms.clone(), rules, routes, counted_since }
     }

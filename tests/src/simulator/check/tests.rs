@@ -71,7 +71,7 @@ impl Bench {
         let moved = mpsc::unbounded_channel().0;
         let mut desk = Desk::new(shard, Around { index: 0, outboxes, sensitive, moved, journal_writable, tally: Arc::default() });
         checks.reopened(NOW, 0);
-        checks.started(NOW, std::slice::from_ref(&desk));
+        checks.started(NOW, std::slice::from_ref(&desk), 0);
         checks.begin(&mut desk, 0, NOW);
         Bench { checks, desk, orders, last_lsn: 0, records: Vec::new() }
     }

@@ -56,13 +56,15 @@ impl Switch {
         let home = scene.home;
         let Storage { log, recovered, past, newest, changes, fold } =
             if home.sql_is_away.get() { alone(scene, setup)? } else { with_sql(scene, setup)? };
+        // A fold does not know the tables when it begins, and so keeps what any of them might count.
+        let looks_back_s = if fold.is_some() { VELOCITY_WINDOW_MAX_S } else { 0 };
         let now = begins_at(scene.stage.now(), newest);
         scene.checks.reopened(now, recovered.last_lsn);
         let steering = Steering::of(changes, setup.shards, now);
         let shards = recovered_shards(home, setup, now, &steering.tables(&home.runtime, setup), fold);
         let mut switch = Switch::of(scene, setup, life, shards, (Scribe::new(log), past, steering), now);
         scene.checks.configured(&setup.processors);
-        scene.checks.started(now, &switch.desks);
+        scene.checks.started(now, &switch.desks, looks_back_s);
         for shard in 0..setup.shards {
             scene.checks.begin(&mut switch.desks[usize::from(shard)], shard, now);
             switch.after_desk(scene, shard);
