@@ -50,6 +50,8 @@ pub(crate) enum Gives {
     Perhaps(Shape),
     /// A body of its own.
     Bare(Shape),
+    /// A page for people, who are told by a page what is wrong as well.
+    Page,
     /// Something else than JSON: its media type.
     Media(&'static str),
 }
@@ -139,7 +141,10 @@ impl Call {
             (media, None) => done.content(media, ContentBuilder::new().build()),
         };
         let refused = ContentBuilder::new().schema(Some((self.refused)(shapes))).build();
-        let wrong = ResponseBuilder::new().description("Not done: the answer says why, the field first.");
+        let mut wrong = ResponseBuilder::new().description("Not done: the answer says why, the field first.");
+        if let Gives::Page = self.gives {
+            wrong = wrong.content(HTML, ContentBuilder::new().build());
+        }
         let later = ResponseBuilder::new().description("Not now: to be asked again after what Retry-After says.");
         let mut operation = OperationBuilder::new()
             .tag(room)
@@ -177,6 +182,8 @@ impl Call {
 
 /// The media type of nearly everything.
 pub(crate) const JSON: &str = "application/json";
+/// What people read.
+pub(crate) const HTML: &str = "text/html";
 /// What HTML forms send.
 pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -204,6 +211,7 @@ impl Gives {
                 envelope(Schema::OneOf(either.build()).into(), false)
             }
             Gives::Bare(shape) => shape(shapes),
+            Gives::Page => return (HTML, None),
             Gives::Media(media) => return (media, None),
         };
         (JSON, Some(body))

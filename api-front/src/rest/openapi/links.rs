@@ -25,7 +25,7 @@ pub(super) const CALLS: &[Call] = &[
     ),
     call("/api/v2/getTaxInvoiceList", "Each month's invoice of service fees", of::<FeeInvoiceList>, LISTED),
     Call::new("GET", "/operator/books", "What the books behind payment links say", Gives::One(of::<Books>)).by(Who::Operator),
-    Call::new("GET", "/payment", "From a link to the page on which it is paid", Gives::Media("text/html"))
+    Call::new("GET", "/payment", "From a link to the page on which it is paid", Gives::Page)
         .by(Who::Anybody)
         .query(&[("link_id", "the link's number, base64"), ("key", "what nobody can guess")]),
     Call::new("GET", "/qr/{picture}", "A link's QR code", Gives::Media("image/png")).by(Who::Anybody),

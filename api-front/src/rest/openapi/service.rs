@@ -12,7 +12,7 @@ pub(super) const CALLS: &[Call] = &[
     Call::new("GET", "/metrics", "How the process does, for Prometheus", Gives::Media("application/openmetrics-text"))
         .by(Who::Operator),
     Call::new("GET", "/openapi.json", "This document", Gives::Bare(of::<Document>)).by(Who::Anybody),
-    Call::new("GET", "/docs", "This document, to be read and tried in a browser", Gives::Media("text/html")).by(Who::Anybody),
+    Call::new("GET", "/docs", "This document, to be read and tried in a browser", Gives::Page).by(Who::Anybody),
     Call::new("GET", "/docs/start.js", "What starts the page", Gives::Media("text/javascript")).by(Who::Anybody),
     Call::new("GET", "/api/response-codes", "All response codes", Gives::ListOf(of::<ResponseCode>)).by(Who::Anybody),
     Call::new("GET", "/api/sandbox/clock", "The sandbox's clock", Gives::One(of::<Clock>)),
