@@ -1,4 +1,5 @@
-//! A change of the configuration at run time: which rules, routes, processors and merchants were in force when.
+//! A change of the configuration at run time: which rules, routes, processors and merchants were in force when; and what an operator has
+//! done beside.
 
 use crate::id::Xid;
 use zerocopy::little_endian::{U16, U32};
@@ -25,12 +26,15 @@ pub enum Area {
     Processor = 3,
     /// One merchant.
     Merchant = 4,
+    /// Nothing: something was done that changes no configuration, and this says what.
+    Action = 16,
 }
 
 impl Area {
     /// From the number in the layout.
     pub fn from_number(number: u8) -> Option<Area> {
-        [Area::Rules, Area::Routes, Area::Processor, Area::Merchant].into_iter().find(|area| *area as u8 == number)
+        let all = [Area::Rules, Area::Routes, Area::Processor, Area::Merchant, Area::Action];
+        all.into_iter().find(|area| *area as u8 == number)
     }
 
     /// The word in the APIs.
@@ -40,6 +44,7 @@ impl Area {
             Area::Routes => "routes",
             Area::Processor => "processor",
             Area::Merchant => "merchant",
+            Area::Action => "action",
         }
     }
 }
@@ -74,7 +79,7 @@ impl std::fmt::Debug for ChangedBy {
 }
 
 /// One part of a change, 64 bytes, little-endian. The text, JSON in the form of the operator's API, follows at once: what is
-/// in force from here on, whole.
+/// in force from here on, whole; of an action what was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub struct Change {
@@ -88,7 +93,7 @@ pub struct Change {
     pub version: U32,
     /// Its id.
     pub id: Xid,
-    /// The processor or merchant; none for a table.
+    /// The processor or merchant, or what an action was done to; none for a table.
     pub subject: Xid,
     /// Version of the change that this one takes back; 0 when it takes none back.
     pub undoes: U32,

@@ -25,6 +25,17 @@ fn changes(operator: &Client) -> Vec<Value> {
     operator.call("GET", "/operator/changes", &[], b"").data().as_array().expect("a list").clone()
 }
 
+/// What was done, and by whom.
+#[track_caller]
+fn actions(operator: &Client) -> Vec<(String, String)> {
+    let listed = operator.call("GET", "/operator/actions", &[], b"").data();
+    listed.as_array().expect("a list").iter().map(|action| owned((text(action, "action"), text(action, "by")))).collect()
+}
+
+fn owned((action, by): (&str, &str)) -> (String, String) {
+    (action.to_owned(), by.to_owned())
+}
+
 #[test]
 fn a_drained_processor_takes_nothing_new_and_finishes_what_it_has_also_after_a_kill() {
     let mut switch = Switch::sandboxed();
@@ -109,6 +120,11 @@ fn a_link_that_is_signed_off_gives_payments_back_unsent_and_works_again_when_sig
     tell(&operator, "sign-on");
     signed(true).expect("the link signs on again");
     assert_eq!(client.sale(3_336, VISA)["response_code"], 100);
+    assert_eq!(
+        actions(&operator),
+        [("cut_over", "operator key"), ("sign_off", "operator key"), ("sign_on", "operator key")].map(owned)
+    );
+    assert_eq!(changes(&operator), Vec::<Value>::new(), "none of it has changed the configuration");
     let minute = processor(&operator)["last_minute"].clone();
     assert_eq!(["sent", "approved", "not_sent"].map(|name| minute[name].clone()), [json!(2), json!(2), json!(1)], "{minute}");
     assert!(minute["latency_us"]["p99"].as_u64() > Some(0), "{minute}");
@@ -128,6 +144,7 @@ fn a_payments_story_says_what_happened_and_a_stuck_reversal_can_be_taken_over() 
     let path = format!("/operator/reversals/{}/take-over", id(&unknown));
     assert_eq!(operator.call("POST", &path, &[], b"").data()["state"], "taken_over");
     assert_eq!(operator.call("POST", &path, &[], b"").status, 404, "it is queued no more");
+    assert_eq!(actions(&operator), [owned(("take_over", "operator key"))], "what was not done is not written down");
     assert_eq!(text(&client.get(id(&unknown)), "status"), "reversed");
     let story = operator.call("GET", &format!("/operator/transactions/{}/story", id(&unknown)), &[], b"").data();
     let events: Vec<&str> =
@@ -149,6 +166,7 @@ fn the_operators_doors_are_closed_to_everybody_else() {
         ("POST", "/operator/processors/card/drain"),
         ("POST", "/operator/processors/card/sign-off"),
         ("GET", "/operator/changes"),
+        ("GET", "/operator/actions"),
         ("POST", "/operator/changes/b7kgflt1tlv51er0fts0/undo"),
         ("GET", "/operator/reversals"),
         ("POST", "/operator/reversals/b7kgflt1tlv51er0fts0/take-over"),

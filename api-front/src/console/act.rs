@@ -2,8 +2,9 @@
 
 use super::Console;
 use super::session::{Notice, Role, Sessions, Viewer};
+use crate::operator::actions;
 use crate::operator::changes::NotMade;
-use crate::switch::handle::{TurnedAway, Unavailable};
+use crate::switch::handle::Unavailable;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -49,25 +50,16 @@ pub(super) fn go_to(path: &str) -> Response {
 }
 
 /// Why an action was not done, as the next page tells it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub(super) enum NotDone {
     #[error("nothing was changed: {0}")]
     NotMade(#[from] NotMade),
-    #[error("the switch is at its limit: try again")]
-    Busy,
+    #[error("nothing was done: {0}")]
+    NotActed(#[from] actions::NotDone),
     #[error("{0}")]
     Unavailable(#[from] Unavailable),
     #[error("{0}")]
     Because(&'static str),
-}
-
-impl From<TurnedAway> for NotDone {
-    fn from(turned_away: TurnedAway) -> NotDone {
-        match turned_away {
-            TurnedAway::Busy => NotDone::Busy,
-            TurnedAway::Unavailable(why) => NotDone::Unavailable(why),
-        }
-    }
 }
 
 impl Console {

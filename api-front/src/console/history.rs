@@ -1,15 +1,16 @@
-//! What was changed, when, and how it is taken back.
+//! What was changed and done, when and by whom, and how a change is taken back.
 
 use super::act::NotDone;
 use super::diff::{Line, diff};
 use super::draft::Draft;
 use super::{Console, figures, page};
 use crate::operator::TableKind;
+use crate::operator::actions::Action;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
-use persistence::projection::StoredChange;
+use persistence::projection::{Deeds, StoredChange};
 use protocol::change::{Area, ChangedBy};
 use protocol::id::Xid;
 use serde_json::Value;
@@ -23,27 +24,27 @@ pub(super) async fn show(State(console): State<Console>, headers: HeaderMap) -> 
         Ok(viewer) => viewer,
         Err(response) => return *response,
     };
-    let changes = match console.front.switch().past().changes(0, u32::MAX).await {
+    let changes = match console.front.switch().past().changes(Deeds::All, 0, u32::MAX).await {
         Ok(changes) => changes,
         Err(error) => return console.page(&viewer, "/console/history", html! { p.notice.bad { (error) } }),
     };
     let rows = (0..changes.len()).rev().take(SHOWN);
     let body = html! {
         h1 { "History" }
-        p.explained { "Every change was journaled before it held, and holds after a restart. The newest change of a thing can be taken back." }
-        @if changes.is_empty() { p.hint { "Nothing was changed yet: all is as configured." } }
+        p.explained { "Every change was journaled before it held, and holds after a restart; every action was before it was done. The newest change of a thing can be taken back." }
+        @if changes.is_empty() { p.hint { "Nothing was changed or done yet: all is as configured." } }
         ol.history {
             @for place in rows {
                 @let change = &changes[place];
                 @let before = changes[..place].iter().rev().find(|earlier| is_of_same(earlier, change));
-                @let is_newest = !changes[place + 1..].iter().any(|later| is_of_same(later, change));
+                @let can_be_undone = change.area != Area::Action && !changes[place + 1..].iter().any(|later| is_of_same(later, change));
                 li.card {
                     header {
                         strong { (change.version) ". " (console.subject(change)) }
                         time { (figures::moment(change.at)) }
                         @if !change.by.name().is_empty() { span.by { "by " (change.by.name()) } }
                         @if change.undoes > 0 { span.pill.off { "takes back " (change.undoes) } }
-                        @if is_newest { (page::button(&viewer, &format!("/console/history/{}/undo", change.id), "quiet", "Undo")) }
+                        @if can_be_undone { (page::button(&viewer, &format!("/console/history/{}/undo", change.id), "quiet", "Undo")) }
                     }
                     (console.what(change, before))
                 }
@@ -68,18 +69,10 @@ fn is_of_same(one: &StoredChange, other: &StoredChange) -> bool {
     (one.area, one.subject) == (other.area, other.subject)
 }
 
-const fn table_of(area: Area) -> Option<TableKind> {
-    match area {
-        Area::Rules => Some(TableKind::Rules),
-        Area::Routes => Some(TableKind::Routes),
-        Area::Processor | Area::Merchant => None,
-    }
-}
-
 impl Console {
     async fn take_back(&self, wanted: &Xid, by: ChangedBy) -> Result<String, NotDone> {
         let switch = self.front.switch();
-        let changes = switch.past().changes(0, u32::MAX).await?;
+        let changes = switch.past().changes(Deeds::All, 0, u32::MAX).await?;
         let made = switch.operator().undo(&changes, wanted, by).await?;
         Ok(format!("Taken back, as change {}.", made.version))
     }
@@ -97,12 +90,33 @@ impl Console {
             Area::Routes => "Routing".to_owned(),
             Area::Processor => format!("Processor {}", self.name_of(&change.subject.to_string())),
             Area::Merchant => format!("Merchant {}", self.name_of(&change.subject.to_string())),
+            Area::Action => self.done_to(change),
+        }
+    }
+
+    /// An action in words.
+    fn done_to(&self, change: &StoredChange) -> String {
+        let Some(action) = Action::of(&change.text) else { return "Something that this version does not know".to_owned() };
+        let subject = self.name_of(&change.subject.to_string());
+        match action {
+            Action::SignOn => format!("Signed on {subject}"),
+            Action::SignOff => format!("Signed off {subject}"),
+            Action::CutOver => format!("Cut over {subject}"),
+            Action::Settle => format!("Settled {subject}"),
+            Action::TakeOver => format!("Took over the reversal of {subject}"),
+            Action::RotateKeys => "Had a new key seal".to_owned(),
+            Action::RegisterTerminal => format!("Registered a terminal of {subject}"),
         }
     }
 
     /// A table's change line by line against the one before; of anything else, what holds since.
     fn what(&self, change: &StoredChange, before: Option<&StoredChange>) -> Markup {
-        let Some(kind) = table_of(change.area) else { return facts(&change.text) };
+        let kind = match change.area {
+            Area::Rules => TableKind::Rules,
+            Area::Routes => TableKind::Routes,
+            Area::Processor | Area::Merchant => return facts(&change.text),
+            Area::Action => return html! {},
+        };
         let lines = |text: &[u8]| Draft::of_text(kind, &self.whole_text(kind, text)).sentences(|id| self.name_of(id));
         let old = lines(before.map_or(b"null", |before| before.text.as_slice()));
         let new = lines(&change.text);

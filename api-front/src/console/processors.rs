@@ -6,7 +6,7 @@ use super::{Console, figures, page};
 use crate::links::Control;
 use crate::metrics::{Outcome, ProcessorReading, Reading};
 use crate::operator::changes::Order;
-use crate::operator::share_bp;
+use crate::operator::{actions, share_bp};
 use crate::switch::directory::Processor;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -145,20 +145,18 @@ pub(super) async fn tell(
 impl Console {
     async fn obey(&self, viewer: &Viewer, processor: &Processor, word: Word) -> Result<String, NotDone> {
         let switch = self.front.switch();
-        let steered = switch.operator().processor(&processor.id).ok_or(NotDone::Because("this processor is not steered"))?;
         match word {
             Word::Set(state) => {
+                let steered = switch.operator().processor(&processor.id).ok_or(actions::NotDone::NoLink)?;
                 let made = switch.operator().set_processor_state(steered, state, Order::of(viewer.by)).await?;
                 Ok(format!("done, as change {}", made.version))
             }
             Word::Tell(control) => {
-                let link = steered.link.as_ref().ok_or(NotDone::Because("it is configured no more: it has no link"))?;
-                let told = link.tell(control);
-                let told = told.then(|| "the link was told".to_owned());
-                told.ok_or(NotDone::Because("the link has not done yet what it was told before"))
+                actions::tell(switch, processor, control, viewer.by).await?;
+                Ok("the link was told".to_owned())
             }
             Word::Settle => {
-                let settled = switch.settle(processor.index).await?;
+                let settled = actions::settle(switch, processor, viewer.by).await?;
                 Ok(format!("{} closed, {} answered so far", figures::many(settled.closed.into(), "batch"), settled.batches.len()))
             }
         }

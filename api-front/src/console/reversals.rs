@@ -1,7 +1,9 @@
 //! Reversals that wait for their processor, and how an operator ends one.
 
 use super::act::NotDone;
+use super::session::Viewer;
 use super::{Console, figures, page};
+use crate::operator::actions;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -12,8 +14,6 @@ use protocol::money::Currency;
 
 /// Reversals that are listed.
 const LISTED: u32 = 200;
-
-use super::session::Viewer;
 
 /// `GET /console/reversals`
 pub(super) async fn show(State(console): State<Console>, headers: HeaderMap) -> Response {
@@ -44,18 +44,14 @@ pub(super) async fn take_over(State(console): State<Console>, Path(id): Path<Str
         Err(response) => return *response,
     };
     let Ok(wanted) = id.parse::<Xid>() else { return StatusCode::NOT_FOUND.into_response() };
-    let done = console.end(wanted).await;
+    let done = console.end(&viewer, wanted).await;
     console.done(&viewer, "/console/reversals", &format!("take over the reversal of {id}"), done)
 }
 
 impl Console {
-    async fn end(&self, wanted: Xid) -> Result<String, NotDone> {
-        let (switch, none) = (self.front.switch(), NotDone::Because("no reversal of this transaction waits any more"));
-        let Some(merchant) = switch.past().merchant_of(wanted).await? else { return Err(none) };
-        match switch.take_over_reversal(merchant, wanted).await? {
-            Some(_) => Ok(format!("The reversal of {wanted} is yours: it is not sent again.")),
-            None => Err(none),
-        }
+    async fn end(&self, viewer: &Viewer, wanted: Xid) -> Result<String, NotDone> {
+        actions::take_over(self.front.switch(), wanted, viewer.by).await?;
+        Ok(format!("The reversal of {wanted} is yours: it is not sent again."))
     }
 
     fn queue(&self, viewer: &Viewer, queued: &[StoredTransaction]) -> Markup {

@@ -1,13 +1,14 @@
 //! Changes of the configuration at run time: checked, made durable, then in force, one after the other.
 //!
 //! A change is the new text of one thing, whole: the table of rules, the table of routes, one processor, one merchant. What is
-//! in force is the newest text of each; a thing without one is as the configuration file says.
+//! in force is the newest text of each; a thing without one is as the configuration file says. An action is written down as a
+//! change is, and nothing of it is in force.
 
 use crate::switch::clock::Clock;
 use crate::switch::door::{Door, Return};
 use crate::switch::ids::Ids;
 use persistence::PersistenceError;
-use persistence::projection::{Queries, StoredChange};
+use persistence::projection::{Deeds, Queries, StoredChange};
 use protocol::change::{Area, CHANGE_LAYOUT, CHANGE_PART_MAX_BYTES, CHANGE_PARTS_MAX, Change, ChangedBy};
 use protocol::id::Xid;
 use std::collections::BTreeMap;
@@ -27,7 +28,7 @@ const PAGE_CHANGES: u32 = 256;
 pub struct Thing {
     /// Which kind.
     pub area: Area,
-    /// Which one; none for a table.
+    /// Which one, or what an action was done to; none for a table.
     pub subject: Xid,
 }
 
@@ -136,7 +137,7 @@ pub async fn load_changes(queries: &Queries) -> Result<Vec<StoredChange>, Persis
     let mut changes: Vec<StoredChange> = Vec::new();
     loop {
         let after = changes.last().map_or(0, |last| last.version);
-        let page = queries.changes(after, PAGE_CHANGES).await?;
+        let page = queries.changes(Deeds::All, after, PAGE_CHANGES).await?;
         if page.is_empty() {
             return Ok(changes);
         }
@@ -157,7 +158,10 @@ impl Changes {
         journal_writable: Arc<AtomicBool>,
     ) -> Changes {
         let mut newest = Newest::default();
-        stored.into_iter().for_each(|change| newest.take(change));
+        for change in stored {
+            let text = String::from_utf8_lossy(&change.text).into();
+            newest.take(Thing { area: change.area, subject: change.subject }, InForce { version: change.version, text });
+        }
         Changes { newest: Arc::new(Mutex::new(newest)), door, ids, clock, journal_writable }
     }
 
@@ -202,8 +206,7 @@ impl Changes {
             let dropped = |_| if writable.load(Ordering::Acquire) { NotMade::Busy } else { NotMade::JournalFull };
             durable.await.map_err(dropped)?;
             put_in_force();
-            newest.version = made.version;
-            newest.things.insert(thing, InForce { version: made.version, text: text.into() });
+            newest.take(thing, InForce { version: made.version, text: text.into() });
             Ok(made)
         };
         tokio::spawn(finish).await.unwrap_or(Err(NotMade::JournalFull))
@@ -215,11 +218,12 @@ impl Newest {
         self.things.get(&thing).cloned().unwrap_or_else(|| InForce { version: 0, text: AS_CONFIGURED.into() })
     }
 
-    fn take(&mut self, change: StoredChange) {
-        let thing = Thing { area: change.area, subject: change.subject };
-        self.version = change.version;
-        let text = String::from_utf8_lossy(&change.text).into();
-        self.things.insert(thing, InForce { version: change.version, text });
+    fn take(&mut self, thing: Thing, newest: InForce) {
+        self.version = newest.version;
+        match thing.area {
+            Area::Action => {}
+            Area::Rules | Area::Routes | Area::Processor | Area::Merchant => drop(self.things.insert(thing, newest)),
+        }
     }
 }
 

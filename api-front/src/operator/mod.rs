@@ -1,8 +1,10 @@
 //! What an operator changes while the switch runs.
 //!
-//! Lives here: the changes, how each is checked and put in force, and what is in force after a start. Must not live here: HTTP and
+//! Lives here: the changes, how each is checked and put in force, what is in force after a start, and actions that change nothing in
+//! force. Must not live here: HTTP and
 //! JSON of answers (`rest::operator`), what rules and routes mean (switch-core).
 
+pub mod actions;
 mod added;
 pub mod changes;
 mod dry_run;
@@ -111,6 +113,7 @@ impl Operator {
             Area::Rules => self.change_table(TableKind::Rules, text, order).await,
             Area::Routes => self.change_table(TableKind::Routes, text, order).await,
             Area::Merchant => self.change_merchant(undone.subject, text, order).await,
+            Area::Action => Err(NotMade::Invalid("an action was done and can't be taken back".to_owned())),
         }
     }
 }

@@ -79,12 +79,14 @@ pub enum Unavailable {
 }
 
 /// Why a command is not taken: nothing was done, nothing journaled, nothing sent, and its idempotency key is as it was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TurnedAway {
     /// As many are under way as may be.
+    #[error("the switch is at its limit: try again")]
     Busy,
     /// The switch takes none at the moment.
-    Unavailable(Unavailable),
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
 }
 
 impl From<TurnedAway> for Answered {

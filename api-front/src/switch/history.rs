@@ -7,7 +7,7 @@ use crate::switch::version::Version;
 use persistence::PersistenceError;
 use persistence::journal::DurableWatch;
 use persistence::projection::search::{BatchSearch, Found, Search};
-use persistence::projection::{AppliedWatch, Chapter, Queries, StoredChange, StoredTransaction};
+use persistence::projection::{AppliedWatch, Chapter, Deeds, Queries, StoredChange, StoredTransaction};
 use protocol::batch::Batch;
 use protocol::id::Xid;
 
@@ -105,10 +105,10 @@ impl Past for History {
         })
     }
 
-    fn changes(&self, after: u32, limit: u32) -> Reading<'_, Vec<StoredChange>> {
+    fn changes(&self, deeds: Deeds, after: u32, limit: u32) -> Reading<'_, Vec<StoredChange>> {
         Box::pin(async move {
             self.catch_up().await?;
-            self.queries.changes(after, limit).await.map_err(unavailable)
+            self.queries.changes(deeds, after, limit).await.map_err(unavailable)
         })
     }
 }

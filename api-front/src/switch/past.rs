@@ -3,7 +3,7 @@
 use crate::switch::handle::Unavailable;
 use crate::switch::version::Version;
 use persistence::projection::search::{BatchSearch, Found, Search};
-use persistence::projection::{Chapter, StoredChange, StoredTransaction};
+use persistence::projection::{Chapter, Deeds, StoredChange, StoredTransaction};
 use protocol::batch::Batch;
 use protocol::id::Xid;
 use std::future::Future;
@@ -28,6 +28,6 @@ pub trait Past: Send + Sync {
     fn story(&self, id: Xid) -> Reading<'_, Vec<Chapter>>;
     /// Transactions whose reversal waits, by id, so many at most behind `after`. For operators.
     fn queued_reversals(&self, after: Xid, limit: u32) -> Reading<'_, Vec<StoredTransaction>>;
-    /// Changes of the configuration with a version above `after`, so many at most. For operators.
-    fn changes(&self, after: u32, limit: u32) -> Reading<'_, Vec<StoredChange>>;
+    /// What operators did, with a version above `after`, so many at most. For operators.
+    fn changes(&self, deeds: Deeds, after: u32, limit: u32) -> Reading<'_, Vec<StoredChange>>;
 }

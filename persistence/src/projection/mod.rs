@@ -33,7 +33,7 @@ use sqlx::{AnyConnection, Connection};
 
 pub use applied::AppliedWatch;
 pub use changes::IdempotencyKey;
-pub use configuration::StoredChange;
+pub use configuration::{Deeds, StoredChange};
 pub use fold::Fold;
 pub use follower::{Follower, FollowerOptions, State};
 pub use lookup::Sighting;

@@ -73,14 +73,18 @@ fn hash_of(password: &str) -> String {
     String::from_utf8(output.stdout).expect("text").trim().to_owned()
 }
 
-#[test]
-fn who_has_changed_what_stands_in_the_history_after_a_restart_too() {
+/// Two who may sign in: ann, who may act, and bob, who may look.
+fn ann_and_bob() -> String {
     let hash = hash_of("correct horse");
-    let users = format!(
+    format!(
         "[[console_user]]\nname = \"ann\"\nrole = \"operator\"\npassword_hash = '{hash}'\n\
          [[console_user]]\nname = \"bob\"\nrole = \"viewer\"\npassword_hash = '{hash}'\n"
-    );
-    let mut switch = Switch::start(Options { fronts: users, ..Options::default() });
+    )
+}
+
+#[test]
+fn who_has_changed_what_stands_in_the_history_after_a_restart_too() {
+    let mut switch = Switch::start(Options { fronts: ann_and_bob(), ..Options::default() });
     let bob = Desk::sign_in(&switch, "bob", "correct+horse");
     assert!(!bob.page("/console/processors").contains("/drain"), "a viewer sees no button");
     assert_eq!(bob.order("/console/processors/card_2/drain").status, 403);
@@ -127,8 +131,8 @@ fn a_payment_is_found_by_what_is_known_of_it() {
 #[test]
 fn a_stuck_reversal_is_taken_over_and_a_days_batch_settled_by_buttons() {
     let host = HostProcess::start();
-    let switch = Switch::start(Options { timeout_ms: 300, ..Options::with_host(host.addr) });
-    let desk = Desk::sign_in(&switch, "", keys::OPERATOR);
+    let mut switch = Switch::start(Options { timeout_ms: 300, fronts: ann_and_bob(), ..Options::with_host(host.addr) });
+    let desk = Desk::sign_in(&switch, "ann", "correct+horse");
     assert_eq!(switch.client().sale(1_112, VISA)["response_code"], 100);
     assert_eq!(desk.order("/console/processors/card/settle").status, 303);
     assert!(desk.page("/console/processors").contains("1 batch closed, 1 answered so far"));
@@ -143,6 +147,16 @@ fn a_stuck_reversal_is_taken_over_and_a_days_batch_settled_by_buttons() {
     assert!(desk.page("/console/reversals").contains("it is not sent again"));
     assert!(switch.log().contains("take over the reversal of"), "and it is written down who did it");
     assert_eq!(text(&switch.client().get(id(&unknown)), "status"), "reversed");
+    switch.kill9();
+    switch.start_again();
+    let done = switch.operator().call("GET", "/operator/actions", &[], b"").data();
+    let done: Vec<_> = done.as_array().expect("a list").iter().map(|done| (text(done, "action"), text(done, "by"))).collect();
+    assert_eq!(done, [("settle", "ann"), ("take_over", "ann")]);
+    let history = Desk::sign_in(&switch, "bob", "correct+horse").page("/console/history");
+    for told in ["Settled card", &format!("Took over the reversal of {}", id(&unknown)), "by ann"] {
+        assert!(history.contains(told), "{told}: {history}");
+    }
+    assert!(!history.contains("/undo"), "an action can't be taken back");
 }
 
 #[test]

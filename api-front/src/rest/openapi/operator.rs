@@ -48,6 +48,8 @@ pub(super) const CALLS: &[Call] = &[
     call("GET", "/operator/merchants/{id}/terminals", "Its terminals", Gives::ListOf(of::<Terminal>)),
     call("POST", "/operator/merchants/{id}/terminals", "Register a terminal for it, or change one", Gives::One(of::<Terminal>))
         .takes(&[(JSON, of::<Registration>)]),
+    call("GET", "/operator/actions", "What was done that changed no configuration, oldest first", Gives::ListOf(of::<Action>))
+        .query(PART),
     call("GET", "/operator/changes", "What was changed, oldest first", Gives::ListOf(of::<Change>)).query(PART),
     call("POST", "/operator/changes/{id}/undo", "Take a change back", Gives::One(of::<Made>)),
     call("GET", "/operator/transactions/{id}/story", "All versions of a payment and why", Gives::One(of::<Story>)),
@@ -149,6 +151,16 @@ shapes! {
         by: Option<String>,
         subject: Option<String>,
         undoes: Option<u32>,
+    }
+    /// What an operator did that changed no configuration. `action` is `sign_on`, `sign_off`, `cut_over`, `settle`, `take_over`,
+    /// `rotate_keys` or `register_terminal`; `subject` is the processor, the transaction or the merchant.
+    Action {
+        id: String,
+        version: u32,
+        #[schema(format = DateTime)] at: String,
+        by: Option<String>,
+        action: Option<String>,
+        subject: Option<String>,
     }
     /// A payment's versions, requests and reasons.
     Story {

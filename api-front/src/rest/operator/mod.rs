@@ -15,6 +15,7 @@ use super::Front;
 use super::answer::ok;
 use super::auth::presented;
 use super::problem::Problem;
+use crate::operator::actions::NotDone;
 use crate::operator::changes::NotMade;
 use crate::switch::handle::{TurnedAway, Unavailable};
 use axum::Router;
@@ -60,6 +61,7 @@ pub(super) fn routes() -> Router<Front> {
         .route("/operator/merchants/{id}/resume", post(merchants::resume))
         .route("/operator/merchants/{id}/settings", post(merchants::settings))
         .route("/operator/merchants/{id}/terminals", get(terminals::list).post(terminals::register))
+        .route("/operator/actions", get(changes::list_actions))
         .route("/operator/changes", get(changes::list))
         .route("/operator/changes/{id}/undo", post(changes::undo))
         .route("/operator/transactions/{id}/story", get(story::read))
@@ -129,6 +131,17 @@ impl From<TurnedAway> for Problem {
         match turned_away {
             TurnedAway::Busy => Problem::Refused(Refusal::Busy),
             TurnedAway::Unavailable(why) => Problem::Unavailable(why),
+        }
+    }
+}
+
+impl From<NotDone> for Problem {
+    fn from(not_done: NotDone) -> Problem {
+        match not_done {
+            NotDone::NotWritten(why) => why.into(),
+            NotDone::TurnedAway(why) => why.into(),
+            NotDone::NoLink | NotDone::LinkBusy => Problem::Conflict(not_done.to_string()),
+            NotDone::NothingWaits => Problem::NotFound,
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::config::typed::TypedProcessor;
 use crate::links::Control;
 use crate::links::meter::Reading;
 use crate::operator::changes::Order;
-use crate::operator::{Standing, SteeredProcessor, share_bp, word_of};
+use crate::operator::{Standing, SteeredProcessor, actions, share_bp, word_of};
 use crate::rest::Front;
 use crate::rest::answer::ok;
 use crate::rest::problem::Problem;
@@ -53,8 +53,8 @@ pub(super) async fn read(State(front): State<Front>, id: PathId, headers: Header
 
 /// `POST /operator/processors/{id}/settle`: closes the processor's open batches and waits for its answer to each.
 pub(super) async fn settle(State(front): State<Front>, id: PathId, headers: HeaderMap) -> Result<Response, Problem> {
-    let index = front.operated(&headers, id)?.index;
-    let settlement = front.switch.settle(index).await?;
+    let processor = front.operated(&headers, id)?;
+    let settlement = actions::settle(&front.switch, processor, ChangedBy::OPERATOR_KEY).await?;
     Ok(ok(batches(&settlement.batches, front.switch.processors())))
 }
 
@@ -99,11 +99,7 @@ pub(super) async fn cut_over(state: State<Front>, id: PathId, headers: HeaderMap
 
 async fn tell(State(front): State<Front>, id: PathId, headers: HeaderMap, control: Control) -> Result<Response, Problem> {
     let processor = front.operated(&headers, id)?;
-    let link = front.switch.operator().processor(&processor.id).and_then(|steered| steered.link.as_ref());
-    let link = link.ok_or_else(|| Problem::Conflict("this processor is configured no more: it has no link".to_owned()))?;
-    if !link.tell(control) {
-        return Err(Problem::Conflict("the link has not done yet what it was told before".to_owned()));
-    }
+    actions::tell(&front.switch, processor, control, ChangedBy::OPERATOR_KEY).await?;
     Ok(data(front.show(processor).await))
 }
 

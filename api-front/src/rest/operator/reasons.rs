@@ -4,6 +4,7 @@ use super::id_or_null;
 use crate::operator::TableKind;
 use crate::rest::Front;
 use crate::rest::problem::Problem;
+use persistence::projection::Deeds;
 use protocol::response_code::{RULE_DECLINES, ResponseCode};
 use protocol::tail::{Tail, tag};
 use protocol::transaction::Transaction;
@@ -49,7 +50,7 @@ impl Front {
             return Ok(Value::Null);
         }
         let changes = match version.checked_sub(1) {
-            Some(before) => self.switch.past().changes(before, 1).await.map_err(Problem::Unavailable)?,
+            Some(before) => self.switch.past().changes(Deeds::All, before, 1).await.map_err(Problem::Unavailable)?,
             None => Vec::new(),
         };
         let text = changes.first().map(|change| String::from_utf8_lossy(&change.text));

@@ -1,12 +1,14 @@
 //! Reversals that wait for a processor, and how an operator ends one.
 
 use super::{Part, PathId, data, id, list as list_of, moment};
+use crate::operator::actions;
 use crate::rest::Front;
 use crate::rest::problem::Problem;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
+use protocol::change::ChangedBy;
 use protocol::id::Xid;
 use protocol::transaction::Transaction;
 use serde_json::{Value, json};
@@ -29,9 +31,8 @@ pub(super) async fn list(
 pub(super) async fn take_over(State(front): State<Front>, path: PathId, headers: HeaderMap) -> Result<Response, Problem> {
     front.permit_operator(&headers)?;
     let wanted = id(path)?;
-    let merchant = front.switch.past().merchant_of(wanted).await.map_err(Problem::Unavailable)?.ok_or(Problem::NotFound)?;
-    let taken = front.switch.take_over_reversal(merchant, wanted).await?;
-    Ok(data(front.show_reversal(taken.ok_or(Problem::NotFound)?.transaction())))
+    let taken = actions::take_over(&front.switch, wanted, ChangedBy::OPERATOR_KEY).await?;
+    Ok(data(front.show_reversal(taken.transaction())))
 }
 
 impl Front {

@@ -1,12 +1,15 @@
 //! The keys that cards are sealed under, and their change while payments go on.
 
 use super::data;
+use crate::operator::actions::Action;
 use crate::rest::Front;
 use crate::rest::problem::Problem;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use persistence::PersistenceError;
+use protocol::change::ChangedBy;
+use protocol::id::Xid;
 use serde_json::json;
 use tokio::task::spawn_blocking;
 
@@ -21,6 +24,7 @@ pub(super) async fn list(State(front): State<Front>, headers: HeaderMap) -> Resu
 pub(super) async fn rotate(State(front): State<Front>, headers: HeaderMap) -> Result<Response, Problem> {
     front.permit_operator(&headers)?;
     let switch = front.switch.clone();
+    switch.operator().write_down(Action::RotateKeys, Xid::NONE, ChangedBy::OPERATOR_KEY).await?;
     let rotated = spawn_blocking(move || switch.sealer().rotate()).await.map_err(|_| Problem::Internal)?;
     let key_id = rotated.map_err(|error: PersistenceError| {
         tracing::error!(%error, "no seal key was added");

@@ -3,6 +3,7 @@
 use super::merchants::read_json;
 use super::{PathId, data, id, list as list_of};
 use crate::accounts::AccountError;
+use crate::operator::actions::Action;
 use crate::rest::Front;
 use crate::rest::problem::Problem;
 use crate::rest::terminals::shown;
@@ -10,6 +11,7 @@ use crate::terminals::{self, NotRegistered, Registration};
 use axum::extract::{Request, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
+use protocol::change::ChangedBy;
 
 /// `GET /operator/merchants/{id}/terminals`
 pub(super) async fn list(State(front): State<Front>, path: PathId, headers: HeaderMap) -> Result<Response, Problem> {
@@ -26,6 +28,7 @@ pub(super) async fn register(State(front): State<Front>, path: PathId, request: 
     let merchant = front.known_merchant(id(path)?)?;
     let registration: Registration = read_json(&parts.headers, sent).await?;
     let _registering = front.switch.operator().registering().await;
+    front.switch.operator().write_down(Action::RegisterTerminal, merchant, ChangedBy::OPERATOR_KEY).await?;
     let (switch, kept) = (&front.switch, (front.switch.kept_terminals(), front.switch.terminals()));
     let terminal = terminals::register(kept, merchant, registration, switch.now()).await?;
     Ok(data(shown(&terminal)))

@@ -36,11 +36,37 @@ async fn a_change_in_parts_comes_back_in_one_piece() {
         projection.catch_up(&mut tape.from(1), 1).await.unwrap();
         projection.catch_up(&mut tape.from(2), u64::MAX).await.unwrap();
         let queries = Database::open(&home.url).await.unwrap().queries();
-        let read = queries.changes(0, 2).await.unwrap();
+        let read = queries.changes(Deeds::All, 0, 2).await.unwrap();
         let texts: Vec<_> = read.iter().map(|change| (change.version, change.area, &change.text[..])).collect();
         assert_eq!(texts, [(1, Area::Rules, &b"{\"rules\":[]}"[..]), (2, Area::Routes, b"{}")]);
         assert_eq!((read[0].id, read[0].subject, read[0].undoes), (id(1), Xid::NONE, 0));
         assert!(read.iter().all(|change| change.by.name() == "ann"));
-        assert_eq!(queries.changes(2, 100).await.unwrap().len(), 1);
+        assert_eq!(queries.changes(Deeds::All, 2, 100).await.unwrap().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn changes_and_actions_are_told_apart_and_a_page_is_full_of_what_is_asked_for() {
+    for home in homes("changes_and_actions").await {
+        let mut tape = Tape::default();
+        for (version, area) in (1..).zip([Area::Action, Area::Rules, Area::Action, Area::Merchant, Area::Processor]) {
+            push_change(&mut tape, version, area, &["{\"action\":", "\"settle\"}"]);
+        }
+        let mut projection = Projection::open(&home.url, JOURNAL, tape.last_lsn()).await.unwrap();
+        projection.catch_up(&mut tape.from(1), u64::MAX).await.unwrap();
+        let queries = Database::open(&home.url).await.unwrap().queries();
+        for (deeds, after, limit, expected) in [
+            (Deeds::All, 0, 100, &[1, 2, 3, 4, 5][..]),
+            (Deeds::All, 2, 1, &[3]),
+            (Deeds::Changes, 0, 2, &[2, 4]),
+            (Deeds::Changes, 2, u32::MAX, &[4, 5]),
+            (Deeds::Actions, 0, 2, &[1, 3]),
+            (Deeds::Actions, 3, 2, &[]),
+        ] {
+            let read = queries.changes(deeds, after, limit).await.unwrap();
+            let versions: Vec<u32> = read.iter().map(|change| change.version).collect();
+            assert_eq!(versions, expected, "{deeds:?} after {after}, {limit} at most");
+            assert!(read.iter().all(|change| change.text == b"{\"action\":\"settle\"}"), "each comes whole");
+        }
     }
 }
