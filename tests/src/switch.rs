@@ -80,11 +80,11 @@ impl Options {
         let journal = format!("{limits}[journal]\nsegment_bytes = 8388608\nfree_bytes_min = {free_bytes_min}\n{}", self.journal);
         let operator = format!("operator_key = \"{}\"\n", keys::OPERATOR);
         let top = if self.shards == 0 { String::new() } else { format!("shards = {}\n", self.shards) };
-        let top = format!("{}{top}", self.fronts);
+        let top = format!("{top}{}", self.fronts);
         match self.host {
             None => format!("{top}{journal}[sandbox]\n{operator}{keys}"),
             Some(addr) => format!(
-                "{top}{operator}{journal}[[processor]]\nname = \"card\"\ntype = \"tsys_sierra\"\naddr = \"{addr}\"\ntimeout_ms = {}\n\
+                "{operator}{top}{journal}[[processor]]\nname = \"card\"\ntype = \"tsys_sierra\"\naddr = \"{addr}\"\ntimeout_ms = {}\n\
                  reversal_retry_ms = 100\nreversal_retry_max_ms = 1000\necho_idle_ms = 1000\n{}\n\
                  [[merchant]]\nname = \"shop\"\nsandbox = true\n{keys}{other}",
                 if self.timeout_ms == 0 { 1_000 } else { self.timeout_ms },
