@@ -2,7 +2,7 @@
 
 use super::Console;
 use jiff::civil::Date;
-use persistence::projection::{Sighting, StoredTransaction};
+use persistence::projection::{Sighting, StoredTransaction, Sum};
 use protocol::calendar::Micros;
 use protocol::id::Xid;
 use serde::Deserialize;
@@ -52,7 +52,8 @@ impl Asked {
         }
         let stan = number(&self.stan, 999_999).map_err(|()| "A STAN is a number of at most six digits.")?;
         let last_four = number(&self.last_four, 9_999).map_err(|()| "A card's last four are four digits.")?;
-        let amount = amount(&self.amount).map_err(|()| "An amount is a number such as 12.34.")?;
+        let amount =
+            amount(&self.amount).map_err(|()| "An amount is a number such as 12.34, with the decimals of its currency.")?;
         let from = self.day(now)?;
         if stan.is_none() && last_four.is_none() && amount.is_none() && self.day.trim().is_empty() {
             return Ok(Wanted::Newest);
@@ -85,16 +86,10 @@ fn number(text: &str, most: u32) -> Result<Option<u32>, ()> {
     number.filter(|number| *number <= most).map(Some).ok_or(())
 }
 
-/// Hundredths of what was written: `12.34` and `12` as people write them.
-fn amount(text: &str) -> Result<Option<u64>, ()> {
+/// `12.34` and `12` as people write them; `None` when nothing was written.
+fn amount(text: &str) -> Result<Option<Sum>, ()> {
     let text = text.trim();
-    if text.is_empty() {
-        return Ok(None);
-    }
-    let (whole, rest) = text.split_once('.').unwrap_or((text, ""));
-    let is_sound = !whole.is_empty() && rest.len() <= 2 && whole.bytes().chain(rest.bytes()).all(|byte| byte.is_ascii_digit());
-    let hundredths = is_sound.then(|| format!("{whole}{rest:0<2}").parse().ok()).flatten();
-    hundredths.map(Some).ok_or(())
+    if text.is_empty() { Ok(None) } else { Sum::read(text).map(Some).ok_or(()) }
 }
 
 impl Console {
@@ -145,17 +140,18 @@ mod tests {
         assert_eq!(asked(&format!(" {id} "), ["1", "", "", ""]), Ok(Wanted::Transaction(id)));
         assert_eq!(asked("order-7", [""; 4]), Ok(Wanted::Named("order-7".to_owned())));
         let from = Micros::from_date(2026, 11, 20);
-        let sighting = Sighting { from, until: from.plus_s(86_400), stan: Some(41), last_four: Some(42), amount: Some(1_250) };
+        let sighting =
+            Sighting { from, until: from.plus_s(86_400), stan: Some(41), last_four: Some(42), amount: Sum::read("12.50") };
         assert_eq!(asked("", ["000041", "0042", "12.5", "2026-11-20"]), Ok(Wanted::Sighted(sighting)));
         let today = Micros::from_date(NOW.civil().year, NOW.civil().month, NOW.civil().day);
-        let seen = Sighting { from: today, until: today.plus_s(86_400), stan: None, last_four: None, amount: Some(700) };
+        let seen = Sighting { from: today, until: today.plus_s(86_400), stan: None, last_four: None, amount: Sum::read("7.00") };
         assert_eq!(asked("", ["", "", "7", ""]), Ok(Wanted::Sighted(seen)), "today");
     }
 
     #[test]
     fn what_cant_be_meant_is_told() {
         let wrong =
-            [["x", "", "", ""], ["1000000", "", "", ""], ["", "12345", "", ""], ["", "+123", "", ""], ["", "", "1.234", ""]];
+            [["x", "", "", ""], ["1000000", "", "", ""], ["", "12345", "", ""], ["", "+123", "", ""], ["", "", "1.23456", ""]];
         let wrong = wrong.into_iter().chain([["", "", "-1", ""], ["", "", ".", ""], ["", "", "", "21.11.2026"]]);
         wrong.for_each(|fields| assert!(asked("", fields).is_err(), "{fields:?}"));
         assert!(asked(&"x".repeat(256), [""; 4]).is_err());

@@ -1,16 +1,18 @@
 //! How an operator finds a payment of which a receipt, a host or a shopper names something. No index is kept for these questions, for
 //! every payment would pay for it: they are asked within a stretch of time, or follow what merchants' searches have.
 
-use std::fmt::Write;
+use std::collections::BTreeMap;
 use std::mem::offset_of;
 
 use protocol::calendar::Micros;
 use protocol::exchange::{Exchange, Reversal};
 use protocol::id::Xid;
+use protocol::money::Currency;
 use protocol::transaction::Transaction;
 use sqlx::AssertSqlSafe;
 
 use super::queries::{Queries, StoredTransaction};
+use super::search::{Filter, Value};
 use crate::error::PersistenceError;
 use crate::sql::signed;
 
@@ -28,9 +30,46 @@ pub struct Sighting {
     pub stan: Option<u32>,
     /// Last four digits of the card.
     pub last_four: Option<u16>,
-    /// What was asked for, minor units.
-    pub amount: Option<u64>,
+    /// What was asked for.
+    pub amount: Option<Sum>,
 }
+
+/// Most decimals that a currency of ISO 4217 has.
+const DECIMALS_MAX: usize = 4;
+
+/// An amount as people write it, `12.34`, in whatever currency: minor units for each number of decimals that a currency may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sum([Option<u64>; DECIMALS_MAX + 1]);
+
+impl Sum {
+    /// Reads it; `None` when it is no amount, or one that no currency has.
+    pub fn read(text: &str) -> Option<Sum> {
+        let mut sum = Sum([None; DECIMALS_MAX + 1]);
+        for currency in currencies() {
+            sum.0[usize::from(currency.exponent()).min(DECIMALS_MAX)] = currency.parse_major(text).ok();
+        }
+        sum.0.iter().any(Option::is_some).then_some(sum)
+    }
+
+    /// The currencies in which it is so many minor units, by their number.
+    pub(super) fn by_minor(self) -> BTreeMap<u64, Vec<u16>> {
+        let mut by_minor = BTreeMap::<u64, Vec<u16>>::new();
+        for currency in currencies() {
+            if let Some(minor) = self.0[usize::from(currency.exponent()).min(DECIMALS_MAX)] {
+                by_minor.entry(minor).or_default().push(currency.numeric());
+            }
+        }
+        by_minor
+    }
+}
+
+/// All that the switch knows.
+fn currencies() -> impl Iterator<Item = Currency> {
+    (0..1_000).filter_map(Currency::from_numeric)
+}
+
+/// Where the currency's number stands in a stored transaction, from 1 as SQL counts.
+const CURRENCY_AT: usize = offset_of!(Transaction, currency) + 1;
 
 /// Where the trace numbers stand in a stored transaction, from 1 as SQL counts.
 const STANS_AT: [usize; 3] = [
@@ -43,28 +82,21 @@ impl Queries {
     /// Transactions of whatever merchant that were seen so, newest first, so many at most.
     pub async fn sighted(&self, sighting: &Sighting, limit: u32) -> Result<Vec<StoredTransaction>, PersistenceError> {
         let Sighting { from, until, stan, last_four, amount } = sighting;
-        let mut numbers = vec![from.0, until.0, i64::from(limit)];
-        let mut text = "SELECT lsn, body FROM transactions WHERE created_at >= $1 AND created_at < $2".to_owned();
-        for (column, value) in [("last_four", last_four.map(i64::from)), ("amount", amount.map(signed))] {
-            if let Some(value) = value {
-                numbers.push(value);
-                // Writing to a string can't fail.
-                let _ = write!(text, " AND {column} = ${}", numbers.len());
-            }
+        let mut asked = Filter::of_times(*from, *until);
+        if let Some(last_four) = last_four {
+            let last_four = asked.bind(Value::Integer(i64::from(*last_four)));
+            asked.add(&format!("last_four = {last_four}"));
         }
-        if stan.is_some() {
-            let place = numbers.len() + 1;
-            let same = STANS_AT.map(|at| format!("substr(body, {at}, 4) = ${place}"));
-            let _ = write!(text, " AND ({})", same.join(" OR "));
-        }
-        text.push_str(" ORDER BY created_at DESC, id DESC LIMIT $3");
-        let mut select = sqlx::query(AssertSqlSafe(text));
-        for number in numbers {
-            select = select.bind(number);
+        if let Some(amount) = amount {
+            add_amount(&mut asked, *amount);
         }
         if let Some(stan) = stan {
-            select = select.bind(stan.to_le_bytes().to_vec());
+            let stan = asked.bind(Value::Bytes(stan.to_le_bytes().to_vec()));
+            asked.add(&format!("({})", STANS_AT.map(|at| format!("substr(body, {at}, 4) = {stan}")).join(" OR ")));
         }
+        let select =
+            format!("SELECT lsn, body FROM transactions WHERE {} ORDER BY created_at DESC, id DESC LIMIT {limit}", asked.text);
+        let select = asked.query(&select);
         let rows = select.fetch_all(&self.database.pool).await.map_err(PersistenceError::sql("look a transaction up"))?;
         rows.iter().map(|row| StoredTransaction::read(row, "transactions")).collect()
     }
@@ -95,4 +127,16 @@ impl Queries {
         found.truncate(limit as usize);
         Ok(found)
     }
+}
+
+/// The amount in a column, its currency only in the body: a row is read whole where the amount fits one currency or another.
+fn add_amount(asked: &mut Filter, amount: Sum) {
+    let mut either = Vec::new();
+    for (minor, currencies) in amount.by_minor() {
+        let minor = asked.bind(Value::Integer(signed(minor)));
+        let currencies = currencies.iter().map(|number| asked.bind(Value::Bytes(number.to_le_bytes().to_vec())));
+        let currencies: Vec<_> = currencies.collect();
+        either.push(format!("(amount = {minor} AND substr(body, {CURRENCY_AT}, 2) IN ({}))", currencies.join(", ")));
+    }
+    asked.add(&format!("({})", either.join(" OR ")));
 }

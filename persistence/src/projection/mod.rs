@@ -36,7 +36,7 @@ pub use changes::IdempotencyKey;
 pub use configuration::{Deeds, StoredChange};
 pub use fold::Fold;
 pub use follower::{Follower, FollowerOptions, State};
-pub use lookup::Sighting;
+pub use lookup::{Sighting, Sum};
 pub use operations::Chapter;
 pub use payments::Place;
 pub use queries::{Queries, StoredTransaction};

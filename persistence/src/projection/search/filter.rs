@@ -45,7 +45,7 @@ impl Moment {
 }
 
 #[derive(Debug, Clone)]
-pub(super) enum Value {
+pub(in crate::projection) enum Value {
     Integer(i64),
     Bytes(Vec<u8>),
     Text(String),
@@ -53,7 +53,7 @@ pub(super) enum Value {
 
 /// The words behind WHERE and their values. Values never get into the words.
 #[derive(Debug, Clone)]
-pub(super) struct Filter {
+pub(in crate::projection) struct Filter {
     pub text: String,
     values: Vec<Value>,
 }
@@ -61,6 +61,12 @@ pub(super) struct Filter {
 impl Filter {
     pub(super) fn of_merchant(merchant: &Xid) -> Filter {
         Filter { text: "merchant = $1".to_owned(), values: vec![Value::Bytes(merchant.0.to_vec())] }
+    }
+
+    /// Whosever, made from a moment on and before another.
+    pub(in crate::projection) fn of_times(from: Micros, until: Micros) -> Filter {
+        let values = vec![Value::Integer(from.0), Value::Integer(until.0)];
+        Filter { text: "created_at >= $1 AND created_at < $2".to_owned(), values }
     }
 
     pub(super) fn of(search: &Search) -> Filter {
@@ -77,7 +83,8 @@ impl Filter {
         filter
     }
 
-    fn within(search: &Search, (from, to): Range) -> Filter {
+    /// With a range of time in place of the search's own.
+    pub(super) fn within(search: &Search, (from, to): Range) -> Filter {
         let mut filter = Filter::of_merchant(&search.merchant);
         filter.add_bounds("created_at", from, to);
         for condition in &search.conditions {
@@ -105,13 +112,13 @@ impl Filter {
         filter
     }
 
-    pub(super) fn add(&mut self, words: &str) {
+    pub(in crate::projection) fn add(&mut self, words: &str) {
         self.text.push_str(" AND ");
         self.text.push_str(words);
     }
 
     /// The parameter that stands for a value.
-    pub(super) fn bind(&mut self, value: Value) -> String {
+    pub(in crate::projection) fn bind(&mut self, value: Value) -> String {
         self.values.push(value);
         format!("${}", self.values.len())
     }
@@ -150,7 +157,7 @@ impl Filter {
         self.add(&if equal { format!("{column} = {value}") } else { format!("({column} <> {value} OR {column} IS NULL)") });
     }
 
-    pub(super) fn query<'q>(&self, statement: &str) -> Query<'q, Any, AnyArguments> {
+    pub(in crate::projection) fn query<'q>(&self, statement: &str) -> Query<'q, Any, AnyArguments> {
         let query = sqlx::query(AssertSqlSafe(statement.to_owned()));
         self.values.iter().fold(query, |query, value| match value.clone() {
             Value::Integer(integer) => query.bind(integer),

@@ -1,5 +1,6 @@
 //! How many transactions a merchant made in each hour. A list of everything, or of a month, says how many there are, and a count walks
-//! them all: an hour that is over keeps its number, so it is counted once in the life of the process.
+//! them all: an hour that is over keeps its number, so it is counted once in the life of the process. A page far behind is found by the
+//! same numbers: whole hours are passed over without a look at their rows.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -36,6 +37,27 @@ impl Hours {
         self.first + self.made.len() as i64
     }
 
+    /// Of hours from `from` to before `to`, newest first, those that `offset` rows fill are passed over: the hour that is left to begin
+    /// before, and how many rows are left to pass over from there.
+    fn passed_over(&self, (from, to): (i64, i64), offset: u64) -> (i64, u64) {
+        let (mut end, mut rest) = (to, offset);
+        while end > from {
+            let made = self.made_in(end - 1, end);
+            if made > rest {
+                break;
+            }
+            (end, rest) = (end - 1, rest - made);
+        }
+        (end, rest)
+    }
+
+    /// The hours kept that lie whole in a range.
+    fn whole_in(&self, (from, to): Range) -> (i64, i64) {
+        let begins = from.map_or(self.first, |from| (from.0 - 1).div_euclid(HOUR) + 1).max(self.first);
+        let ends = to.map_or(self.end(), |to| (to.0.saturating_add(1)).div_euclid(HOUR)).min(self.end());
+        (begins, ends)
+    }
+
     /// Those from hour `from` to before hour `to`; both are among the hours kept.
     fn made_in(&self, from: i64, to: i64) -> u64 {
         let place = |hour: i64| usize::try_from(hour - self.first).unwrap_or(0).min(self.made.len());
@@ -61,8 +83,7 @@ impl Queries {
     /// How many transactions a merchant made in a range of time.
     pub(in crate::projection) async fn made_between(&self, merchant: &Xid, (from, to): Range) -> Result<u64, PersistenceError> {
         let Some(hours) = self.hours(merchant).await? else { return self.counted(merchant, (from, to)).await };
-        let begins = from.map_or(hours.first, |from| (from.0 - 1).div_euclid(HOUR) + 1).max(hours.first);
-        let ends = to.map_or(hours.end(), |to| (to.0.saturating_add(1)).div_euclid(HOUR)).min(hours.end());
+        let (begins, ends) = hours.whole_in((from, to));
         if begins >= ends {
             return self.counted(merchant, (from, to)).await;
         }
@@ -75,6 +96,27 @@ impl Queries {
         };
         let behind = self.counted(merchant, (Some(Micros(ends * HOUR)), to)).await?;
         Ok(before + hours.made_in(begins, ends) + behind)
+    }
+
+    /// Where the row stands that `offset` others of a range come before, newest first: the range's end may be moved to the moment given
+    /// and so many rows passed over from there.
+    pub(in crate::projection) async fn sought(
+        &self,
+        merchant: &Xid,
+        (from, to): Range,
+        offset: u64,
+    ) -> Result<(Option<Micros>, u64), PersistenceError> {
+        let Some(hours) = self.hours(merchant).await? else { return Ok((to, offset)) };
+        let (begins, ends) = hours.whole_in((from, to));
+        if begins >= ends {
+            return Ok((to, offset));
+        }
+        let behind = self.counted(merchant, (Some(Micros(ends * HOUR)), to)).await?;
+        if behind > offset {
+            return Ok((to, offset));
+        }
+        let (end, rest) = hours.passed_over((begins, ends), offset - behind);
+        Ok((Some(Micros(end * HOUR - 1)), rest))
     }
 
     async fn counted(&self, merchant: &Xid, (from, to): Range) -> Result<u64, PersistenceError> {

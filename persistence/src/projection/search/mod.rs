@@ -17,7 +17,7 @@ use sqlx::any::AnyRow;
 use super::queries::{Queries, StoredTransaction, read_batch};
 use crate::error::PersistenceError;
 use crate::sql::{Fields, signed, unsigned};
-use filter::Filter;
+pub(super) use filter::{Filter, Value};
 pub(crate) use hours::HourCounts;
 
 /// Rows that are read at once when rows are looked at here.
@@ -28,6 +28,8 @@ pub const LOOKED_AT_ROWS_MAX: u64 = 200_000;
 pub const PASSED_OVER_ROWS_MAX: u64 = 10_000_000;
 /// Transactions of a range of time that are counted each time that it is asked for; more are counted by the hour, and once.
 const COUNTED_ROWS_MAX: u64 = 50_000;
+/// Rows that a page lies behind and that are still walked; from there on hours are passed over whole.
+const WALKED_ROWS_MAX: u64 = 5_000;
 const OPERATION: &str = "search transactions";
 
 /// A search of one merchant's transactions, newest first. All conditions hold.
@@ -194,8 +196,8 @@ impl Queries {
 
     /// The page is chosen among narrow rows, and the bodies of its transactions are read last: what is passed over costs no body.
     async fn page(&self, search: &Search) -> Result<Found, PersistenceError> {
-        let filter = Filter::of(search);
-        let (limit, offset) = (i64::from(search.limit), signed(search.offset));
+        let (filter, offset) = self.begin(search).await?;
+        let (limit, offset) = (i64::from(search.limit), signed(offset));
         let select = format!(
             "SELECT whole.lsn, whole.body FROM (SELECT id, created_at FROM transactions WHERE {} \
              ORDER BY created_at DESC, id DESC LIMIT {limit} OFFSET {offset}) AS page \
@@ -205,12 +207,22 @@ impl Queries {
         let rows = filter.query(&select).fetch_all(&self.database.pool).await.map_err(PersistenceError::sql(OPERATION))?;
         let transactions: Vec<_> =
             rows.iter().map(|row| StoredTransaction::read(row, "transactions")).collect::<Result<_, _>>()?;
-        let total = self.total(&filter, search, transactions.len() as u64).await?;
+        let total = self.total(search, transactions.len() as u64).await?;
         Ok(Found::Page { total, transactions })
     }
 
+    /// What a page's rows fulfil, and how many of those are passed over before it.
+    async fn begin(&self, search: &Search) -> Result<(Filter, u64), PersistenceError> {
+        if !search.is_plain() || search.offset <= WALKED_ROWS_MAX {
+            return Ok((Filter::of(search), search.offset));
+        }
+        let (from, to) = search.range();
+        let (to, rest) = self.sought(&search.merchant, (from, to), search.offset).await?;
+        Ok((Filter::within(search, (from, to)), rest))
+    }
+
     /// How many match, `on_page` of them on the page: a page that is not full says it by itself.
-    async fn total(&self, filter: &Filter, search: &Search, on_page: u64) -> Result<u64, PersistenceError> {
+    async fn total(&self, search: &Search, on_page: u64) -> Result<u64, PersistenceError> {
         let is_last = on_page < u64::from(search.limit) && (on_page > 0 || search.offset == 0);
         if is_last {
             return Ok(search.offset + on_page);
@@ -218,7 +230,8 @@ impl Queries {
         if search.is_plain() {
             return self.made(search).await;
         }
-        self.count(filter, &format!("(SELECT id FROM transactions WHERE {})", filter.text)).await
+        let filter = Filter::of(search);
+        self.count(&filter, &format!("(SELECT id FROM transactions WHERE {})", filter.text)).await
     }
 
     /// Counts the rows of a selection that is written with the filter's values.

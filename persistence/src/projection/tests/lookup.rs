@@ -4,6 +4,29 @@ use super::*;
 use protocol::tail::{self, tag};
 
 const HOUR_US: i64 = 3_600_000_000;
+const YEN: u16 = 392;
+
+#[test]
+fn an_amount_is_what_some_currency_can_be() {
+    for wrong in ["", ".", "-1", "1.", "1,5", "1.23456", "99999999999999999999"] {
+        assert_eq!(Sum::read(wrong), None, "{wrong}");
+    }
+    let minor = |text: &str| Sum::read(text).unwrap().by_minor();
+    let of = |text: &str, numeric: u16| {
+        let found = minor(text).into_iter().find(|(_, currencies)| currencies.contains(&numeric));
+        found.map(|(minor, _)| minor)
+    };
+    for (text, numeric, expected) in [
+        ("12.5", 840, Some(1_250)),
+        ("12.5", YEN, None),
+        ("12", YEN, Some(12)),
+        ("12.00", YEN, Some(12)),
+        ("1.234", 48, Some(1_234)),
+        ("1.234", 840, None),
+    ] {
+        assert_eq!(of(text, numeric), expected, "{text} of {numeric}");
+    }
+}
 
 #[tokio::test]
 async fn a_payment_is_found_by_its_trace_number_its_card_and_amount_and_its_order() {
@@ -13,6 +36,7 @@ async fn a_payment_is_found_by_its_trace_number_its_card_and_amount_and_its_orde
             let mut made = approved(sale(number), Xid::NONE);
             made.created_at = (i64::from(number) * HOUR_US).into();
             (made.last_four, made.amount) = ((5_439 + number as u16 % 2).into(), u64::from(100 * number).into());
+            made.currency = (if number == 5 { YEN } else { 840 }).into();
             made.original.stan = (40 + number).into();
             made.reversal.stan = (if number == 6 { 41 } else { 0 }).into();
             let mut fields = Vec::new();
@@ -28,8 +52,12 @@ async fn a_payment_is_found_by_its_trace_number_its_card_and_amount_and_its_orde
         assert_eq!(ids(Sighting { stan: Some(41), ..day }).await, [id(6), id(1)], "a reversal's number too");
         assert_eq!(ids(Sighting { stan: Some(41), until: Micros(6 * HOUR_US), ..day }).await, [id(1)]);
         assert_eq!(ids(Sighting { last_four: Some(5_440), ..day }).await, [id(5), id(3)], "the newest, as many as are wanted");
-        assert_eq!(ids(Sighting { last_four: Some(5_440), amount: Some(300), ..day }).await, [id(3)]);
-        assert_eq!(ids(Sighting { last_four: Some(5_439), amount: Some(300), ..day }).await, []);
+        assert_eq!(ids(Sighting { last_four: Some(5_440), amount: Sum::read("3"), ..day }).await, [id(3)]);
+        assert_eq!(ids(Sighting { last_four: Some(5_439), amount: Sum::read("3"), ..day }).await, []);
+        for (written, expected) in [("3.00", id(3)), ("300.00", Xid::NONE), ("500", id(5)), ("5", Xid::NONE), ("6.0", id(6))] {
+            let found = ids(Sighting { amount: Sum::read(written), ..day }).await;
+            assert_eq!(found.first(), Some(&expected).filter(|id| !id.is_none()), "{written} in the payment's own currency");
+        }
         let merchant = sale(1).merchant;
         let of_order = async |merchants: &[Xid], order: &str| -> Vec<Xid> {
             queries.of_order(merchants, order, 9).await.unwrap().iter().map(|stored| stored.transaction().id).collect()

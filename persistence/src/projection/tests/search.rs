@@ -139,7 +139,7 @@ fn hourly(tape: &mut Tape, numbers: RangeInclusive<u32>, minutes: i64) -> Vec<i6
 }
 
 #[tokio::test]
-async fn hours_that_are_kept_and_parts_of_hours_add_up() {
+async fn hours_that_are_kept_and_parts_of_hours_add_up_and_are_passed_over() {
     const HOUR: i64 = 3_600_000_000;
     let mut tape = Tape::default();
     let mut times = hourly(&mut tape, 0..=60, 20);
@@ -163,6 +163,15 @@ async fn hours_that_are_kept_and_parts_of_hours_add_up() {
                         let expected = there.iter().filter(holds).count() as u64;
                         let made = database.queries().made_between(&MERCHANT, range).await.unwrap();
                         assert_eq!(made, expected, "{range:?} of {}", there.len());
+                        for offset in [0, 1, 5, 30, expected.saturating_sub(1), expected, expected + 3] {
+                            let sought = database.queries().sought(&MERCHANT, range, offset).await.unwrap();
+                            let within = |(to, rest): (Option<Micros>, u64)| {
+                                let until =
+                                    |at: &&i64| range.0.is_none_or(|from| **at >= from.0) && to.is_none_or(|to| **at <= to.0);
+                                there.iter().rev().filter(until).nth(rest as usize)
+                            };
+                            assert_eq!(within(sought), within((range.1, offset)), "{range:?} from {offset}: {sought:?}");
+                        }
                     }
                 }
             }
