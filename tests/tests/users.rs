@@ -300,6 +300,7 @@ fn what_is_no_user_and_no_password_is_said_with_its_field() {
         (json!({"password": "short"}), "password"),
         (json!({"email": "nobody"}), "email"),
         (json!({"phone": "call me"}), "phone"),
+        (json!({"timezone": "Mars/Olympus_Mons"}), "timezone"),
         (json!({"role": "root"}), "role"),
         (json!({"status": 1}), "status"),
     ];

