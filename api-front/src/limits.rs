@@ -66,6 +66,8 @@ pub const LINK_WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 pub const HISTORY_WAIT: Duration = Duration::from_secs(5);
 /// How long a settlement call waits for its batches.
 pub const SETTLE_WAIT: Duration = Duration::from_secs(30);
+/// How long whoever moves a sandbox's clock waits for the batches that a cut-over closes: their processor may be down.
+pub const CUT_OVER_WAIT: Duration = Duration::from_secs(5);
 /// How long a settlement that was interrupted waits before it begins again.
 pub const SETTLE_RETRY: Duration = Duration::from_secs(2);
 /// How often a processor's feed of returns is read.

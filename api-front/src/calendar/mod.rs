@@ -3,9 +3,9 @@
 //! Lives here: the calendar's now, its moves (in a sandbox a test moves it, forward only), and who is told of a move. Must not live
 //! here: deadlines of requests, ids, and the times in records, which are the real clock's ([`crate::switch::clock`]) and never jump.
 //!
-//! A room with work that is dated subscribes like [`crate::settlement::schedule`] does: it asks [`Calendar::now`], does all that is due
-//! by then, and waits with [`Calendar::wait_until`] for the next moment, which returns early whenever the clock was moved. Work must be
-//! due by what is stored, not by having been awake at its moment: the switch may have been down, or the clock moved past a year of
+//! A room with work that is dated works like [`crate::settlement::schedule`] does: it asks [`Diligence::now`], does all that is due
+//! by then, says so, and waits with [`Diligence::wait_until`] for the next moment, which returns early whenever the clock was moved. Work must
+//! be due by what is stored, not by having been awake at its moment: the switch may have been down, or the clock moved past a year of
 //! moments at once. Where a stored time of the real clock must be compared with a moment of the calendar, [`Calendar::real_of`] says
 //! when that moment was, or will be.
 
@@ -45,14 +45,32 @@ struct Rooms {
     diligence: Mutex<Vec<watch::Receiver<Micros>>>,
 }
 
-/// Says how far a room has come with what is due, so that whoever moves the clock finds it done. Dropped, nobody waits for it.
+/// A room that works by the calendar. It says how far it has come with what is due, so that whoever moves the clock finds it done.
+/// Dropped, nobody waits for it.
 #[derive(Debug)]
-pub struct Diligence(watch::Sender<Micros>);
+pub struct Diligence {
+    clock: Clock,
+    moves: watch::Receiver<Moves>,
+    come_to: watch::Sender<Micros>,
+}
 
 impl Diligence {
+    /// Now, by the calendar. A move that follows ends the next wait at once.
+    pub fn now(&mut self) -> Micros {
+        self.moves.borrow_and_update().calendar_of(self.clock.now())
+    }
+
     /// All that was due by this moment is done, or was tried.
     pub fn has_come_to(&self, moment: Micros) {
-        self.0.send_replace(moment);
+        self.come_to.send_replace(moment);
+    }
+
+    /// Returns when the calendar has reached a moment, or was moved since this room asked for the time, or after an hour: whoever waits
+    /// looks at it again.
+    pub async fn wait_until(&mut self, moment: Micros) {
+        let until = self.clock.until(self.moves.borrow().real_of(moment));
+        // Fails only when the calendar is gone, and with it the switch.
+        drop(tokio::time::timeout(until.min(SLEEP_MAX), self.moves.changed()).await);
     }
 }
 
@@ -122,22 +140,14 @@ impl Calendar {
         self.0.moves.borrow().real_of(moment)
     }
 
-    /// Returns when the calendar has reached a moment, or was moved, or after an hour: whoever waits looks at it again.
-    pub async fn wait_until(&self, moment: Micros) {
-        let mut moves = self.0.moves.subscribe();
-        let until = self.0.clock.until(moves.borrow_and_update().real_of(moment));
-        // Fails only when the sender is gone, and it is here.
-        drop(tokio::time::timeout(until.min(SLEEP_MAX), moves.changed()).await);
-    }
-
     /// A room that does what is due by this calendar, and will say how far it has come.
     pub async fn worked_by(&self) -> Diligence {
         let (come_to, seen) = watch::channel(Micros::NONE);
         self.0.diligence.lock().await.push(seen);
-        Diligence(come_to)
+        Diligence { clock: self.0.clock, moves: self.0.moves.subscribe(), come_to }
     }
 
-    /// Moves the clock to a moment, for good. Returns when the sandbox's hosts have been told, and the rooms that say so have done
+    /// Moves the clock to a moment, for good. Returns when the sandbox's hosts have been told, and the rooms that work by it have done
     /// what the move made due.
     pub async fn move_to(&self, moment: Micros) -> Result<Micros, NotMoved> {
         self.change(|_| moment).await
@@ -204,7 +214,7 @@ mod tests {
         let clock = Clock::start_after(Micros::NONE);
         let calendar = Calendar::of_sandbox(clock, &file, Vec::new()).await.unwrap();
         let in_a_year = calendar.now().plus_s(365 * 86_400);
-        let (waiting, mover) = (calendar.clone(), calendar.clone());
+        let (mut waiting, mover) = (calendar.worked_by().await, calendar.clone());
         let waits = async move {
             while waiting.now() < in_a_year {
                 waiting.wait_until(in_a_year).await;
@@ -225,22 +235,42 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::start_after(Micros::NONE);
         let calendar = Calendar::of_sandbox(clock, &folder.path().join("clock.json"), Vec::new()).await.unwrap();
-        let (diligence, gone) = (calendar.worked_by().await, calendar.worked_by().await);
+        let (mut diligence, gone) = (calendar.worked_by().await, calendar.worked_by().await);
         drop(gone);
         let due = calendar.now().plus_s(86_400);
         let (done, is_done) = watch::channel(false);
-        let working = calendar.clone();
         let work = async move {
-            while working.now() < due {
-                working.wait_until(due).await;
+            while diligence.now() < due {
+                diligence.wait_until(due).await;
             }
             done.send_replace(true);
-            diligence.has_come_to(working.now());
+            let now = diligence.now();
+            diligence.has_come_to(now);
             diligence
         };
         let moves = async { (calendar.advance_s(2 * 86_400).await.unwrap(), *is_done.borrow()) };
         let (_kept, (now, was_done)) = tokio::join!(work, moves);
         assert!(now >= due && was_done);
+    }
+
+    #[tokio::test]
+    async fn a_move_between_work_and_wait_is_not_slept_through() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Clock::start_after(Micros::NONE);
+        let calendar = Calendar::of_sandbox(clock, &folder.path().join("clock.json"), Vec::new()).await.unwrap();
+        let mut diligence = calendar.worked_by().await;
+        let asked = diligence.now();
+        let moved = async { calendar.advance_s(60).await.unwrap() };
+        let noticed = async {
+            diligence.has_come_to(asked);
+            tokio::task::yield_now().await;
+            // What comes next is far off, but the room has not looked since the move.
+            diligence.wait_until(Micros::NEVER).await;
+            let now = diligence.now();
+            diligence.has_come_to(now);
+        };
+        let both = async { tokio::join!(moved, noticed) };
+        assert!(tokio::time::timeout(Duration::from_secs(5), both).await.is_ok());
     }
 
     #[tokio::test]

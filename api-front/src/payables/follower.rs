@@ -68,8 +68,12 @@ impl Follower {
     }
 
     async fn let_expire(&self) {
+        let mut diligence = self.0.0.switch.calendar().worked_by().await;
         loop {
-            let next = match self.expire_all_over().await {
+            let now = diligence.now();
+            let expired = self.expire_all_over(now).await;
+            diligence.has_come_to(now);
+            let next = match expired {
                 Ok(next) => next,
                 Err(error) => {
                     tracing::warn!(%error, "payables that expire wait");
@@ -78,16 +82,16 @@ impl Follower {
                 }
             };
             tokio::select! {
-                () = self.0.0.switch.calendar().wait_until(next) => {}
+                () = diligence.wait_until(next) => {}
                 () = self.0.0.changed.notified() => {}
             }
         }
     }
 
-    /// Lets go what is over, and gives the moment at which the next one is.
-    async fn expire_all_over(&self) -> Result<Micros, PayableError> {
+    /// Lets go what is over by now, and gives the moment at which the next one is.
+    async fn expire_all_over(&self, now: Micros) -> Result<Micros, PayableError> {
         loop {
-            let over = self.0.stores().payables_over(self.0.now(), PAGE).await?;
+            let over = self.0.stores().payables_over(now, PAGE).await?;
             for payable in &over {
                 // One that somebody changes at this moment is met again.
                 self.0.close(payable, PayableState::Expired).await?;

@@ -10,7 +10,6 @@
 mod months;
 mod told;
 
-use crate::calendar::Calendar;
 use crate::payment_links::CURRENCY;
 use crate::sandbox_home::random_bytes;
 use crate::settlement::cut_over::CutOver;
@@ -49,9 +48,13 @@ impl Payouts {
 
     /// Runs as long as the switch.
     pub async fn run(self) {
+        let mut diligence = self.switch.calendar().worked_by().await;
         loop {
-            match self.catch_up().await {
-                Ok(next) => self.calendar().wait_until(next).await,
+            let now = diligence.now();
+            let made = self.catch_up(now).await;
+            diligence.has_come_to(now);
+            match made {
+                Ok(next) => diligence.wait_until(next).await,
                 Err(error) => {
                     tracing::warn!(%error, "payouts wait");
                     tokio::time::sleep(RETRY_AFTER).await;
@@ -60,9 +63,8 @@ impl Payouts {
         }
     }
 
-    /// Makes all that is due, and gives the moment at which it is to be looked again.
-    async fn catch_up(&self) -> Result<Micros, PersistenceError> {
-        let now = self.calendar().now();
+    /// Makes all that is due by now, and gives the moment at which it is to be looked again.
+    async fn catch_up(&self, now: Micros) -> Result<Micros, PersistenceError> {
         for merchant in self.stores().merchants_with_open_legs(Purpose::Balance).await? {
             self.pay_out(&merchant, now).await?;
         }
@@ -136,10 +138,6 @@ impl Payouts {
                 self.stores().end_payout(&payout, now, event).await?;
             }
         }
-    }
-
-    fn calendar(&self) -> &Calendar {
-        self.switch.calendar()
     }
 
     fn stores(&self) -> &Stores {

@@ -64,19 +64,20 @@ impl Scheduler {
 
     /// Runs as long as the switch.
     pub async fn run(self) {
-        let diligence = self.recurring.switch.calendar().worked_by().await;
+        let mut diligence = self.recurring.switch.calendar().worked_by().await;
         loop {
-            let next = match self.bill_all_due(&diligence).await {
+            let next = match self.bill_all_due(&mut diligence).await {
                 Ok(next) => next,
                 Err(error) => {
                     tracing::warn!(%error, "bills wait");
-                    diligence.has_come_to(self.recurring.switch.calendar().now());
+                    let now = diligence.now();
+                    diligence.has_come_to(now);
                     tokio::time::sleep(RETRY_AFTER).await;
                     continue;
                 }
             };
             tokio::select! {
-                () = self.recurring.switch.calendar().wait_until(next) => {}
+                () = diligence.wait_until(next) => {}
                 () = self.recurring.changed.notified() => {}
             }
         }
@@ -84,9 +85,9 @@ impl Scheduler {
 
     /// Bills everything that is due, several times over where bills were missed, and gives the moment at which the next one is. A bill
     /// that must wait keeps no other waiting.
-    async fn bill_all_due(&self, diligence: &Diligence) -> Result<Micros, NotNow> {
+    async fn bill_all_due(&self, diligence: &mut Diligence) -> Result<Micros, NotNow> {
         loop {
-            let now = self.recurring.switch.calendar().now();
+            let now = diligence.now();
             let (mut place, mut last_error, mut count) = ((Micros(i64::MIN), Xid::NONE), None, 0);
             loop {
                 let due = self.recurring.stores().due_subscriptions(now, place, PAGE).await?;

@@ -128,21 +128,27 @@ impl Collector {
     /// Runs until it is dropped.
     async fn run(self) {
         let every = if self.shared.calendar.is_movable() { RETURNS_EVERY_IN_SANDBOX } else { RETURNS_EVERY };
+        let mut diligence = self.shared.calendar.worked_by().await;
         loop {
+            let now = diligence.now();
             let wait = match self.collect_page().await {
                 Ok(true) => continue,
-                Ok(false) => every,
+                Ok(false) => {
+                    diligence.has_come_to(now);
+                    every
+                }
                 Err(why @ Interrupted::Waits { .. }) => {
                     tracing::info!(processor = %self.processor_id, %why, "a return waits");
                     RETURNS_RETRY
                 }
                 Err(error) => {
                     tracing::warn!(processor = %self.processor_id, %error, "the feed of returns is not read");
+                    diligence.has_come_to(now);
                     every
                 }
             };
-            let due = self.shared.calendar.now().plus_ms(u32::try_from(wait.as_millis()).unwrap_or(u32::MAX));
-            self.shared.calendar.wait_until(due).await;
+            let due = now.plus_ms(u32::try_from(wait.as_millis()).unwrap_or(u32::MAX));
+            diligence.wait_until(due).await;
         }
     }
 

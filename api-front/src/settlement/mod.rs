@@ -5,6 +5,7 @@
 //! member that is settled is not settled twice.
 
 pub mod board;
+pub mod closing;
 pub mod cut_over;
 pub mod nacha;
 pub mod schedule;

@@ -152,7 +152,8 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let settler = Settler { history, doors: run.doors.clone(), clock: run.clock, board: Arc::clone(&board), files };
     tokio::spawn(settler.run(moves));
     let (cut_overs, watched) = watch::channel(participants.cut_overs());
-    tokio::spawn(Schedule { calendar: calendar.clone(), doors: run.doors.clone(), cut_overs: watched }.run());
+    let doors = run.doors.clone();
+    tokio::spawn(Schedule { calendar: calendar.clone(), doors, cut_overs: watched, board: Arc::clone(&board) }.run());
     let collectors = start_collectors(&participants, &run, &vitals, &calendar, &stores);
     let shared = run.shared_by_links(&participants, &recorders.history);
     let links = prepared.start(&shared);

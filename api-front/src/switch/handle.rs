@@ -10,9 +10,10 @@ use crate::limits::SETTLE_WAIT;
 use crate::metrics::Tally;
 use crate::operator::Operator;
 use crate::settlement::board::Board;
+use crate::settlement::closing::Closing;
 use crate::switch::clock::Clock;
 use crate::switch::directory::{Merchant, MerchantTable, ProcessorTable, TerminalTable};
-use crate::switch::door::{Closed, CommandMessage, Door, Hydration, Return, Told};
+use crate::switch::door::{CommandMessage, Door, Hydration, Return, Told};
 pub use crate::switch::gate::Work;
 use crate::switch::gate::{Gate, Place};
 use crate::switch::history::History;
@@ -428,20 +429,12 @@ impl Switch {
     /// Closes the open batches of a processor and waits, not for ever, until each is answered and its members are settled.
     pub async fn settle(&self, processor: u16) -> Result<Settlement, TurnedAway> {
         self.admit()?;
-        let mut asked = Vec::with_capacity(self.0.doors.len());
-        for door in &self.0.doors {
-            let (reply, closed) = oneshot::channel();
-            door.give(Return::CloseBatches { processor, before: Micros::NEVER, reply });
-            asked.push(closed);
+        let closing = Closing::ask(&self.0.doors, processor, Micros::NEVER).await;
+        if !closing.is_whole() {
+            return Err(self.dropped());
         }
-        let mut closed = Vec::with_capacity(asked.len());
-        for answer in asked {
-            closed.push(answer.await.map_err(|_| self.dropped())?);
-        }
-        let count = closed.iter().map(|closed| closed.count).sum();
-        let is_ours = |batch: &Batch| batch.processor.get() == processor && self.is_closed_by(batch, &closed);
-        let batches = self.0.board.wait_decided(count as usize, SETTLE_WAIT, is_ours).await;
-        Ok(Settlement { closed: count, batches })
+        let batches = closing.decided(&self.0.board, SETTLE_WAIT).await;
+        Ok(Settlement { closed: closing.count(), batches })
     }
 
     /// What it means when a shard drops a call unanswered: it had no room for it, unless its journal refuses.
@@ -450,11 +443,6 @@ impl Switch {
             true => TurnedAway::Busy,
             false => TurnedAway::Unavailable(Unavailable::JournalFull),
         }
-    }
-
-    /// A batch carries the moment at which it was closed, and a shard closes all of a call's batches at one.
-    fn is_closed_by(&self, batch: &Batch, closed: &[Closed]) -> bool {
-        closed[self.shard(batch.merchant)].at == batch.closed_at()
     }
 
     fn shard(&self, merchant: Xid) -> usize {

@@ -1,11 +1,10 @@
 //! The payment requests API: the document's sample, its states, and the ways back to the shop.
 
 use serde_json::{Value, json};
-use std::time::Duration;
 use tests::http::Response;
 use tests::shopper::{form, page, path_of, pay, requests_call, send};
 use tests::switch::{keys, shared};
-use tests::{Client, Options, Switch, eventually};
+use tests::{Client, Options, Switch};
 
 /// As the document prints it, but for the id.
 fn sample(id: &str) -> String {
@@ -88,11 +87,8 @@ fn requests_expire_after_seven_days_by_the_calendar() {
     advance(7 * 86_400 - 60);
     assert_eq!(status(&client, &id).json()["status"], "created");
     advance(61);
-    eventually(Duration::from_secs(5), || match status(&client, &id).json()["status"].as_str() {
-        Some("expired") => Ok(()),
-        other => Err(format!("{other:?}")),
-    });
-    assert_eq!(status(&client, &id).json()["kupay_status"], "expired");
+    let expired = status(&client, &id).json();
+    assert_eq!((&expired["status"], &expired["kupay_status"]), (&json!("expired"), &json!("expired")), "at once");
     assert!(page(&client, &path_of(request["pay_url"].as_str().unwrap())).contains("Expired"));
     switch.terminate();
 }
