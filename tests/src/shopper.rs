@@ -36,6 +36,11 @@ pub fn form(attempt: u32, card: &str) -> String {
     format!("attempt={attempt}&number={card}&expiry=12%2F33&code=123&name=Ada+Lovelace&postal_code=60601")
 }
 
+/// The form for a bank account, filled in.
+pub fn account_form(attempt: u32, routing: &str, account: &str) -> String {
+    format!("by=account&attempt={attempt}&routing_number={routing}&account_number={account}&account_type=checking&name=Ada+Lovelace")
+}
+
 /// Sends a form.
 pub fn send(client: &Client, path: &str, body: &str) -> std::io::Result<Response> {
     let address = client.address;

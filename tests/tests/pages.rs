@@ -6,10 +6,11 @@ use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
+use std::time::Duration;
 use tests::browser::Browser;
-use tests::shopper::{VISA, request};
+use tests::shopper::{VISA, order, request};
 use tests::switch::shared;
-use tests::{Client, Switch};
+use tests::{Client, Switch, eventually};
 
 const DECLINED: &str = "4000000000000002";
 /// Nobody is there.
@@ -38,8 +39,7 @@ const FAINT: &str = r"(() => {
 })()";
 
 /// Fields that nobody could name to a person who does not see them, and what is wider than the window.
-const UNNAMED: &str =
-    "[...document.querySelectorAll('input:not([type=hidden])')].filter((field) => !field.labels.length).map((field) => field.id)";
+const UNNAMED: &str = "[...document.querySelectorAll('input:not([type=hidden]), select')].filter((field) => !field.labels.length).map((field) => field.id)";
 const OVERFLOW: &str = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
 
 #[track_caller]
@@ -171,6 +171,65 @@ fn a_page_works_without_scripts_and_two_tabs_pay_once() {
     assert_eq!(two.text(".told h2"), "Paid");
     look(&two, "invoice-paid");
     assert_eq!(transactions(&switch, made["id"].as_str().expect("an invoice has an id")), 1);
+}
+
+#[test]
+fn a_shopper_pays_from_a_bank_account_with_scripts_and_without() {
+    let switch = shared();
+    let client = switch.client();
+    for (name, scripts) in [("account-1", true), ("account-2", false)] {
+        let made = order(&client, name, 7_700);
+        let browser = Browser::start(scripts);
+        browser.open(made["pay_url"].as_str().expect("an order has a page"));
+        browser.press(".other a");
+        // The card's form has a button too: what only this one has is waited for first.
+        assert!(browser.text(".mandate").contains("you authorize"));
+        assert_eq!(browser.text("#pay button"), "Authorize $77.00");
+        if scripts {
+            look(&browser, "account");
+        }
+        browser.write("#name", "Ada Lovelace");
+        browser.choose("#account_type", "savings");
+        browser.press("#pay button");
+        assert_eq!(browser.text("#routing_number-fault"), "Enter the nine digits of your bank, as on a check.");
+        if scripts {
+            assert_eq!(browser.evaluate("document.activeElement.id"), json!("routing_number"));
+            assert_eq!(
+                browser.evaluate("document.getElementById('account_type').value"),
+                json!("savings"),
+                "it is filled in anew"
+            );
+            look(&browser, "account-wrong");
+        }
+        browser.write("#routing_number", "0110 0001 5");
+        browser.write("#account_number", "998899");
+        browser.press("#pay button");
+        assert_eq!(browser.text(".told h2"), "Paid");
+        browser.reload();
+        assert_eq!(browser.text(".told h2"), "Paid");
+        assert_eq!(transactions(&switch, name), 1);
+    }
+}
+
+#[test]
+fn a_page_whose_time_is_over_says_so_and_takes_nothing() {
+    let switch = Switch::sandboxed();
+    let client = switch.client();
+    let made = request(&client, "browser-3", CALLBACK, CALLBACK);
+    let browser = Browser::start(true);
+    let page = made["pay_url"].as_str().expect("a request has a page");
+    browser.open(page);
+    fill_in(&browser, VISA);
+    let week = json!({"advance_seconds": 7 * 86_400 + 1});
+    client.call("POST", "/api/sandbox/clock", &[], week.to_string().as_bytes()).data();
+    eventually(Duration::from_secs(20), || {
+        let shown = tests::shopper::page(&client, &tests::shopper::path_of(page));
+        if shown.contains("Expired") { Ok(()) } else { Err(shown) }
+    });
+    browser.press("#pay button");
+    assert_eq!(browser.text(".told h2"), "Expired", "a form that was filled in before is too late");
+    assert_eq!(transactions(&switch, "browser-3"), 0);
+    look(&browser, "expired");
 }
 
 #[test]

@@ -3,8 +3,9 @@
 use super::terms::{Invoice, Item, Party};
 use crate::payables::{Line, Page};
 
-/// The one of an invoice's payment methods that pages take.
+/// Those of an invoice's payment methods that pages take.
 const CARD: &str = "card";
+const ACH: &str = "ach";
 
 impl Invoice {
     /// What its page shows.
@@ -21,9 +22,15 @@ impl Invoice {
             email: self.bill_to.email().to_owned(),
             order_id: self.id.to_string(),
             processor_id: self.card_processor_id.clone(),
-            takes_no_cards: !self.payment_methods.iter().any(|method| method == CARD),
+            ach_processor_id: self.ach_processor_id.clone(),
+            takes_no_cards: !self.is_paid_by(CARD),
+            takes_accounts: self.is_paid_by(ACH),
             ..Page::default()
         }
+    }
+
+    fn is_paid_by(&self, method: &str) -> bool {
+        self.payment_methods.iter().any(|known| known == method)
     }
 
     fn sums(&self) -> Vec<Line> {

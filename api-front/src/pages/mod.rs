@@ -1,12 +1,14 @@
-//! The hosted pages: where a shopper sees what is asked for, pays it by card, and goes back to whoever asked.
+//! The hosted pages: where a shopper sees what is asked for, pays it by card or from a bank account, and goes back to whoever asked.
 //!
 //! Lives here: HTML, its headers, the form. Must not live here: what may be paid and what has been ([`crate::payables`]). Every form is
 //! answered by a redirect, so that a reload or a step back sends nothing; its attempt's number makes a second click the first one's.
 
+mod account;
 mod amounts;
 mod assets;
 mod brake;
 mod form;
+mod pay_form;
 mod view;
 mod words;
 
@@ -24,7 +26,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use brake::Brake;
-use form::{Faults, Refused, Sent, typed_cookie};
+use form::{By, Faults, Refused, Sent, typed_cookie};
 use maud::Markup;
 use persistence::stores::{Payable, PayableState};
 use protocol::response_code::ResponseCode;
@@ -68,9 +70,9 @@ async fn see(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
-    let refused = Refused::told(query.as_deref(), &headers);
+    let (refused, by) = (Refused::told(query.as_deref(), &headers), By::asked(query.as_deref()));
     let rendered = match pages.payables.of_page(&public_id).await {
-        Ok(payable) => pages.render(&payable, &headers, refused.as_ref()).await,
+        Ok(payable) => pages.render(&payable, &headers, by, refused.as_ref()).await,
         Err(error) => Err(error),
     };
     rendered.unwrap_or_else(|error| trouble(&error))
@@ -93,14 +95,16 @@ async fn pay(State(pages): State<Pages>, Path(public_id): Path<String>, request:
         Ok(payable) => payable,
         Err(error) => return trouble(&error),
     };
-    let takes_no_cards = pages.payables.page(&payable).is_ok_and(|page| page.takes_no_cards);
-    if payable.state != PayableState::Open || payable.attempts >= ATTEMPTS_MAX || takes_no_cards {
-        return pages.go_on(&pages.after_second_click(payable).await);
+    let is_taken = pages.payables.page(&payable).is_ok_and(|page| pages.takes(&payable, &page, sent.by));
+    if payable.state != PayableState::Open || payable.attempts >= ATTEMPTS_MAX || !is_taken {
+        return pages.go_on(&pages.after_second_click(payable).await, sent.by);
     }
-    match sent.check(pages.switch.now().civil()) {
+    let in_sandbox = pages.switch.merchant(&payable.merchant).is_some_and(|merchant| merchant.sandbox);
+    match sent.check(pages.switch.now().civil(), in_sandbox) {
         Ok(mut filled) => {
             filled.payer.ip = ip;
-            pages.attempt(Asked { public_id, number: filled.attempt, card: filled.card, payer: filled.payer }).await
+            let asked = Asked { public_id, number: filled.attempt, means: filled.means, payer: filled.payer };
+            pages.attempt(asked, sent.by).await
         }
         Err(faults) => pages.ask_again(&payable, &sent, &faults),
     }
@@ -119,14 +123,22 @@ async fn cancel(State(pages): State<Pages>, Path(public_id): Path<String>) -> Re
         Err(error) => Err(error),
     };
     match cancelled {
-        Ok(payable) => pages.go_on(&payable),
+        Ok(payable) => pages.go_on(&payable, By::Card),
         Err(error) => trouble(&error),
     }
 }
 
 impl Pages {
+    /// Whether a payable can be paid in a way on its page.
+    fn takes(&self, payable: &Payable, page: &Page, by: By) -> bool {
+        match by {
+            By::Card => !page.takes_no_cards,
+            By::Account => self.payables.takes_accounts(payable, page),
+        }
+    }
+
     /// Pays, unless too many attempts from there have come to nothing.
-    async fn attempt(&self, asked: Asked) -> Response {
+    async fn attempt(&self, asked: Asked, by: By) -> Response {
         let address = asked.payer.ip;
         if let Err(wait_s) = self.brake.begin(address) {
             return too_many(wait_s);
@@ -137,7 +149,7 @@ impl Pages {
                 if payable.state != PayableState::Open {
                     self.brake.has_paid(address);
                 }
-                self.go_on(&payable)
+                self.go_on(&payable, by)
             }
             Err(error) => trouble(&error),
         }
@@ -145,9 +157,10 @@ impl Pages {
 
     /// Leads a form that can't be accepted to the page that says why.
     fn ask_again(&self, payable: &Payable, sent: &Sent, faults: &Faults) -> Response {
-        let path = format!("/pay/{}", payable.public_id);
+        let (path, page) = (page_path(payable, By::Card), page_path(payable, sent.by));
         let is_secure = self.payables.pay_url(payable).starts_with("https://");
-        let mut response = see_other(&format!("{path}?{}", faults.query()));
+        let joint = if page.contains('?') { '&' } else { '?' };
+        let mut response = see_other(&format!("{page}{joint}{}", faults.query()));
         if let Ok(cookie) = HeaderValue::try_from(typed_cookie(sent, &path, is_secure)) {
             response.headers_mut().insert(header::SET_COOKIE, cookie);
         }
@@ -168,16 +181,24 @@ impl Pages {
     }
 
     /// Where a form leads: back to the seller when that is what follows, else to the page, which says how it stands.
-    fn go_on(&self, payable: &Payable) -> Response {
+    fn go_on(&self, payable: &Payable, by: By) -> Response {
         let page = self.payables.page(payable).unwrap_or_default();
         match way_on(payable, &page) {
             Some(url) => see_other(url),
-            None => see_other(&format!("/pay/{}", payable.public_id)),
+            None => see_other(&page_path(payable, by)),
         }
     }
 
-    async fn render(&self, payable: &Payable, headers: &HeaderMap, refused: Option<&Refused>) -> Result<Response, PayableError> {
+    async fn render(
+        &self,
+        payable: &Payable,
+        headers: &HeaderMap,
+        by: By,
+        refused: Option<&Refused>,
+    ) -> Result<Response, PayableError> {
         let page = self.payables.page(payable)?;
+        let is_open = payable.state == PayableState::Open;
+        let taken = [by, by.other()].map(|by| (is_open && self.takes(payable, &page, by)).then_some(by));
         let merchant = self.switch.merchant(&payable.merchant);
         let account = merchant.as_ref().map_or("", |merchant| merchant.name.as_str());
         let shown = Shown {
@@ -186,7 +207,10 @@ impl Pages {
             seller: if page.seller.is_empty() { account } else { &page.seller },
             manner: Manner::of(headers),
             last_answer: self.last_answer(payable).await?,
-            refused: refused.filter(|_| payable.state == PayableState::Open),
+            by: taken[0].or(taken[1]),
+            has_other: taken.iter().flatten().count() == 2,
+            now: self.switch.calendar().now(),
+            refused: refused.filter(|_| is_open),
             way_on: way_on(payable, &page),
             is_spent: payable.attempts >= ATTEMPTS_MAX,
         };
@@ -197,6 +221,14 @@ impl Pages {
     async fn last_answer(&self, payable: &Payable) -> Result<Option<ResponseCode>, PayableError> {
         let is_of_use = payable.state == PayableState::Open && payable.attempts > 0 && payable.amount_paid == 0;
         if is_of_use { self.payables.last_answer(payable).await } else { Ok(None) }
+    }
+}
+
+/// Where a payable's page says how it stands, as whoever tried to pay in this way wants to see it.
+fn page_path(payable: &Payable, by: By) -> String {
+    match by {
+        By::Card => format!("/pay/{}", payable.public_id),
+        By::Account => format!("/pay/{}?by={}", payable.public_id, by.word()),
     }
 }
 

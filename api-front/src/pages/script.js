@@ -54,13 +54,14 @@ if (form) {
   const brand = document.getElementById('brand');
   const button = form.querySelector('button');
 
-  number.addEventListener('input', () => {
+  // A form for a bank account has neither.
+  number?.addEventListener('input', () => {
     rewrite(number, (text) => grouped(text.replace(/\D/g, '').slice(0, 19)));
     const digits = number.value.replace(/\D/g, '');
     const found = BRANDS.find(([, pattern]) => pattern.test(digits));
     brand.textContent = found ? found[0] : '';
   });
-  expiry.addEventListener('input', (event) => {
+  expiry?.addEventListener('input', (event) => {
     if (!String(event.inputType).startsWith('delete')) rewrite(expiry, month);
   });
   form.addEventListener('submit', () => {

@@ -30,17 +30,40 @@ fn payable(state: PayableState) -> Payable {
 }
 
 fn rendered(payable: &Payable, page: &Page, refused: Option<&Refused>) -> String {
+    rendered_by(By::Card, payable, page, refused)
+}
+
+fn rendered_by(by: By, payable: &Payable, page: &Page, refused: Option<&Refused>) -> String {
     let shown = Shown {
         payable,
         page,
         seller: "Ågot & Sons <script>",
         manner: Manner::of(&HeaderMap::new()),
         last_answer: None,
+        by: Some(by),
+        has_other: true,
+        now: Micros::from_date(2026, 11, 21),
         refused,
         way_on: way_on(payable, page),
         is_spent: false,
     };
     view::page(&shown).into_string()
+}
+
+#[test]
+fn what_an_account_holder_agrees_to_names_who_how_much_when_and_how_it_is_taken_back() {
+    let html = rendered_by(By::Account, &payable(PayableState::Open), &Page::default(), None);
+    for told in [
+        "authorize <bdi>Ågot &amp; Sons &lt;script&gt;</bdi>",
+        "$122.00",
+        "on or after 21 November 2026",
+        "once",
+        "revoke",
+        "?by=card",
+    ] {
+        assert!(html.contains(told), "{told}: {html}");
+    }
+    assert!(!html.contains("id=\"number\"") && html.contains("id=\"routing_number\""), "{html}");
 }
 
 #[test]
@@ -58,7 +81,7 @@ fn what_a_seller_writes_is_text_and_never_markup() {
 #[test]
 fn nothing_of_a_card_comes_back() {
     let sent = Sent::read(b"attempt=1&number=4111111111111112&expiry=12%2F33&code=987&name=Ada&postal_code=60601");
-    let faults = sent.check(Micros::from_date(2026, 1, 1).civil()).err().unwrap();
+    let faults = sent.check(Micros::from_date(2026, 1, 1).civil(), false).err().unwrap();
     let cookie = typed_cookie(&sent, "/pay/d038ea94", false);
     let headers = HeaderMap::from_iter([(header::COOKIE, cookie.parse().unwrap())]);
     let refused = Refused::told(Some(&faults.query()), &headers);

@@ -2,8 +2,8 @@
 
 use super::amounts::Manner;
 use super::assets::{SCRIPT, STYLE};
-use super::form::Refused;
-use super::words;
+use super::form::{By, Refused};
+use super::pay_form;
 use crate::payables::{Line, Page};
 use maud::{DOCTYPE, Markup, html};
 use persistence::stores::{Face, Payable, PayableState};
@@ -21,6 +21,12 @@ pub(super) struct Shown<'a> {
     pub(super) last_answer: Option<ResponseCode>,
     /// The form that was sent before and could not be accepted.
     pub(super) refused: Option<&'a Refused>,
+    /// What the page's form pays with; none where it can't be paid, or not in a way that its seller takes.
+    pub(super) by: Option<By>,
+    /// True when there is a form for the other as well.
+    pub(super) has_other: bool,
+    /// Now, by the calendar.
+    pub(super) now: Micros,
     /// Where a shopper that has paid, or does not want to, goes on to.
     pub(super) way_on: Option<&'a str>,
     /// True when no more attempts are taken.
@@ -33,14 +39,14 @@ pub(super) fn page(shown: &Shown<'_>) -> Markup {
         PayableState::Open if shown.payable.due() == 0 => {
             told("closed", "Nothing to pay", "Nothing of this is left to pay.", shown)
         }
-        PayableState::Open if shown.page.takes_no_cards => {
-            told("closed", "Not by card", "Please ask the seller how to pay this.", shown)
-        }
         PayableState::Open if shown.is_spent => spent(shown),
-        PayableState::Open => form(shown),
+        PayableState::Open => match shown.by {
+            Some(by) => pay_form::form(shown, by),
+            None => told("closed", "Not by card", "Please ask the seller how to pay this.", shown),
+        },
         PayableState::Paying => under_way(),
         PayableState::Paid | PayableState::PartiallyRefunded => paid(shown),
-        PayableState::Refunded => told("refunded", "Refunded", "The seller has given your money back.", shown),
+        PayableState::Refunded => told("refunded", "Refunded", "Your money was given back.", shown),
         PayableState::Cancelled => told("closed", "Cancelled", "There is nothing to pay here any more.", shown),
         PayableState::Expired => {
             told("closed", "Expired", "The time to pay this is over. Ask the seller for a new link if you still want to.", shown)
@@ -56,7 +62,7 @@ pub(super) fn page(shown: &Shown<'_>) -> Markup {
                 (summary(shown))
                 section.pane.action.first[has_news(shown)] aria-label="Payment" { (state) }
             }
-            footer { p { "Your card's data go to its bank, to be charged once. This page keeps none of them." } }
+            @if let Some(by) = shown.by { footer { p { (pay_form::assurance(by)) } } }
         },
     )
 }
@@ -167,100 +173,6 @@ fn isolated(detail: &str) -> Markup {
     }
 }
 
-fn form(shown: &Shown<'_>) -> Markup {
-    let path = format!("/pay/{}", shown.payable.public_id);
-    html! {
-        h2 { "Pay by card" }
-        (alert(shown))
-        form #pay method="post" action=(path) novalidate {
-            input type="hidden" name="attempt" value=(shown.payable.attempts + 1);
-            (fields(shown))
-            button type="submit" { "Pay " (amount(shown, shown.payable.due())) }
-        }
-        @if !shown.page.cancel_url.is_empty() {
-            form.cancel method="post" action={ (path) "/cancel" } {
-                button.quiet type="submit" { "Cancel and return to " bdi { (shown.seller) } }
-            }
-        }
-    }
-}
-
-/// All that is asked of a card and its holder. Nothing of the card is filled in anew.
-fn fields(shown: &Shown<'_>) -> Markup {
-    let nothing = Refused::default();
-    let Refused { faults, name, postal_code } = shown.refused.unwrap_or(&nothing);
-    let of = |id, label, autocomplete| Field {
-        id,
-        label,
-        hint: "",
-        autocomplete,
-        numeric: false,
-        is_optional: false,
-        value: "",
-        fault: faults.of(id),
-        is_first_wrong: faults.first() == Some(id),
-    };
-    let number = Field { numeric: true, ..of("number", "Card number", "cc-number") };
-    let expiry = Field { hint: "MM/YY", numeric: true, ..of("expiry", "Expiry date", "cc-exp") };
-    let code = Field { hint: "CVC", numeric: true, ..of("code", "Security code", "cc-csc") };
-    let name = Field { value: name, ..of("name", "Name on card", "cc-name") };
-    let postal = of("postal_code", "Postal code", "billing postal-code");
-    let postal = Field { hint: "optional", is_optional: true, value: postal_code, ..postal };
-    html! {
-        (field(&number))
-        div.pair { (field(&expiry)) (field(&code)) }
-        (field(&name))
-        (field(&postal))
-    }
-}
-
-/// What stands above the form when there is something to say.
-fn alert(shown: &Shown<'_>) -> Markup {
-    let declined = shown.last_answer.filter(|_| shown.refused.is_none()).map(words::of_decline);
-    html! {
-        @if let Some((why, what)) = declined {
-            div.alert role="alert" { p { strong { (why) } } p { "You were not charged. " (what) } }
-        } @else if shown.refused.is_some() {
-            div.alert role="alert" { p { strong { "Please check the fields below." } } p { "You were not charged." } }
-        }
-    }
-}
-
-/// A field of the form.
-struct Field<'a> {
-    id: &'a str,
-    label: &'a str,
-    hint: &'a str,
-    autocomplete: &'a str,
-    numeric: bool,
-    is_optional: bool,
-    value: &'a str,
-    fault: Option<&'static str>,
-    /// It gets the caret.
-    is_first_wrong: bool,
-}
-
-fn field(field: &Field<'_>) -> Markup {
-    let Field { id, label, hint, autocomplete, value, fault, .. } = *field;
-    let said = format!("{id}-fault");
-    let described_by = fault.is_some().then_some(&said);
-    let wrong = fault.is_some().then_some("true");
-    let mode = field.numeric.then_some("numeric");
-    html! {
-        div.field {
-            label for=(id) { (label) @if !hint.is_empty() { span.hint { (hint) } } }
-            div.box {
-                input id=(id) name=(id) type="text" value=(value) autocomplete=(autocomplete) inputmode=[mode]
-                    required[!field.is_optional] aria-invalid=[wrong] aria-describedby=[described_by]
-                    autofocus[field.is_first_wrong]
-                    spellcheck="false" autocapitalize=[(id != "name").then_some("off")];
-                @if id == "number" { span #brand .brand aria-live="polite" {} }
-            }
-            @if let Some(fault) = fault { p.fault id=(said) { (fault) } }
-        }
-    }
-}
-
 fn under_way() -> Markup {
     html! {
         div.told role="status" {
@@ -304,7 +216,7 @@ fn number_word(face: Face) -> &'static str {
 }
 
 /// `13 February 2039`, UTC.
-fn day(at: Micros) -> String {
+pub(super) fn day(at: Micros) -> String {
     const MONTHS: [&str; 12] = [
         "January",
         "February",
@@ -336,7 +248,7 @@ fn way_on(shown: &Shown<'_>, label: &str) -> Markup {
     html! { @if let Some(url) = shown.way_on { a.button href=(url) rel="noreferrer" { (label) } } }
 }
 
-fn amount(shown: &Shown<'_>, minor: u64) -> String {
+pub(super) fn amount(shown: &Shown<'_>, minor: u64) -> String {
     shown.manner.amount(signed(minor), shown.payable.currency)
 }
 

@@ -5,9 +5,10 @@
 //! comes with an older one is told how the payable stands. An attempt that a crash has left is never sent again: its transaction, if the
 //! journal has it, decides what came of it, else nothing did. See [`super::follower`].
 
+use super::means::Means;
 use super::outcome::next;
 use super::{Page, PayableError, Payables};
-use crate::intake::{self, Asker, Card, Instrument, Key, Payment};
+use crate::intake::{self, Asker, Key, Payment};
 use crate::switch::handle::Answered;
 use persistence::stores::{Payable, PayableAttempt, PayableState};
 use protocol::command::flag;
@@ -36,7 +37,7 @@ pub struct Asked {
     /// Which attempt its form would be.
     pub number: u32,
     /// What it is to be paid with.
-    pub card: Card,
+    pub means: Means,
     /// Who pays, as far as it is known.
     pub payer: Payer,
 }
@@ -44,9 +45,9 @@ pub struct Asked {
 /// Who pays.
 #[derive(Debug, Clone, Default)]
 pub struct Payer {
-    /// As on the card.
+    /// As on the card, or the account's holder.
     pub name: String,
-    /// Where the card's statements go.
+    /// Where the card's statements go; empty where it was not asked.
     pub postal_code: String,
     /// The shopper's machine.
     pub ip: Option<IpAddr>,
@@ -84,13 +85,13 @@ impl Payables {
     }
 
     async fn attempt(&self, asked: Asked) -> Result<Payable, PayableError> {
-        let Asked { public_id, number, card, payer } = asked;
+        let Asked { public_id, number, means, payer } = asked;
         for _ in 0..TRIES_MAX {
             let payable = self.of_page(&public_id).await?;
             match payable.state {
                 PayableState::Open if number == payable.attempts + 1 && payable.due() > 0 => {
                     if let Some((begun, attempt, in_hand)) = self.begin(&payable).await? {
-                        return self.carry(begun, attempt, card, &payer, in_hand).await;
+                        return self.carry(begun, attempt, means, &payer, in_hand).await;
                     }
                 }
                 PayableState::Paying => return self.wait_decided(payable).await,
@@ -129,11 +130,11 @@ impl Payables {
         &self,
         payable: Payable,
         attempt: PayableAttempt,
-        card: Card,
+        means: Means,
         payer: &Payer,
         in_hand: InHand,
     ) -> Result<Payable, PayableError> {
-        let came_to_nothing = match self.send(&payable, &attempt, card, payer).await? {
+        let came_to_nothing = match self.send(&payable, &attempt, means, payer).await? {
             Answered::Version { .. } => None,
             Answered::Refused(Refusal::Busy) => Some(ResponseCode::COMMUNICATION_ERROR),
             Answered::Refused(refusal) => {
@@ -151,7 +152,7 @@ impl Payables {
         &self,
         payable: &Payable,
         attempt: &PayableAttempt,
-        card: Card,
+        means: Means,
         payer: &Payer,
     ) -> Result<Answered, PayableError> {
         let switch = &self.0.switch;
@@ -159,13 +160,13 @@ impl Payables {
             return Ok(Answered::Refused(Refusal::MerchantNotActive));
         };
         let page = self.page(payable)?;
-        let processor = page.processor_id.parse().ok().and_then(|id| switch.processors().by_id(&id));
-        let travelling = travelling(payable, &page, payer);
+        let processor = means.processor_id(&page).parse().ok().and_then(|id| switch.processors().by_id(&id));
+        let travelling = travelling(payable, &page, payer, &means);
         let payment = Payment {
             verb: Verb::Sale,
             amount: attempt.amount,
             currency: payable.currency,
-            // Two payables of one amount may well be paid with one card; what keeps one from being paid twice is its attempt.
+            // Two payables of one amount may well be paid with one card or account; what keeps one from being paid twice is its attempt.
             flags: flag::ALLOW_DUPLICATE,
             processor: processor.map_or(0, |processor| processor.index),
             travelling: &travelling,
@@ -181,7 +182,7 @@ impl Payables {
             today: switch.now().civil(),
             key: Some(&key),
         };
-        let built = intake::of_payment(&payment, Instrument::Card(card), &asker, switch.sealer())?;
+        let built = intake::of_payment(&payment, means.instrument(), &asker, switch.sealer())?;
         Ok(switch.command(&built.command, &built.tail, built.sensitive).await)
     }
 
@@ -197,8 +198,8 @@ impl Payables {
     }
 }
 
-/// What the payment shows beside its card. Tags ascend.
-fn travelling(payable: &Payable, page: &Page, payer: &Payer) -> Vec<u8> {
+/// What the payment shows beside what it is paid with. Tags ascend.
+fn travelling(payable: &Payable, page: &Page, payer: &Payer, means: &Means) -> Vec<u8> {
     let (first_name, last_name) = payer.name.rsplit_once(' ').unwrap_or(("", &payer.name));
     let mut out = Vec::new();
     for (tag, text) in [(tag::DESCRIPTION, &page.title), (tag::ORDER_ID, &page.order_id), (tag::EMAIL_ADDRESS, &page.email)] {
@@ -206,6 +207,7 @@ fn travelling(payable: &Payable, page: &Page, payer: &Payer) -> Vec<u8> {
             tail::push(&mut out, tag, text.as_bytes());
         }
     }
+    means.push_travelling(&mut out);
     tail::push(&mut out, tag::PAYABLE, &payable.id.0);
     let billing = [(0, first_name), (1, last_name), (tail::POSTAL_CODE, payer.postal_code.as_str())];
     for (field, text) in billing.into_iter().filter(|(_, text)| !text.is_empty()) {

@@ -10,6 +10,7 @@
 
 mod attempt;
 mod follower;
+mod means;
 mod outcome;
 mod page;
 mod refund;
@@ -20,6 +21,7 @@ mod tests;
 
 pub use attempt::{Asked, Payer};
 pub use follower::Follower;
+pub use means::{AccountType, Means};
 pub use page::{Line, Page};
 pub use told::object;
 

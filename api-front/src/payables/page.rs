@@ -32,10 +32,14 @@ pub struct Page {
     pub cancel_url: String,
     /// Where the shopper sees how its order is coming along.
     pub status_url: String,
-    /// True when it is paid by other ways than by card, which are not the page's.
+    /// True when it is not paid by card.
     pub takes_no_cards: bool,
-    /// Id of the processor that takes the payment, as text; empty: by the merchant's routes.
+    /// True when it may be paid from a bank account, where its merchant has a processor for that.
+    pub takes_accounts: bool,
+    /// Id of the processor that takes a card's payment, as text; empty: by the merchant's routes.
     pub processor_id: String,
+    /// The same of a bank account's.
+    pub ach_processor_id: String,
 }
 
 /// A line with an amount.

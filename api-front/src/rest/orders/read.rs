@@ -46,6 +46,7 @@ pub(super) fn order(sent: Sent<'_>) -> Result<Order, Problem> {
         order_id: id.chars().take(ORDER_ID_MAX_CHARS).collect(),
         lines: items.into_iter().map(line).collect(),
         sums: parts.sums(adjustment),
+        takes_accounts: true,
         ..Page::default()
     };
     let mut body = sent.into_object();

@@ -53,6 +53,7 @@ pub(super) fn request(sent: Sent<'_>, in_sandbox: bool) -> Result<Asked, Problem
         paid_url: with_status(&paid_url, "completed"),
         cancel_url: with_status(&cancel_url, "cancelled"),
         status_url: url("order_status_url")?.unwrap_or_default(),
+        takes_accounts: true,
         ..Page::default()
     };
     Ok(Asked { id, amount, currency, page, callback_url, body: sent.into_object() })
