@@ -25,12 +25,16 @@ fn number(link: &Value) -> String {
 }
 
 #[test]
-fn the_documents_link_is_answered_as_printed_to_a_form_and_to_json() {
+fn the_documents_link_is_answered_as_printed_to_forms_of_both_kinds_and_to_json() {
     let switch = shared();
     let client = switch.client();
     let form = send(&client, "createLink", &[("recipient_note", "Payment for Invoice #1234"), ("amount", "100.00")]);
     let json = send_json(&client, "createLink", &json!({"recipient_note": "Payment for Invoice #1234", "amount": 100.00}));
-    for response in [form, json] {
+    // As `curl -F` and PHP's arrays send it.
+    let parts = "--x-y\r\nContent-Disposition: form-data; name=\"recipient_note\"\r\n\r\nPayment for Invoice #1234\r\n\
+                 --x-y\r\nContent-Disposition: form-data; name=\"amount\"\r\n\r\n100.00\r\n--x-y--\r\n";
+    let parts = send_as(&client, "createLink", "multipart/form-data; boundary=x-y", parts.as_bytes());
+    for response in [form, json, parts] {
         assert_eq!(response.json()["ResponseMsg"], "Link has been created successfully");
         let made = data(&response);
         for (name, value) in [

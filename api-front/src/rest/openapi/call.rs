@@ -186,6 +186,8 @@ pub(crate) const JSON: &str = "application/json";
 pub(crate) const HTML: &str = "text/html";
 /// What HTML forms send.
 pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
+/// A form as browsers send it with files.
+pub(crate) const FORM_IN_PARTS: &str = "multipart/form-data";
 
 impl Who {
     fn requirements(self) -> Vec<SecurityRequirement> {

@@ -1,29 +1,25 @@
 //! Payment links: their own envelope, forms and JSON alike, amounts in euros with decimals.
 
-use super::call::{Call, FORM, Gives, JSON, Shape, Who, of};
+use super::call::{Call, FORM, FORM_IN_PARTS, Gives, JSON, Shape, Who, of};
 use serde_json::Value;
+use std::marker::PhantomData;
 use utoipa::ToSchema;
 
 pub(super) const CALLS: &[Call] = &[
-    call("/api/v2/createLink", "Create a new payment link", of::<LinkAnswer>, &[(FORM, of::<NewLink>), (JSON, of::<NewLink>)]),
+    call("/api/v2/createLink", "Create a new payment link", of::<LinkAnswer>, any_body::<NewLink>()),
     call(
         "/api/v2/createSplitLink",
         "Create a new payment link whose payment is shared",
         of::<LinkAnswer>,
-        &[(FORM, of::<NewSplitLink>), (JSON, of::<NewSplitLink>)],
+        any_body::<NewSplitLink>(),
     ),
-    call("/api/v2/getMyUnusedLinks", "Links that were not paid yet", of::<LinkList>, LISTED),
-    call("/api/v2/getMyUsedLinks", "Links that were paid", of::<LinkList>, LISTED),
-    call("/api/v2/deleteLink", "Delete an unused link", of::<LinkAnswer>, &[(FORM, of::<NamedLink>), (JSON, of::<NamedLink>)]),
-    call("/api/v2/getPayInTransactions", "Today's payments, or another day's", of::<PayInList>, SEARCHED),
-    call("/api/v2/getPayOutTransactions", "Payouts of each night", of::<PayoutList>, SEARCHED),
-    call(
-        "/api/v2/refundPayment",
-        "Give a payment back, or a part of it",
-        of::<RefundAnswer>,
-        &[(FORM, of::<NewLinkRefund>), (JSON, of::<NewLinkRefund>)],
-    ),
-    call("/api/v2/getTaxInvoiceList", "Each month's invoice of service fees", of::<FeeInvoiceList>, LISTED),
+    call("/api/v2/getMyUnusedLinks", "Links that were not paid yet", of::<LinkList>, any_body::<Listed>()),
+    call("/api/v2/getMyUsedLinks", "Links that were paid", of::<LinkList>, any_body::<Listed>()),
+    call("/api/v2/deleteLink", "Delete an unused link", of::<LinkAnswer>, any_body::<NamedLink>()),
+    call("/api/v2/getPayInTransactions", "Today's payments, or another day's", of::<PayInList>, any_body::<Searched>()),
+    call("/api/v2/getPayOutTransactions", "Payouts of each night", of::<PayoutList>, any_body::<Searched>()),
+    call("/api/v2/refundPayment", "Give a payment back, or a part of it", of::<RefundAnswer>, any_body::<NewLinkRefund>()),
+    call("/api/v2/getTaxInvoiceList", "Each month's invoice of service fees", of::<FeeInvoiceList>, any_body::<Listed>()),
     Call::new("GET", "/operator/books", "What the books behind payment links say", Gives::One(of::<Books>)).by(Who::Operator),
     Call::new("GET", "/payment", "From a link to the page on which it is paid", Gives::Page)
         .by(Who::Anybody)
@@ -31,8 +27,16 @@ pub(super) const CALLS: &[Call] = &[
     Call::new("GET", "/qr/{picture}", "A link's QR code", Gives::Media("image/png")).by(Who::Anybody),
 ];
 
-const LISTED: &[(&str, Shape)] = &[(FORM, of::<Listed>), (JSON, of::<Listed>)];
-const SEARCHED: &[(&str, Shape)] = &[(FORM, of::<Searched>), (JSON, of::<Searched>)];
+/// The kinds of body that a call of this API takes.
+struct Bodies<T>(PhantomData<T>);
+
+impl<T: ToSchema> Bodies<T> {
+    const ALL: &'static [(&'static str, Shape)] = &[(FORM, of::<T>), (FORM_IN_PARTS, of::<T>), (JSON, of::<T>)];
+}
+
+const fn any_body<T: ToSchema>() -> &'static [(&'static str, Shape)] {
+    Bodies::<T>::ALL
+}
 
 const fn call(path: &'static str, does: &'static str, gives: Shape, takes: &'static [(&'static str, Shape)]) -> Call {
     Call::new("POST", path, does, Gives::Bare(gives)).takes(takes).by(Who::LinkMerchant).refused_with(of::<LinkRefused>)

@@ -149,7 +149,7 @@ impl Fault {
             Fault::NoToken => "Invalid API key or token: the header token is required.".to_owned(),
             Fault::UserNotFound => "No user found with the provided API key.".to_owned(),
             Fault::Other(Problem::UnsupportedType) => {
-                "unsupported content type: application/x-www-form-urlencoded and application/json are accepted".to_owned()
+                "unsupported content type: application/x-www-form-urlencoded, multipart/form-data and application/json are accepted".to_owned()
             }
             Fault::Other(problem) => problem.to_string(),
         }

@@ -1,8 +1,9 @@
-//! The fields of a body, whichever of the two kinds it is: a form, or a JSON object.
+//! The fields of a body, whichever of the kinds it is: a form, as one text or in parts, or a JSON object.
 //!
 //! A form's values are texts; numbers and lists stand in them as they would in JSON. Numbers are kept as they were written, so that an
 //! amount is read exactly.
 
+use super::multipart;
 use crate::payment_links::CURRENCY;
 use crate::rest::problem::Problem;
 use axum::http::{HeaderMap, Uri, header};
@@ -10,6 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::error::Category;
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// Fields of a body that are read; more are refused.
@@ -44,13 +46,30 @@ impl Fields {
             _ if text.trim_ascii().is_empty() => Fields::default(),
             "application/json" => json_fields(text)?,
             "application/x-www-form-urlencoded" | "" if text.trim_ascii_start().starts_with('{') => json_fields(text)?,
-            "application/x-www-form-urlencoded" | "" => form_fields(text),
+            "application/x-www-form-urlencoded" | "" => Fields::of_form(form_urlencoded::parse(text.trim_ascii().as_bytes())),
+            "multipart/form-data" => {
+                let (_, parameters) = typed.split_once(';').unwrap_or_default();
+                let parts = multipart::parts(parameters, text, FIELDS_MAX)?;
+                Fields::of_form(parts.into_iter().map(|(name, text)| (name.into(), text.into())))
+            }
             _ => return Err(Problem::UnsupportedType),
         };
         if fields.named.len() + fields.bracketed.len() > FIELDS_MAX {
             return Err(Problem::invalid("body", format!("must have at most {FIELDS_MAX} fields")));
         }
         Ok(fields)
+    }
+
+    fn of_form<'t>(sent: impl Iterator<Item = (Cow<'t, str>, Cow<'t, str>)>) -> Fields {
+        let mut fields = Fields::default();
+        for (name, value) in sent.filter(|(_, value)| !value.is_empty()) {
+            if name.contains('[') {
+                fields.bracketed.push((name.into_owned(), value.into_owned()));
+            } else {
+                fields.named.insert(name.into_owned(), Sent::Text(value.into_owned()));
+            }
+        }
+        fields
     }
 
     /// A text.
@@ -148,17 +167,4 @@ fn json_fields(text: &str) -> Result<Fields, Problem> {
         named.insert(name, sent);
     }
     Ok(Fields { named, bracketed: Vec::new() })
-}
-
-fn form_fields(text: &str) -> Fields {
-    let mut fields = Fields::default();
-    for (name, value) in form_urlencoded::parse(text.trim_ascii().as_bytes()).filter(|(_, value)| !value.is_empty()) {
-        let value = value.into_owned();
-        if name.contains('[') {
-            fields.bracketed.push((name.into_owned(), value));
-        } else {
-            fields.named.insert(name.into_owned(), Sent::Text(value));
-        }
-    }
-    fields
 }

@@ -4,6 +4,7 @@
 mod books;
 mod envelope;
 mod fields;
+mod multipart;
 mod period;
 mod recipients;
 mod view;
