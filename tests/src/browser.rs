@@ -18,6 +18,15 @@ const THERE: Duration = Duration::from_secs(20);
 /// How often what the page's own way elsewhere cut short is tried again.
 const TRIES: u32 = 50;
 
+/// A cookie in a browser.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kept {
+    /// True when it is sent by TLS only.
+    pub is_secure: bool,
+    /// True when no script can read it.
+    pub is_hidden: bool,
+}
+
 /// One window, with cookies of its own.
 #[derive(Debug)]
 pub struct Browser {
@@ -35,6 +44,11 @@ impl Browser {
     /// Starts one whose user wants dark pages.
     pub fn in_the_dark() -> Browser {
         Browser::start_with(capabilities(true, &["--force-dark-mode"]))
+    }
+
+    /// Starts one that takes any certificate: a test's switch has made its own.
+    pub fn trusting() -> Browser {
+        Browser::start_with(capabilities(true, &["--ignore-certificate-errors"]))
     }
 
     fn start_with(capabilities: Map<String, Value>) -> Browser {
@@ -104,6 +118,13 @@ impl Browser {
     /// True when the page has such an element now.
     pub fn has(&self, css: &str) -> bool {
         self.run(self.client().find_all(Locator::Css(css))).is_ok_and(|found| !found.is_empty())
+    }
+
+    /// What the browser keeps under a name for the page's server, as it was told to.
+    #[track_caller]
+    pub fn cookie(&self, name: &str) -> Kept {
+        let cookie = self.run(self.client().get_named_cookie(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        Kept { is_secure: cookie.secure() == Some(true), is_hidden: cookie.http_only() == Some(true) }
     }
 
     /// The page's HTML.

@@ -2,15 +2,18 @@
 
 mod desk;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tests::browser::Kept;
 use tests::client::{Client, id, rrn, text};
 use tests::http::exchange;
-use tests::payment::{VISA, payment};
+use tests::payment::{DECLINED, VISA, payment, with};
 use tests::switch::keys;
-use tests::{Browser, Switch, until};
+use tests::{Browser, Options, Switch, until};
 
 const SEEN: Duration = Duration::from_secs(20);
 
@@ -21,12 +24,25 @@ fn url(switch: &Switch, page: &str) -> String {
 /// A browser in which the operator has signed in.
 fn operator_at_work(switch: &Switch, scripts: bool) -> Browser {
     let browser = Browser::start(scripts);
-    browser.open(&url(switch, "/console"));
+    sign_in(&browser, &url(switch, "/console"));
+    browser
+}
+
+fn sign_in(browser: &Browser, console: &str) {
+    browser.open(console);
     assert!(browser.url().ends_with("/console/sign-in"), "whoever is not known is asked who it is: {}", browser.url());
     browser.write("input[name=secret]", keys::OPERATOR);
     browser.press("button.primary");
     browser.text(".tiles");
-    browser
+}
+
+/// Keeps a picture of the page where `SWITCHYARD_TEST_PICTURES` names a folder for them, on a desk and on a phone.
+fn look(browser: &Browser, name: &str) {
+    let Ok(folder) = std::env::var("SWITCHYARD_TEST_PICTURES") else { return };
+    for (size, width, height) in [("phone", 390, 844), ("desk", 1280, 900)] {
+        browser.resize(width, height);
+        fs::write(Path::new(&folder).join(format!("{name}-{size}.png")), browser.picture()).expect("a picture is kept");
+    }
 }
 
 /// Sales one after the other until told to stop: which processors took how many. Each must be approved.
@@ -99,6 +115,63 @@ fn a_weight_moves_the_split_and_a_drain_under_load_loses_no_payment() {
     browser.press(".history li form button");
     assert!(browser.text(".notice").starts_with("Taken back"), "{}", browser.text(".notice"));
     assert_eq!(split(&client, 40).len(), 2);
+}
+
+#[test]
+fn a_processor_is_signed_off_signed_on_and_cut_over_by_buttons_and_the_history_says_who_did_it() {
+    let switch = Switch::sandboxed();
+    let client = switch.client();
+    let browser = operator_at_work(&switch, false);
+    let press = |what: &str, told: &str| {
+        browser.open(&url(&switch, "/console/processors"));
+        browser.press(&format!("section[data-name=card] form[action$=\"/{what}\"] button"));
+        assert_eq!(browser.text(".notice"), format!("{told} card: the link was told"));
+    };
+    let stands = |words: &[&str]| {
+        let seen = until(SEEN, || {
+            browser.open(&url(&switch, "/console/processors"));
+            words.contains(&browser.text("section[data-name=card] .pill").as_str()).then_some(())
+        });
+        seen.unwrap_or_else(|| panic!("the card host's processor is not {words:?}: {}", browser.source()));
+    };
+    press("cut-over", "Cut over");
+    press("sign-off", "Sign off");
+    stands(&["not signed on"]);
+    look(&browser, "console-signed-off");
+    assert_eq!(client.sale(1_112, VISA)["response_code"], 421, "nothing goes there");
+    press("sign-on", "Sign on");
+    // Until some payments have come through it is tried with care.
+    stands(&["half open", "enabled"]);
+    (0..5).for_each(|_| assert_eq!(client.sale(1_113, VISA)["response_code"], 100));
+    stands(&["enabled"]);
+    browser.open(&url(&switch, "/console/history"));
+    let done = browser.text(".history");
+    let lines = ["Signed on card", "Signed off card", "Cut over card"].map(|line| done.find(line));
+    assert!(lines.iter().all(Option::is_some) && lines.is_sorted(), "newest first: {done}");
+    assert_eq!(done.matches("by operator key").count(), 3, "{done}");
+    assert!(!browser.has(".history form"), "what was done can't be taken back");
+    look(&browser, "console-history");
+}
+
+#[test]
+fn over_tls_of_its_own_the_console_is_signed_in_to_with_a_cookie_that_leaves_by_tls_alone() {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate is made");
+    let folder = tempfile::tempdir().expect("a folder");
+    let (certificate, key) = (folder.path().join("certificate.pem"), folder.path().join("key.pem"));
+    fs::write(&certificate, made.cert.pem()).expect("a file");
+    fs::write(&key, made.signing_key.serialize_pem()).expect("a file");
+    let fronts = format!("tls_certificate = {certificate:?}\ntls_key = {key:?}\n");
+    let switch = Switch::start(Options { fronts, ..Options::default() });
+    let browser = Browser::trusting();
+    let page = |path: &str| format!("https://localhost:{}{path}", switch.http().port());
+    sign_in(&browser, &page("/console"));
+    assert_eq!(browser.cookie("switchyard_console"), Kept { is_secure: true, is_hidden: true });
+    browser.open(&page("/console/processors"));
+    browser.press("section[data-name=card] form[action$=\"/drain\"] button");
+    assert!(browser.text(".notice").starts_with("Drain card: done"), "its forms are taken: {}", browser.text(".notice"));
+    let in_clear = Switch::sandboxed();
+    let browser = operator_at_work(&in_clear, true);
+    assert_eq!(browser.cookie("switchyard_console"), Kept { is_secure: false, is_hidden: true }, "or it could not come back");
 }
 
 #[test]
@@ -211,11 +284,15 @@ fn metrics_count_what_was_answered_and_are_told_to_this_machine_and_the_operator
     assert_eq!(status(&[forwarded[0], ("Authorization", keys::API)]), 401);
 }
 
-fn replayed(switch: &Switch, rules: &Value, more: &[&str]) -> String {
-    let file = switch.folder().join("rules.json");
-    std::fs::write(&file, rules.to_string()).expect("a file");
+/// What `replay` says of the switch's journal, with these files and flags.
+fn replayed(switch: &Switch, files: &[(&str, &Value)], more: &[&str]) -> String {
     let mut command = std::process::Command::new(tests::binary::switchyard());
-    command.args(["replay", "--journal"]).arg(switch.journal()).arg("--rules").arg(file).args(more);
+    command.args(["replay", "--journal"]).arg(switch.journal()).args(more);
+    for (flag, content) in files {
+        let file = switch.folder().join(format!("{flag}.json"));
+        fs::write(&file, content.to_string()).expect("a file");
+        command.arg(format!("--{flag}")).arg(file);
+    }
     let output = command.output().expect("it runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("text")
@@ -225,28 +302,60 @@ fn replayed(switch: &Switch, rules: &Value, more: &[&str]) -> String {
 fn a_journal_is_decided_anew_and_twice_the_same() {
     let mut switch = Switch::sandboxed();
     let client = switch.client();
-    let first = client.sale(50, VISA);
+    let first = client.pay(&with(payment("sale", 50, VISA), &json!({"order_id": "replayed-1"}))).data();
     client.sale(1_112, VISA);
     client.sale(60, VISA);
     switch.terminate();
-    let rules = serde_json::json!({"rules": [{"name": "small change", "stage": "pre",
+    let rules = json!({"rules": [{"name": "small change", "stage": "pre",
         "if": [{"field": "amount", "op": "<", "value": 100}], "then": "deny"}]});
-    let text = replayed(&switch, &rules, &[]);
-    assert_eq!(text, replayed(&switch, &rules, &[]));
+    let replayed = |more: &[&str]| replayed(&switch, &[("rules", &rules)], more);
+    let text = replayed(&[]);
+    assert_eq!(text, replayed(&[]));
     assert!(text.contains("changed   2 would have gone another way"), "{text}");
     let card = text.lines().find(|line| line.starts_with("card ")).unwrap_or_else(|| panic!("{text}"));
     let cells: Vec<&str> = card.split_whitespace().collect();
     assert_eq!(cells[1..8], ["USD", "3", "1", "3.0", "1.0", "12.22", "11.12"], "{text}");
-    let then = replayed(&switch, &rules, &["--until", "2"]);
+    let then = replayed(&["--until", "2"]);
     assert!(then.contains("payments  1\n"), "{then}");
-    let looked_up = replayed(&switch, &rules, &["--until", "3", "--id", id(&first)]);
+    let looked_up = replayed(&["--until", "3", "--id", id(&first)]);
     assert!(looked_up.lines().count() == 2 && looked_up.contains("pending_settlement"), "{looked_up}");
-    assert_eq!(replayed(&switch, &rules, &["--until", "3", "--rrn", rrn(&first)]), looked_up);
-    let before_all = replayed(&switch, &rules, &["--until", "2001-01-01T00:00:00Z"]);
+    assert_eq!(replayed(&["--until", "3", "--rrn", rrn(&first)]), looked_up);
+    assert_eq!(replayed(&["--until", "3", "--order", "replayed-1"]), looked_up);
+    assert_eq!(replayed(&["--order", "replayed-2"]), "", "nobody's");
+    let before_all = replayed(&["--until", "2001-01-01T00:00:00Z"]);
     assert!(before_all.contains("payments  0\n"), "{before_all}");
-    assert_eq!(replayed(&switch, &rules, &["--until", "2101-01-01T00:00:00Z"]), text, "all of it");
+    assert_eq!(replayed(&["--until", "2101-01-01T00:00:00Z"]), text, "all of it");
     let page = switch.folder().join("replay.html");
-    replayed(&switch, &rules, &["--html", &page.display().to_string()]);
+    replayed(&["--html", &page.display().to_string()]);
     let page = std::fs::read_to_string(page).expect("a page");
     assert!(page.contains("denied by a rule") && page.contains(">12.22</td>"), "{page}");
+}
+
+#[test]
+fn a_replay_counts_what_processors_take_for_what_they_approve() {
+    let mut switch = Switch::sandboxed();
+    let client = switch.client();
+    for (amount, card) in [(50, VISA), (1_112, VISA), (60, VISA), (5_100, DECLINED)] {
+        client.sale(amount, card);
+    }
+    switch.terminate();
+    let costs = json!({"card": {"per_payment": 10, "bp": 25}, "card_2": {"per_payment": 8, "bp": 20}});
+    let rules = json!({"rules": [{"name": "small change", "stage": "pre",
+        "if": [{"field": "amount", "op": "<", "value": 100}], "then": "deny"}]});
+    let routes = json!({"routes": [{"name": "all to the second", "if": [{"field": "payment_method", "op": "=", "value": "card"}],
+        "to": [{"processor_id": "card_2", "weight": 1}], "fail_over": []}]});
+    let told = |files: &[(&str, &Value)], way: &str| -> String {
+        let text = replayed(&switch, files, &[]);
+        let line = text.lines().find(|line| line.starts_with(&format!("{way} "))).unwrap_or_else(|| panic!("{way}: {text}"));
+        line.split_whitespace().skip(1).collect::<Vec<_>>().join(" ")
+    };
+    // Three approvals over 12.22: three times 10 cents and 0.25 percent are 33.055 cents. A decline costs nothing.
+    let denied = [("rules", &rules), ("costs", &costs)];
+    assert_eq!(told(&denied, "card"), "USD 4 2 3.0 1.0 12.22 11.12 0.33 0.12");
+    assert_eq!(told(&denied, "all"), "USD 4 4 3.0 1.0 12.22 11.12 0.33 0.12");
+    // The second host has approved nothing yet: it is expected to do as the first did, for 8 cents and 0.2 percent.
+    let moved = [("routing", &routes), ("costs", &costs)];
+    assert_eq!(told(&moved, "card"), "USD 4 0 3.0 0.0 12.22 0.00 0.33 0.00");
+    assert_eq!(told(&moved, "card_2"), "USD 0 4 0.0 3.0 0.00 12.22 0.00 0.26");
+    assert_eq!(told(&[("rules", &rules)], "all"), "USD 4 4 3.0 1.0 12.22 11.12 0.00 0.00", "where no costs are said");
 }
