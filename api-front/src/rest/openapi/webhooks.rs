@@ -20,7 +20,7 @@ pub(super) const CALLS: &[Call] = &[
         "GET",
         "/api/webhooks/callbacks",
         "What became of events at addresses that came with a payment request or a link",
-        Gives::ListOf(of::<Callback>),
+        Gives::ListOf(of::<Delivery>),
     )
     .query(PAGE),
     Call::new("POST", "/api/webhooks/callbacks/resend", "Send one of them again, or what was given up", Gives::One(of::<Queued>))
@@ -87,25 +87,13 @@ shapes! {
         /// Only where it was just made or changed.
         secret: Option<String>,
     }
-    /// What became of an event at an endpoint.
+    /// What became of an event at an endpoint, or at the address that came with its thing; there, delivered ones are listed for 30 days.
     Delivery {
         event_id: String,
         r#type: String,
         sequence: u64,
-        /// `pending`, `delivered` or `dead`.
-        status: String,
-        attempts: u32,
-        next_attempt_at: Option<String>,
-        last_attempt_at: Option<String>,
-        response_status: Option<u16>,
-        error: String,
-    }
-    /// What became of an event at the address that came with its thing; delivered ones are listed for 30 days.
-    Callback {
-        event_id: String,
-        r#type: String,
-        sequence: u64,
-        url: String,
+        /// That address; an endpoint has its own.
+        url: Option<String>,
         /// `pending`, `delivered` or `dead`.
         status: String,
         attempts: u32,
