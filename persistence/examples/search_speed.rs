@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use persistence::PersistenceError;
 use persistence::projection::search::{Column, Comparison, Condition, Found, Moment, Search};
-use persistence::projection::{Projection, Queries, RecordSource};
+use persistence::projection::{Projection, Queries, RecordSource, Sighting, Sum};
 use persistence::sql::{Database, DatabaseUrl};
 use protocol::calendar::Micros;
 use protocol::frame::JournalId;
@@ -173,6 +173,30 @@ const KINDS: &[Asked] = &[
     ("by purchase order alone", 0, |round, _| vec![text(tag::PO_NUMBER, format!("po {round}"))]),
 ];
 
+/// What an operator's console asks about everything as if it were of one day: the look-up's name, a STAN, a card's last four, an amount.
+type Seen = (&'static str, Option<u32>, Option<u16>, Option<&'static str>);
+
+/// Nobody has such a STAN or card: all that may be looked at is.
+const SIGHTINGS: [Seen; 4] = [
+    ("seen: by STAN", Some(7), None, None),
+    ("seen: by card", None, Some(9_999), None),
+    ("seen: by amount", None, None, Some("7.77")),
+    ("seen: by STAN and amount", Some(7), None, Some("7.77")),
+];
+
+async fn look_up(queries: &Queries, (name, stan, last_four, amount): Seen) -> Result<(), Failure> {
+    let merchants: Vec<Xid> = (1..=100).map(|number| Xid([number; 12])).collect();
+    let (from, until) = (Micros(created_at(0, 1)), Micros(created_at(1, 1)));
+    let sighting = Sighting { from, until, stan, last_four, amount: amount.and_then(Sum::read) };
+    for round in ["first", "again"] {
+        let started = Instant::now();
+        let found = queries.sighted(&merchants, &sighting, 50).await?;
+        let found = found.map_or_else(|| "too many to look at".to_owned(), |found| found.len().to_string());
+        println!("{name:<34} {round} {:>10} µs  {found}", started.elapsed().as_micros());
+    }
+    Ok(())
+}
+
 async fn fill(url: &DatabaseUrl, count: u32) -> Result<(), Failure> {
     let mut projection = Projection::open_emptied(url, JOURNAL).await?;
     let mut past = Past { count, made: 0, record: Vec::new(), tail: Vec::new() };
@@ -190,6 +214,9 @@ async fn ask(url: &DatabaseUrl, count: u32) -> Result<(), Failure> {
     println!("{:<34} {:>10} {:>10} {:>10} {:>9}  found", "search", "first µs", "p50 µs", "p99 µs", "rounds");
     for kind in KINDS {
         ask_kind(&queries, kind, count).await?;
+    }
+    for seen in SIGHTINGS {
+        look_up(&queries, seen).await?;
     }
     Ok(())
 }

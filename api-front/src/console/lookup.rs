@@ -2,6 +2,7 @@
 
 use super::Console;
 use jiff::civil::Date;
+use persistence::projection::search::LOOKED_AT_ROWS_MAX;
 use persistence::projection::{Sighting, StoredTransaction, Sum};
 use protocol::calendar::Micros;
 use protocol::id::Xid;
@@ -103,8 +104,7 @@ impl Console {
         if let Some(ids) = ids {
             found.extend(history.queries().transaction_by_rrn(ids, name).await.map_err(unreadable)?);
         }
-        let merchants: Vec<Xid> = switch.merchants().all().iter().map(|merchant| merchant.id).collect();
-        found.extend(history.queries().of_order(&merchants, name, LISTED).await.map_err(unreadable)?);
+        found.extend(history.queries().of_order(&self.merchants(), name, LISTED).await.map_err(unreadable)?);
         Ok(found)
     }
 
@@ -112,7 +112,17 @@ impl Console {
     pub(super) async fn sighted(&self, sighting: &Sighting) -> Result<Vec<StoredTransaction>, String> {
         let history = self.front.switch().history();
         history.catch_up().await.map_err(|error| error.to_string())?;
-        history.queries().sighted(sighting, LISTED).await.map_err(unreadable)
+        let found = history.queries().sighted(&self.merchants(), sighting, LISTED).await.map_err(unreadable)?;
+        found.ok_or_else(|| match sighting.amount {
+            None => format!("More than {LOOKED_AT_ROWS_MAX} payments were made on that day: say the amount, too."),
+            Some(_) => {
+                format!("More than {LOOKED_AT_ROWS_MAX} payments of that day have this amount: say an id or an order number.")
+            }
+        })
+    }
+
+    fn merchants(&self) -> Vec<Xid> {
+        self.front.switch().merchants().all().iter().map(|merchant| merchant.id).collect()
     }
 }
 

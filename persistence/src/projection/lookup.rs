@@ -1,6 +1,7 @@
 //! How an operator finds a payment of which a receipt, a host or a shopper names something. No index is kept for these questions, for
 //! every payment would pay for it: they are asked within a stretch of time, or follow what merchants' searches have.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::mem::offset_of;
 
@@ -12,7 +13,7 @@ use protocol::transaction::Transaction;
 use sqlx::AssertSqlSafe;
 
 use super::queries::{Queries, StoredTransaction};
-use super::search::{Filter, Value};
+use super::search::{Filter, LOOKED_AT_ROWS_MAX, Value};
 use crate::error::PersistenceError;
 use crate::sql::signed;
 
@@ -78,26 +79,89 @@ const STANS_AT: [usize; 3] = [
     offset_of!(Transaction, reversal) + offset_of!(Reversal, stan) + 1,
 ];
 
+impl Sighting {
+    /// What is sought, as far as an index tells it: a stretch of time, or amounts within it. These stand in the index of a merchant's times, so
+    /// that their rows are found without reading the others; all else is read in the rows themselves.
+    fn stretch(&self, merchants: &[Xid]) -> Filter {
+        let mut stretch = Filter::of_times(self.from, self.until);
+        if let Some(amount) = self.amount {
+            let merchants: Vec<_> = merchants.iter().map(|merchant| stretch.bind(Value::Bytes(merchant.0.to_vec()))).collect();
+            let minors = amount.by_minor().into_keys();
+            let minors: Vec<_> = minors.map(|minor| stretch.bind(Value::Integer(signed(minor)))).collect();
+            stretch.add(&format!("merchant IN ({}) AND amount IN ({})", merchants.join(", "), minors.join(", ")));
+        }
+        stretch
+    }
+}
+
 impl Queries {
-    /// Transactions of whatever merchant that were seen so, newest first, so many at most.
-    pub async fn sighted(&self, sighting: &Sighting, limit: u32) -> Result<Vec<StoredTransaction>, PersistenceError> {
-        let Sighting { from, until, stan, last_four, amount } = sighting;
-        let mut asked = Filter::of_times(*from, *until);
-        if let Some(last_four) = last_four {
-            let last_four = asked.bind(Value::Integer(i64::from(*last_four)));
+    /// Transactions of these merchants that were seen so, newest first, so many at most. None where more than [`LOOKED_AT_ROWS_MAX`] would
+    /// have to be read for it.
+    pub async fn sighted(
+        &self,
+        merchants: &[Xid],
+        sighting: &Sighting,
+        limit: u32,
+    ) -> Result<Option<Vec<StoredTransaction>>, PersistenceError> {
+        self.sighted_among(LOOKED_AT_ROWS_MAX, merchants, sighting, limit).await
+    }
+
+    pub(super) async fn sighted_among(
+        &self,
+        rows_max: u64,
+        merchants: &[Xid],
+        sighting: &Sighting,
+        limit: u32,
+    ) -> Result<Option<Vec<StoredTransaction>>, PersistenceError> {
+        let mut found = Vec::new();
+        for some in merchants.chunks(MERCHANTS_AT_ONCE) {
+            let stretch = sighting.stretch(some);
+            // The newest of a day are the first that are met.
+            let is_of_day = sighting.stan.is_none() && sighting.last_four.is_none() && sighting.amount.is_none();
+            if !is_of_day && self.has_more_than(rows_max, &stretch).await? {
+                return Ok(None);
+            }
+            found.extend(self.sighted_in(stretch, sighting, limit).await?);
+            if sighting.amount.is_none() {
+                // The stretch is everybody's.
+                break;
+            }
+        }
+        found.sort_by_key(|stored| Reverse((stored.transaction().created_at.get(), stored.transaction().id)));
+        found.truncate(limit as usize);
+        Ok(Some(found))
+    }
+
+    async fn has_more_than(&self, rows_max: u64, stretch: &Filter) -> Result<bool, PersistenceError> {
+        let text = format!("SELECT id FROM transactions WHERE {} LIMIT 1 OFFSET {rows_max}", stretch.text);
+        let beyond = stretch.query(&text).fetch_optional(&self.database.pool).await;
+        beyond.map(|row| row.is_some()).map_err(PersistenceError::sql("count transactions"))
+    }
+
+    async fn sighted_in(
+        &self,
+        stretch: Filter,
+        sighting: &Sighting,
+        limit: u32,
+    ) -> Result<Vec<StoredTransaction>, PersistenceError> {
+        let mut asked = stretch;
+        if let Some(amount) = sighting.amount {
+            // By itself, so that the order of time does not tempt a database to read all of the day's rows.
+            asked.text = format!("id IN (SELECT id FROM transactions WHERE {})", asked.text);
+            add_amount(&mut asked, amount);
+        }
+        if let Some(last_four) = sighting.last_four {
+            let last_four = asked.bind(Value::Integer(i64::from(last_four)));
             asked.add(&format!("last_four = {last_four}"));
         }
-        if let Some(amount) = amount {
-            add_amount(&mut asked, *amount);
-        }
-        if let Some(stan) = stan {
+        if let Some(stan) = sighting.stan {
             let stan = asked.bind(Value::Bytes(stan.to_le_bytes().to_vec()));
             asked.add(&format!("({})", STANS_AT.map(|at| format!("substr(body, {at}, 4) = {stan}")).join(" OR ")));
         }
         let select =
             format!("SELECT lsn, body FROM transactions WHERE {} ORDER BY created_at DESC, id DESC LIMIT {limit}", asked.text);
-        let select = asked.query(&select);
-        let rows = select.fetch_all(&self.database.pool).await.map_err(PersistenceError::sql("look a transaction up"))?;
+        let rows = asked.query(&select).fetch_all(&self.database.pool).await;
+        let rows = rows.map_err(PersistenceError::sql("look a transaction up"))?;
         rows.iter().map(|row| StoredTransaction::read(row, "transactions")).collect()
     }
 

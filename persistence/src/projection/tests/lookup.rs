@@ -47,7 +47,8 @@ async fn a_payment_is_found_by_its_trace_number_its_card_and_amount_and_its_orde
         let queries = Database::open(&home.url).await.unwrap().queries();
         let day = Sighting { from: Micros(0), until: Micros(24 * HOUR_US), stan: None, last_four: None, amount: None };
         let ids = async |sighting: Sighting| -> Vec<Xid> {
-            queries.sighted(&sighting, 2).await.unwrap().iter().map(|stored| stored.transaction().id).collect()
+            let found = queries.sighted(&[id(99), sale(1).merchant], &sighting, 2).await.unwrap();
+            found.expect("there are few").iter().map(|stored| stored.transaction().id).collect()
         };
         assert_eq!(ids(Sighting { stan: Some(41), ..day }).await, [id(6), id(1)], "a reversal's number too");
         assert_eq!(ids(Sighting { stan: Some(41), until: Micros(6 * HOUR_US), ..day }).await, [id(1)]);
@@ -58,6 +59,17 @@ async fn a_payment_is_found_by_its_trace_number_its_card_and_amount_and_its_orde
             let found = ids(Sighting { amount: Sum::read(written), ..day }).await;
             assert_eq!(found.first(), Some(&expected).filter(|id| !id.is_none()), "{written} in the payment's own currency");
         }
+        let others = queries.sighted(&[id(99)], &Sighting { amount: Sum::read("3"), ..day }, 2).await.unwrap();
+        assert_eq!(others, Some(Vec::new()), "an amount is looked for among the merchants that are named");
+        let among = async |rows_max: u64, sighting: Sighting| {
+            let found = queries.sighted_among(rows_max, &[sale(1).merchant], &sighting, 9).await.unwrap();
+            found.map(|found| found.len())
+        };
+        assert_eq!(among(6, Sighting { stan: Some(44), ..day }).await, Some(1));
+        assert_eq!(among(5, Sighting { stan: Some(44), ..day }).await, None, "six would have to be read");
+        assert_eq!(among(1, Sighting { stan: Some(44), amount: Sum::read("4"), ..day }).await, Some(1), "one has this amount");
+        assert_eq!(among(0, Sighting { amount: Sum::read("4"), ..day }).await, None);
+        assert_eq!(among(0, day).await, Some(6), "the newest of a day are the first that are met");
         let merchant = sale(1).merchant;
         let of_order = async |merchants: &[Xid], order: &str| -> Vec<Xid> {
             queries.of_order(merchants, order, 9).await.unwrap().iter().map(|stored| stored.transaction().id).collect()
