@@ -125,6 +125,9 @@ fn a_link_that_is_signed_off_gives_payments_back_unsent_and_works_again_when_sig
         [("cut_over", "operator key"), ("sign_off", "operator key"), ("sign_on", "operator key")].map(owned)
     );
     assert_eq!(changes(&operator), Vec::<Value>::new(), "none of it has changed the configuration");
+    let first = operator.call("GET", "/operator/actions?limit=1", &[], b"").data();
+    let (status, said) = operator.call("POST", &format!("/operator/changes/{}/undo", id(&first[0])), &[], b"").refusal();
+    assert_eq!((status, said.contains("can't be taken back")), (409, true), "{said}");
     let minute = processor(&operator)["last_minute"].clone();
     assert_eq!(["sent", "approved", "not_sent"].map(|name| minute[name].clone()), [json!(2), json!(2), json!(1)], "{minute}");
     assert!(minute["latency_us"]["p99"].as_u64() > Some(0), "{minute}");

@@ -93,6 +93,9 @@ pub enum NotMade {
     /// There is no such change.
     #[error("no such change")]
     NoSuchChange,
+    /// It is an action, and no change: what was done is done.
+    #[error("an action was done and can't be taken back")]
+    Action,
     /// It is longer than the journal takes.
     #[error("the text has {bytes} bytes, at most {CHANGE_MAX_BYTES} are accepted")]
     TooLong {

@@ -113,7 +113,7 @@ impl Operator {
             Area::Rules => self.change_table(TableKind::Rules, text, order).await,
             Area::Routes => self.change_table(TableKind::Routes, text, order).await,
             Area::Merchant => self.change_merchant(undone.subject, text, order).await,
-            Area::Action => Err(NotMade::Invalid("an action was done and can't be taken back".to_owned())),
+            Area::Action => Err(NotMade::Action),
         }
     }
 }

@@ -149,7 +149,7 @@ impl From<NotDone> for Problem {
 impl From<NotMade> for Problem {
     fn from(not_made: NotMade) -> Problem {
         match not_made {
-            NotMade::Conflict { .. } => Problem::Conflict(not_made.to_string()),
+            NotMade::Conflict { .. } | NotMade::Action => Problem::Conflict(not_made.to_string()),
             NotMade::Invalid(reason) => Problem::invalid("body", reason),
             NotMade::TooLong { .. } => Problem::TooLarge,
             NotMade::NoSuchChange => Problem::NotFound,
