@@ -24,6 +24,7 @@ pub mod operator;
 pub mod pages;
 pub mod payables;
 pub mod payment_links;
+pub mod payment_threads;
 pub mod payouts;
 pub mod process;
 pub mod recurring;

@@ -15,6 +15,8 @@ pub const SHARD_QUEUE_STANDING_MAX_MS: u32 = 500;
 pub const SHARD_QUEUE_SHORT_COMMANDS: usize = 64;
 /// Commands that wait in front of one shard; past it the caller is refused at once.
 pub const SHARD_QUEUE_COMMANDS: usize = 16_384;
+/// Tasks that a thread of payments runs before it looks at its sockets again.
+pub const PAYMENT_THREAD_EVENT_TURNS: u32 = 61;
 /// Inputs that a shard takes before it looks at what it has to say.
 pub const SHARD_TURN_INPUTS: usize = 512;
 /// Groups of one shard that the journal may hold at once. Few, so that groups grow under load instead of queueing.

@@ -129,7 +129,7 @@ fn run_sandbox(flags: &Sandbox) -> Result<(), Box<dyn Error>> {
 }
 
 fn runtime() -> io::Result<Runtime> {
-    Builder::new_multi_thread().enable_all().thread_name("front").build()
+    Builder::new_multi_thread().enable_all().thread_name("office").build()
 }
 
 /// The one line on stdout, for whoever has started us.

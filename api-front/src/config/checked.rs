@@ -47,6 +47,8 @@ pub struct Settings {
     pub database: DatabaseUrl,
     /// Shard threads.
     pub shards: u16,
+    /// Threads that carry shards, links and connections of payments.
+    pub payment_threads: u16,
     /// How much is taken at a time.
     pub limits: LimitSettings,
     /// The journal's segments.
@@ -179,6 +181,7 @@ impl Settings {
             fronts,
             database,
             shards,
+            payment_threads: shards.min(cores(SHARDS_MAX)).max(half_of_the_cores(SHARDS_MAX)),
             limits,
             journal,
             retention,
@@ -377,6 +380,11 @@ pub(super) fn compat_of(key: &str, typed: Option<TypedCompat>) -> Result<Compat,
 
 /// Threads of which there are several, unless told otherwise; the other half serves, waits and writes.
 pub(super) fn half_of_the_cores(most: u16) -> u16 {
+    (cores(most) / 2).max(1)
+}
+
+/// Cores that the machine has, `most` at most.
+fn cores(most: u16) -> u16 {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    u16::try_from(cores / 2).unwrap_or(most).clamp(1, most)
+    u16::try_from(cores).unwrap_or(most).min(most)
 }

@@ -16,6 +16,7 @@ mod tests;
 
 use crate::config::ProcessorSettings;
 use crate::limits::{LINK_QUEUE_REQUESTS, SIGN_OFF_WAIT};
+use crate::payment_threads::Homes;
 use crate::switch::clock::Clock;
 use crate::switch::directory::{AcceptorTable, ProcessorKind, TerminalTable};
 use crate::switch::door::Door;
@@ -48,6 +49,8 @@ pub struct Shared {
     pub sealer: Arc<Sealer>,
     /// Card verification values on their way.
     pub sensitive: Arc<SensitiveTable>,
+    /// Where links to card hosts run.
+    pub homes: Homes,
     /// The shards' doors.
     pub doors: Vec<Door>,
     /// Where each merchant's cards are taken.
@@ -118,7 +121,7 @@ impl Prepared {
         self.outboxes.clone()
     }
 
-    /// Starts the links on the present runtime.
+    /// Starts the links: those to card hosts on threads of payments, the others on the present runtime.
     pub fn start(self, shared: &Shared) -> Links {
         let (stop, stopped) = watch::channel(false);
         let tasks = self.links.into_iter().flat_map(|link| link.start(shared, &stopped));
@@ -137,7 +140,8 @@ impl PreparedLink {
     fn start(self, shared: &Shared, stop: &watch::Receiver<bool>) -> Vec<JoinHandle<()>> {
         let connector = match self.settings.kind {
             ProcessorKind::TsysSierra => {
-                return self.connections(shared, stop).into_iter().map(|link| tokio::spawn(link.run())).collect();
+                let home = shared.homes.of(self.index).clone();
+                return self.connections(shared, stop).into_iter().map(|link| home.spawn(link.run())).collect();
             }
             ProcessorKind::SageAch => Connector::sage(shared, self.settings.password.as_ref()),
             ProcessorKind::Dejavoo => Connector::dejavoo(shared),
@@ -208,7 +212,7 @@ pub struct LinkStarter {
 }
 
 impl LinkStarter {
-    /// Starts the link to a processor's host on the present runtime; it ends with the others. Gives its queue, for the shards.
+    /// Starts the link to a processor's host; it ends with the others. Gives its queue, for the shards.
     pub fn start(&self, index: u16, settings: &ProcessorSettings, host: Host) -> (mpsc::Sender<Order>, LinkHandle) {
         let (queue, link) = PreparedLink::new(index, settings, host);
         let handle = link.handle.clone();

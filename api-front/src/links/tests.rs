@@ -1,5 +1,6 @@
 use super::*;
 use crate::config::{ClientCertificate, ProcessorSettings, TlsSettings};
+use crate::payment_threads::Homes;
 use crate::switch::directory::ProcessorKind;
 use crate::switch::door::{Inside, Return};
 use protocol::calendar::Micros;
@@ -50,6 +51,7 @@ impl Fixture {
             clock: Clock::start_after(Micros::NONE),
             sealer,
             sensitive: Arc::new(SensitiveTable::new(8)),
+            homes: Homes::here(),
             doors,
             acceptors,
             terminals: TerminalTable::default(),

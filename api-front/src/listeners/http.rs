@@ -5,6 +5,7 @@ use super::patience::{BoundedBody, OneTimer, after_failed_accept, bound_unread};
 use super::tls::STRICT_TRANSPORT;
 use super::turned_away::TurnedAway;
 use crate::config::LimitSettings;
+use crate::payment_threads::Homes;
 use crate::rest::{Encrypted, Entrance};
 use axum::extract::ConnectInfo;
 use axum::http::HeaderValue;
@@ -14,11 +15,13 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
@@ -29,13 +32,16 @@ pub struct Options {
     pub limits: LimitSettings,
     /// Certificate and key; without them it speaks in clear.
     pub tls: Option<TlsAcceptor>,
+    /// Where connections in clear are served. Those over TLS are served where the listener is: what a handshake computes would hold
+    /// payments up.
+    pub homes: Homes,
     /// How long requests that are under way may take to finish once it stops.
     pub drain: Duration,
 }
 
 /// Serves until `stop` turns true, then lets requests that are under way finish. True when all did.
 pub async fn serve(listener: TcpListener, entrance: Entrance, options: Options, mut stop: watch::Receiver<bool>) -> bool {
-    let Options { limits, tls, drain } = options;
+    let Options { limits, tls, homes, drain } = options;
     let places = Arc::new(Semaphore::new(limits.connections_max as usize));
     let (turned_away, brake) = (TurnedAway::default(), Brake::new(limits.refusals_per_s_max));
     loop {
@@ -47,7 +53,10 @@ pub async fn serve(listener: TcpListener, entrance: Entrance, options: Options, 
             (Ok((stream, _)), Ok(place)) => {
                 let guest =
                     Guest { entrance: entrance.clone(), limits, rest: Rest::none(Arc::clone(&brake)), stop: stop.clone() };
-                drop(tokio::spawn(serve_one(stream, tls.clone(), guest, place)));
+                match &tls {
+                    Some(tls) => drop(tokio::spawn(serve_encrypted(stream, tls.clone(), guest, place))),
+                    None => serve_at(homes.next(), stream, guest, place),
+                }
             }
             // A handshake costs more than the payment that it would refuse: under TLS there is no word for those beyond.
             (Ok(_), Err(_)) if tls.is_some() => {}
@@ -68,23 +77,50 @@ struct Guest {
     stop: watch::Receiver<bool>,
 }
 
-async fn serve_one(stream: TcpStream, tls: Option<TlsAcceptor>, guest: Guest, place: OwnedSemaphorePermit) {
-    if let Err(error) = stream.set_nodelay(true).and_then(|()| bound_unread(&stream)) {
-        tracing::debug!(%error, "a connection went away before it was served");
-        return;
+impl Guest {
+    fn resting(&self, stream: TcpStream) -> RestingStream {
+        RestingStream::new(stream, Arc::clone(&self.rest))
     }
-    let peer = stream.peer_addr().ok();
-    let stream = RestingStream::new(stream, Arc::clone(&guest.rest));
-    let Some(tls) = tls else {
-        converse(stream, peer, None, guest).await;
-        return drop(place);
+}
+
+/// Serves a connection on another runtime, which gets to know its socket.
+fn serve_at(home: &Handle, stream: TcpStream, guest: Guest, place: OwnedSemaphorePermit) {
+    let moved = stream.into_std();
+    home.spawn(async move {
+        match moved.and_then(TcpStream::from_std).and_then(Accepted::new) {
+            Ok(Accepted { stream, peer }) => converse(guest.resting(stream), peer, None, guest).await,
+            Err(error) => tracing::debug!(%error, "a connection went away before it was served"),
+        }
+        drop(place);
+    });
+}
+
+async fn serve_encrypted(stream: TcpStream, tls: TlsAcceptor, guest: Guest, place: OwnedSemaphorePermit) {
+    let Accepted { stream, peer } = match Accepted::new(stream) {
+        Ok(accepted) => accepted,
+        Err(error) => return tracing::debug!(%error, "a connection went away before it was served"),
     };
-    match timeout(guest.limits.head_timeout, tls.accept(stream)).await {
+    match timeout(guest.limits.head_timeout, tls.accept(guest.resting(stream))).await {
         Ok(Ok(stream)) => converse(stream, peer, Some(HeaderValue::from_static(STRICT_TRANSPORT)), guest).await,
         Ok(Err(error)) => tracing::debug!(%error, "a connection did not agree on TLS"),
         Err(_) => tracing::debug!("a connection took too long to agree on TLS"),
     }
     drop(place);
+}
+
+/// A connection as it is served.
+struct Accepted {
+    stream: TcpStream,
+    peer: Option<SocketAddr>,
+}
+
+impl Accepted {
+    fn new(stream: TcpStream) -> io::Result<Accepted> {
+        stream.set_nodelay(true)?;
+        bound_unread(&stream)?;
+        let peer = stream.peer_addr().ok();
+        Ok(Accepted { stream, peer })
+    }
 }
 
 /// HTTP on a stream, until either side ends it. `strict_transport` goes with every answer over TLS.

@@ -1,7 +1,8 @@
-//! Where the listener hands requests in. Payments go straight to their handler, everything else through the routes: a router's layers
-//! would cost a payment as much as reading its body.
+//! Where the listener hands requests in. Payments go straight to their handler: a router's layers would cost one as much as reading its
+//! body. What may take longer (pages, searches, passwords) is answered on the office's threads, so that no payment waits for it.
 
 use super::correlation::RequestNames;
+use super::problem::Problem;
 use super::{Front, transaction};
 use axum::Router;
 use axum::body::{Body, HttpBody};
@@ -14,6 +15,8 @@ use hyper_util::service::TowerToHyperService;
 use std::convert::Infallible;
 use std::error::Error;
 use std::sync::Arc;
+use tokio::runtime::Handle;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 
 /// The path of payments.
@@ -27,12 +30,14 @@ struct Ways {
     front: Front,
     names: RequestNames,
     routes: TowerToHyperService<Router>,
+    office: Handle,
 }
 
 impl Entrance {
-    /// `routes` name their requests themselves, by the same `names`.
+    /// `routes` name their requests themselves, by the same `names`. The present runtime is the office's.
     pub(super) fn new(front: Front, names: RequestNames, routes: Router) -> Entrance {
-        Entrance(Arc::new(Ways { front, names, routes: TowerToHyperService::new(routes) }))
+        let routes = TowerToHyperService::new(routes);
+        Entrance(Arc::new(Ways { front, names, routes, office: Handle::current() }))
     }
 
     /// Answers a request.
@@ -43,7 +48,22 @@ impl Entrance {
         if request.method() == Method::POST && request.uri().path() == PAYMENTS {
             return Ok(self.pay(request.map(Body::new)).await);
         }
-        self.0.routes.call(request).await
+        if is_step(request.method(), request.uri().path()) {
+            return self.0.routes.call(request).await;
+        }
+        self.ask_office(request.map(Body::new)).await
+    }
+
+    async fn ask_office(self, request: Request) -> Result<Response, Infallible> {
+        let answering = self.0.office.spawn(self.0.routes.call(request));
+        // Whoever goes away while it is answered has no use for the answer.
+        match AbortOnDropHandle::new(answering).await {
+            Ok(answered) => answered,
+            Err(error) => {
+                tracing::error!(%error, "a request was given up");
+                Ok(Problem::Internal.into_response())
+            }
+        }
     }
 
     async fn pay(self, request: Request) -> Response {
@@ -51,4 +71,10 @@ impl Entrance {
         let answered = transaction::create(State(self.0.front.clone()), request).instrument(named.span()).await;
         named.put_on(answered.into_response())
     }
+}
+
+/// A capture, void or refund.
+fn is_step(method: &Method, path: &str) -> bool {
+    let step = path.strip_prefix(PAYMENTS).and_then(|rest| rest.rsplit('/').next());
+    method == Method::POST && matches!(step, Some("capture" | "void" | "refund"))
 }

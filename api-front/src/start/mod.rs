@@ -36,6 +36,7 @@ use crate::operator::{
 };
 use crate::payables::{Follower as PayablesFollower, Payables};
 use crate::payment_links::PaymentLinks;
+use crate::payment_threads::{Homes, PaymentThreads};
 use crate::payouts::Payouts;
 use crate::recurring::Recurring;
 use crate::recurring::scheduler::Scheduler;
@@ -58,8 +59,8 @@ use crate::switch::history::History;
 use crate::switch::ids::Ids;
 use crate::switch::readiness::{LinkVitals, Vitals};
 use crate::switch::recovery;
+use crate::switch::running::RunningShards;
 use crate::switch::sensitive_table::SensitiveTable;
-use crate::switch::threads::ShardThreads;
 use crate::terminals::Kept;
 use crate::vault::Vault;
 use crate::webhooks::{Secrets, Webhooks};
@@ -95,7 +96,8 @@ pub struct Running {
     stop_listeners: watch::Sender<bool>,
     links: Links,
     collectors: Collectors,
-    shards: ShardThreads,
+    shards: RunningShards,
+    payments: PaymentThreads,
     recorders: Recorders,
     database: Database,
     sandbox: Option<Sandbox>,
@@ -144,7 +146,9 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let recorders = Recorders::start(storage, &settings, &data, run.doors.clone())?;
     let (prepared, vitals) = prepare_links(&participants, &recorders, &run, &data)?;
     let (moved, moves) = mpsc::unbounded_channel();
-    let shards = start_shards(shards, insides, &run, &recorders, &prepared, &moved)?;
+    let payments = PaymentThreads::start(settings.payment_threads).map_err(StartError::Thread)?;
+    let homes = payments.homes();
+    let shards = start_shards(shards, insides, &run, &recorders, &prepared, &moved, &homes);
     // Whoever waits for batches is told that there will be no more when the last shard has gone.
     drop(moved);
     let (history, board) = (recorders.history.clone(), Arc::new(Board::default()));
@@ -155,7 +159,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let doors = run.doors.clone();
     tokio::spawn(Schedule { calendar: calendar.clone(), doors, cut_overs: watched, board: Arc::clone(&board) }.run());
     let collectors = start_collectors(&participants, &run, &vitals, &calendar, &stores);
-    let shared = run.shared_by_links(&participants, &recorders.history);
+    let shared = run.shared_by_links(&participants, &recorders.history, homes.clone());
     let links = prepared.start(&shared);
     vitals.first_sign_on(FIRST_SIGN_ON_WAIT).await;
     phases.over(Phase::SignOn);
@@ -184,8 +188,21 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     tokio::spawn(PayablesFollower::new(behind.payables.clone()).run());
     tokio::spawn(Payouts::new(switch.clone()).run());
     tokio::spawn(behind.links.clone().carry_out_refunds());
-    let (stop_listeners, served) = sockets.serve(behind, settings.limits, settings.trusted_proxies)?;
-    Ok(Running { http, binary, switch, served, stop_listeners, links, collectors, shards, recorders, database, sandbox })
+    let (stop_listeners, served) = sockets.serve(behind, settings.limits, settings.trusted_proxies, homes)?;
+    Ok(Running {
+        http,
+        binary,
+        switch,
+        served,
+        stop_listeners,
+        links,
+        collectors,
+        shards,
+        payments,
+        recorders,
+        database,
+        sandbox,
+    })
 }
 
 /// The slow side's rooms around the switch.
@@ -229,6 +246,7 @@ impl Running {
         self.recorders.stop().await;
         digest::say(&self.database.queries(), "drained").await;
         self.database.close().await;
+        self.payments.stop().await;
         if spawn_blocking(move || drop(self.sandbox)).await.is_err() {
             tracing::error!("the sandbox's thread has panicked");
         }
@@ -264,6 +282,7 @@ impl Sockets {
         behind: Behind,
         limits: LimitSettings,
         trusted_proxies: Vec<IpAddr>,
+        homes: Homes,
     ) -> Result<(watch::Sender<bool>, JoinHandle<bool>), StartError> {
         let (stop, stopped) = watch::channel(false);
         let (addr, what) = (self.binary_addr, "the binary protocol");
@@ -272,7 +291,7 @@ impl Sockets {
         let binary = self.binary.into_std().and_then(|socket| listeners::binary::start(socket, &behind.switch, options));
         let binary = binary.map_err(|source| StartError::Listen { what, addr, source })?;
         let entrance = crate::rest::entrance(behind, trusted_proxies);
-        let options = listeners::http::Options { limits, tls: self.tls.map(Into::into), drain: DRAIN_WAIT };
+        let options = listeners::http::Options { limits, tls: self.tls.map(Into::into), homes, drain: DRAIN_WAIT };
         let http = listeners::http::serve(self.http, entrance, options, stopped.clone());
         let served = tokio::spawn(async move {
             let (http, binary) = tokio::join!(http, binary.until(stopped));
@@ -322,11 +341,11 @@ impl Run {
         Ok((Run { clock, ids, sealer, sensitive, gate, doors, tallies, journal_writable }, insides))
     }
 
-    fn shared_by_links(&self, participants: &Participants, history: &History) -> Shared {
+    fn shared_by_links(&self, participants: &Participants, history: &History, homes: Homes) -> Shared {
         let (sealer, sensitive) = (Arc::clone(&self.sealer), Arc::clone(&self.sensitive));
         let (acceptors, terminals) = (participants.acceptors.clone(), participants.terminals.clone());
         let (doors, history) = (self.doors.clone(), Some(history.clone()));
-        Shared { clock: self.clock, sealer, sensitive, doors, acceptors, terminals, history }
+        Shared { clock: self.clock, sealer, sensitive, homes, doors, acceptors, terminals, history }
     }
 
     fn into_switch(
@@ -483,7 +502,8 @@ fn start_shards(
     recorders: &Recorders,
     links: &Prepared,
     moved: &mpsc::UnboundedSender<Batch>,
-) -> Result<ShardThreads, StartError> {
+    homes: &Homes,
+) -> RunningShards {
     let surroundings = insides.into_iter().zip(0..).map(|(inside, index)| Surroundings {
         clock: run.clock,
         inside,
@@ -497,5 +517,5 @@ fn start_shards(
             tally: Arc::clone(&run.tallies[usize::from(index)]),
         },
     });
-    ShardThreads::start(run.doors.clone(), shards.into_iter().zip(surroundings)).map_err(StartError::Thread)
+    RunningShards::start(homes, run.doors.clone(), shards.into_iter().zip(surroundings))
 }

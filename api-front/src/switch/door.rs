@@ -25,7 +25,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use switch_core::input::{Answer, MerchantTerms, ProcessorTerms, Sent};
 use switch_core::output::Effects;
 use switch_core::{ProcessorReport, routing, rules};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 /// One command on its way to a shard.
 #[derive(Debug)]
@@ -255,6 +255,7 @@ pub enum Return {
 pub struct Door {
     commands: Sender<CommandMessage>,
     returns: Sender<Return>,
+    bell: Arc<Notify>,
     /// When few were last seen to wait.
     short_at: Arc<AtomicI64>,
 }
@@ -266,6 +267,8 @@ pub struct Inside {
     pub commands: Receiver<CommandMessage>,
     /// What came back.
     pub returns: Receiver<Return>,
+    /// Rung after each of them; several may be one ring.
+    pub bell: Arc<Notify>,
 }
 
 impl Door {
@@ -273,8 +276,9 @@ impl Door {
     pub fn new(commands_max: usize) -> (Door, Inside) {
         let (commands, commands_inside) = bounded(commands_max);
         let (returns, returns_inside) = unbounded();
-        let short_at = Arc::new(AtomicI64::new(0));
-        (Door { commands, returns, short_at }, Inside { commands: commands_inside, returns: returns_inside })
+        let (short_at, bell) = (Arc::new(AtomicI64::new(0)), Arc::new(Notify::new()));
+        let inside = Inside { commands: commands_inside, returns: returns_inside, bell: Arc::clone(&bell) };
+        (Door { commands, returns, bell, short_at }, inside)
     }
 
     /// True when commands have stood here for too long: the shard, or the journal behind it, takes fewer than come. A long queue
@@ -297,11 +301,19 @@ impl Door {
     /// Hands a command over. False when the queue is full or the shard has stopped: nothing was done.
     #[must_use]
     pub fn try_command(&self, message: CommandMessage) -> bool {
-        self.commands.try_send(message).is_ok()
+        let is_taken = self.commands.try_send(message).is_ok();
+        if is_taken {
+            self.bell.notify_one();
+        }
+        is_taken
     }
 
     /// Gives something back to the shard. False when the shard has stopped: it needs it no more.
     pub fn give(&self, returned: Return) -> bool {
-        self.returns.send(returned).is_ok()
+        let is_taken = self.returns.send(returned).is_ok();
+        if is_taken {
+            self.bell.notify_one();
+        }
+        is_taken
     }
 }

@@ -1,5 +1,8 @@
-//! The thread around a shard's [`Desk`]: takes what waits, tells the desk the time, gives the journal its groups, and sleeps
+//! The task around a shard's [`Desk`]: takes what waits, tells the desk the time, gives the journal its groups, and sleeps
 //! until the shard's next deadline when nothing waits.
+//!
+//! One turn of the task takes all that has come since the last one. Between two turns whoever shares the thread has its own, so
+//! that what they hand in meanwhile is the next turn's.
 
 use crate::limits::{SHARD_GROUPS_MAX, SHARD_TURN_INPUTS};
 use crate::metrics::{Stage, Tally};
@@ -7,18 +10,21 @@ use crate::switch::clock::Clock;
 use crate::switch::desk::{Around, Desk};
 use crate::switch::door::{CommandMessage, Inside, Return};
 use crate::switch::group::Group;
-use crossbeam_channel::{RecvTimeoutError, never, select};
+use crossbeam_channel::TryRecvError;
 use persistence::journal::{Batch, SubmitRefusal, Submitter};
 use protocol::calendar::Micros;
 use std::collections::VecDeque;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use switch_core::Shard;
+use tokio::task::yield_now;
+use tokio::time::{Instant, Sleep, sleep};
 
 /// Longest sleep while the shard has no deadline.
 const IDLE_SLEEP: Duration = Duration::from_secs(3600);
 
-/// What a shard's thread works with.
+/// What a shard's task works with.
 pub struct Surroundings {
     /// The switch's clock.
     pub clock: Clock,
@@ -41,25 +47,40 @@ pub struct Driver {
     turn_began: Micros,
     /// When the groups that the journal has were given to it, and their records. They come back in this order.
     submitted: VecDeque<(Micros, u64)>,
+    /// Rings at the shard's next deadline or before: it is moved only to ring earlier, and when it has rung.
+    alarm: Pin<Box<Sleep>>,
+    alarm_at: Micros,
 }
 
 impl Driver {
-    /// A driver for a shard that has been given all that lasted.
-    pub fn new(shard: Shard, surroundings: Surroundings) -> Driver {
+    /// A driver, on the present runtime, for a shard that has been given all that lasted.
+    fn new(shard: Shard, surroundings: Surroundings) -> Driver {
         let Surroundings { clock, inside, journal, around } = surroundings;
-        let (tally, submitted) = (Arc::clone(&around.tally), VecDeque::with_capacity(SHARD_GROUPS_MAX));
-        Driver { desk: Desk::new(shard, around), clock, inside, journal, tally, turn_began: Micros::NONE, submitted }
+        Driver {
+            tally: Arc::clone(&around.tally),
+            desk: Desk::new(shard, around),
+            clock,
+            inside,
+            journal,
+            turn_began: Micros::NONE,
+            submitted: VecDeque::with_capacity(SHARD_GROUPS_MAX),
+            alarm: Box::pin(sleep(IDLE_SLEEP)),
+            alarm_at: Micros::NEVER,
+        }
     }
 
-    /// Runs until [`Return::Stop`].
-    pub fn run(mut self) {
-        self.desk.begin(self.clock.now());
-        while !self.desk.is_over() {
-            self.submit();
-            self.desk.tell_drained();
-            if !self.take_waiting() {
-                self.sleep();
+    /// Drives a shard until [`Return::Stop`].
+    pub async fn run(shard: Shard, surroundings: Surroundings) {
+        let mut driver = Driver::new(shard, surroundings);
+        driver.desk.begin(driver.clock.now());
+        loop {
+            driver.submit();
+            driver.desk.tell_drained();
+            if driver.desk.is_over() {
+                return;
             }
+            driver.rest().await;
+            driver.take_waiting();
         }
     }
 
@@ -87,50 +108,52 @@ impl Driver {
         self.submitted.push_back((now, records));
     }
 
-    /// Takes what waits, returns first, up to one turn. False when nothing did.
-    fn take_waiting(&mut self) -> bool {
-        let mut taken = 0;
-        while taken < SHARD_TURN_INPUTS {
-            if let Ok(returned) = self.inside.returns.try_recv() {
-                self.take_return(returned);
-            } else if let Some(message) = self.next_command() {
-                self.take_command(message);
-            } else {
-                break;
-            }
-            taken += 1;
+    /// Lets others have their turn; when nothing waits, until something comes or the shard's next deadline.
+    async fn rest(&mut self) {
+        if self.is_awaited() {
+            return yield_now().await;
         }
-        taken > 0
+        self.set_alarm();
+        tokio::select! {
+            biased;
+            () = self.inside.bell.notified() => {}
+            () = &mut self.alarm => {
+                self.alarm_at = Micros::NEVER;
+                self.alarm.as_mut().reset(Instant::now() + IDLE_SLEEP);
+                self.desk.tick(self.clock.now());
+            }
+        }
+    }
+
+    /// True when a turn left something behind.
+    fn is_awaited(&self) -> bool {
+        !self.inside.returns.is_empty() || (self.desk.has_room_for_commands() && !self.inside.commands.is_empty())
+    }
+
+    fn set_alarm(&mut self) {
+        let at = self.desk.next_deadline().unwrap_or(Micros::NEVER);
+        if at < self.alarm_at {
+            self.alarm_at = at;
+            self.alarm.as_mut().reset(Instant::now() + self.clock.until(at).min(IDLE_SLEEP));
+        }
+    }
+
+    /// Takes what waits, returns first, up to one turn.
+    fn take_waiting(&mut self) {
+        for _ in 0..SHARD_TURN_INPUTS {
+            match self.inside.returns.try_recv() {
+                Ok(returned) => self.take_return(returned),
+                Err(TryRecvError::Empty) => match self.next_command() {
+                    Some(message) => self.take_command(message),
+                    None => return,
+                },
+                Err(TryRecvError::Disconnected) => return self.desk.stop(),
+            }
+        }
     }
 
     fn next_command(&self) -> Option<CommandMessage> {
         if self.desk.has_room_for_commands() { self.inside.commands.try_recv().ok() } else { None }
-    }
-
-    /// Sleeps until something comes or the shard's next deadline, and takes it.
-    fn sleep(&mut self) {
-        let until = self.desk.next_deadline().map(|deadline| self.clock.until(deadline));
-        let timeout = until.unwrap_or(IDLE_SLEEP).min(IDLE_SLEEP);
-        if !self.desk.has_room_for_commands() {
-            match self.inside.returns.recv_timeout(timeout) {
-                Ok(returned) => self.take_return(returned),
-                Err(RecvTimeoutError::Timeout) => self.desk.tick(self.clock.now()),
-                Err(RecvTimeoutError::Disconnected) => self.desk.stop(),
-            }
-            return;
-        }
-        let inside = &self.inside;
-        select! {
-            recv(inside.returns) -> returned => match returned {
-                Ok(returned) => self.take_return(returned),
-                Err(_) => self.desk.stop(),
-            },
-            recv(inside.commands) -> message => match message {
-                Ok(message) => self.take_command(message),
-                Err(_) => self.inside.commands = never(),
-            },
-            default(timeout) => self.desk.tick(self.clock.now()),
-        }
     }
 
     fn take_command(&mut self, message: CommandMessage) {

@@ -17,8 +17,8 @@ pub mod mailbox;
 pub mod past;
 pub mod readiness;
 pub mod recovery;
+pub mod running;
 pub mod sensitive_table;
-pub mod threads;
 pub mod version;
 pub mod waiting;
 

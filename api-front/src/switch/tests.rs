@@ -1,4 +1,4 @@
-//! A shard's thread with a real journal and a link that the test plays.
+//! A shard's task with a real journal and a link that the test plays.
 
 use crate::limits::{SHARD_QUEUE_SHORT_COMMANDS, SHARD_QUEUE_STANDING_MAX_MS, SHARD_TURN_INPUTS};
 use crate::links::order::{Order, Outboxes};
@@ -18,11 +18,11 @@ use protocol::secret::{Cvv, SensitiveData};
 use protocol::words::{PaymentMethod, Status, Verb};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::Duration;
 use switch_core::input::{Answer, MerchantTerms, OwnProcessors, ProcessorState, ProcessorTerms, Sent, Verdict};
 use switch_core::limits::Limits;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 const PROCESSOR: u16 = 1;
@@ -35,7 +35,7 @@ struct Fixture {
     sensitive: Arc<SensitiveTable>,
     journal_writable: Arc<AtomicBool>,
     journal: Journal<Group>,
-    thread: JoinHandle<()>,
+    task: JoinHandle<()>,
     _folder: tempfile::TempDir,
 }
 
@@ -79,9 +79,9 @@ impl Fixture {
             tally: Arc::default(),
         };
         let surroundings = Surroundings { clock, inside, journal: journal.submitter(), around };
-        let thread = std::thread::spawn(move || Driver::new(shard, surroundings).run());
+        let task = tokio::spawn(Driver::run(shard, surroundings));
         let durable = journal.watch();
-        Fixture { door, orders, durable, sensitive, journal_writable, journal, thread, _folder: folder }
+        Fixture { door, orders, durable, sensitive, journal_writable, journal, task, _folder: folder }
     }
 
     /// Hands a sale over, with a card verification value in the side table.
@@ -121,9 +121,9 @@ impl Fixture {
         self.door.give(Return::Answer { answer, facts: Vec::new() });
     }
 
-    fn stop(self) {
+    async fn stop(self) {
         self.door.give(Return::Stop);
-        self.thread.join().unwrap();
+        self.task.await.unwrap();
         self.journal.stop();
     }
 }
@@ -146,7 +146,7 @@ async fn a_request_leaves_after_its_intent_is_durable_and_the_answer_after_its_o
     assert_eq!(told(waiting).await, Status::PendingSettlement);
     assert!(fixture.durable.durable_lsn() > intent, "I2: the outcome is durable before the client hears it");
     assert_eq!(fixture.sensitive.count(), 0, "I9: the value goes with the reply at the latest");
-    fixture.stop();
+    fixture.stop().await;
 }
 
 #[tokio::test]
@@ -159,7 +159,7 @@ async fn inputs_that_say_nothing_do_not_shut_commands_out() {
     let sent = fixture.next_order().await;
     fixture.approve(sent);
     assert_eq!(told(waiting).await, Status::PendingSettlement);
-    fixture.stop();
+    fixture.stop().await;
 }
 
 #[tokio::test]
@@ -173,7 +173,7 @@ async fn a_drain_waits_for_what_is_in_flight() {
     fixture.approve(sent);
     timeout(PATIENCE, drained).await.unwrap().unwrap();
     told(waiting).await;
-    fixture.stop();
+    fixture.stop().await;
 }
 
 #[tokio::test]
@@ -181,7 +181,7 @@ async fn a_link_that_takes_nothing_more_makes_a_sale_unsent_at_once() {
     let mut fixture = Fixture::start();
     fixture.orders.close();
     assert_eq!(told(fixture.sell(1)).await, Status::Declined);
-    fixture.stop();
+    fixture.stop().await;
 }
 
 #[tokio::test]
@@ -194,7 +194,7 @@ async fn after_a_refusal_of_the_journal_nobody_is_told_anything() {
     assert!(timeout(PATIENCE, fixture.sell(2)).await.unwrap().is_err());
     assert!(!fixture.journal_writable.load(Ordering::Acquire));
     assert_eq!(fixture.sensitive.count(), 0);
-    fixture.stop();
+    fixture.stop().await;
 }
 
 #[test]

@@ -5,6 +5,7 @@ use super::traffic::{Happened, Ticket, WebOptions, WebTraffic};
 use crate::config::ProcessorSettings;
 use crate::links::order::Order;
 use crate::links::{LinkHandle, Links, Outboxes, Prepared, Shared};
+use crate::payment_threads::Homes;
 use crate::switch::clock::Clock;
 use crate::switch::directory::{AcceptorTable, AtTerminal, ProcessorKind, TerminalTable};
 use crate::switch::door::{Door, Inside, Return};
@@ -213,6 +214,7 @@ impl Fixture {
             clock,
             sealer,
             sensitive,
+            homes: Homes::here(),
             doors,
             acceptors: AcceptorTable::default(),
             terminals: terminals(),

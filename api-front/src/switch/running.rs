@@ -1,30 +1,27 @@
-//! The shard threads together: started, drained, stopped.
+//! The shards together: started, drained, stopped.
 
 use crate::limits::DRAIN_WAIT;
+use crate::payment_threads::Homes;
 use crate::switch::door::{Door, Return};
 use crate::switch::driver::{Driver, Surroundings};
-use std::io;
-use std::thread::{self, JoinHandle};
 use switch_core::Shard;
 use tokio::sync::oneshot;
-use tokio::task::spawn_blocking;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-/// The threads.
-pub struct ShardThreads {
+/// The shards at work.
+pub struct RunningShards {
     doors: Vec<Door>,
-    threads: Vec<JoinHandle<()>>,
+    tasks: Vec<JoinHandle<()>>,
 }
 
-impl ShardThreads {
-    /// Starts a thread for each shard.
-    pub fn start(doors: Vec<Door>, shards: impl Iterator<Item = (Shard, Surroundings)>) -> io::Result<ShardThreads> {
+impl RunningShards {
+    /// Starts each shard on its thread.
+    pub fn start(homes: &Homes, doors: Vec<Door>, shards: impl Iterator<Item = (Shard, Surroundings)>) -> RunningShards {
         let spawn = |(shard, surroundings): (Shard, Surroundings)| {
-            let name = format!("shard-{}", surroundings.around.index);
-            thread::Builder::new().name(name).spawn(move || Driver::new(shard, surroundings).run())
+            homes.of(surroundings.around.index).spawn(Driver::run(shard, surroundings))
         };
-        let threads = shards.map(spawn).collect::<io::Result<_>>()?;
-        Ok(ShardThreads { doors, threads })
+        RunningShards { doors, tasks: shards.map(spawn).collect() }
     }
 
     /// Waits until no shard has a request that is undecided, [`DRAIN_WAIT`] at most.
@@ -46,14 +43,15 @@ impl ShardThreads {
         }
     }
 
-    /// Lets the journal finish what it has of the shards, and ends the threads.
+    /// Lets the journal finish what it has of the shards, and ends them.
     pub async fn stop(self) {
         for door in &self.doors {
             door.give(Return::Stop);
         }
-        let joined = spawn_blocking(move || self.threads.into_iter().all(|thread| thread.join().is_ok())).await;
-        if !matches!(joined, Ok(true)) {
-            tracing::error!("a shard's thread has panicked");
+        for task in self.tasks {
+            if task.await.is_err() {
+                tracing::error!("a shard has panicked");
+            }
         }
     }
 }
