@@ -147,7 +147,7 @@ impl Recorders {
     ) -> Result<Recorders, StartError> {
         let Storage { database, log, recovered, .. } = storage;
         let journal = Journal::start(log, WriterOptions::default(), hand_back(doors)).map_err(StartError::Thread)?;
-        let feed = JournalFeed::new(data.journal(), journal.watch());
+        let feed = JournalFeed::new(data.journal(), journal.watch(), journal.recent());
         let options = FollowerOptions::new(settings.database.clone(), recovered.journal_id);
         let follower = Follower::start(options, feed).map_err(StartError::Thread)?;
         let history = History::new(database.queries(), journal.watch(), follower.applied());

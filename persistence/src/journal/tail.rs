@@ -16,6 +16,7 @@ use super::supply::{Supply, SupplyFault};
 pub(super) struct Tail<D: Disk> {
     disk: Arc<D>,
     supply: Arc<Supply<D>>,
+    number: u32,
     name: String,
     file: D::File,
     failed: bool,
@@ -26,7 +27,7 @@ impl<D: Disk> Tail<D> {
     pub(super) fn resume(disk: Arc<D>, supply: Arc<Supply<D>>, number: u32) -> Result<Self, DiskFault> {
         let name = names::segment(number);
         let file = disk.open(&name, Access::Commit).map_err(DiskFault::of("open", &name))?;
-        Ok(Self { disk, supply, name, file, failed: false })
+        Ok(Self { disk, supply, number, name, file, failed: false })
     }
 
     /// Takes the next pre-written segment and makes `header` durable in it.
@@ -37,6 +38,11 @@ impl<D: Disk> Tail<D> {
         tail.write(block_of(header.as_bytes()).bytes(), 0)?;
         tail.supply.begin(number);
         Ok(tail)
+    }
+
+    /// Number of the segment that is written.
+    pub(super) fn segment(&self) -> u32 {
+        self.number
     }
 
     pub(super) fn disk(&self) -> &Arc<D> {

@@ -9,7 +9,7 @@ use std::io;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvError, Sender, TryRecvError, TrySendError, bounded, select_biased};
+use crossbeam_channel::{Receiver, RecvError, SendError, Sender, TryRecvError, TrySendError, bounded, select_biased};
 use protocol::frame::Durable;
 
 use super::disk::Disk;
@@ -17,6 +17,8 @@ use super::draft::Draft;
 use super::error::AppendError;
 use super::framer::{Framer, Placed};
 use super::log::{Log, assert_records};
+use super::recent::Recent;
+use super::sleeper::{Alarm, Sleeper};
 use super::supply::{Supply, SupplyFault};
 use super::tail::Tail;
 use super::watch::{DurableWatch, SpaceGauge};
@@ -67,6 +69,7 @@ enum Message<B> {
 pub struct Journal<B> {
     submitter: Submitter<B>,
     watch: DurableWatch,
+    recent: Recent,
     space: SpaceGauge,
     filler: JoinHandle<()>,
     preparer: JoinHandle<()>,
@@ -81,17 +84,19 @@ impl<B: Batch> Journal<B> {
         options: WriterOptions,
         sink: impl FnMut(B, Result<Durable, Refused>) + Send + 'static,
     ) -> io::Result<Self> {
-        let (watch, space) = (DurableWatch::at(log.last_lsn()), log.space());
+        let (watch, recent, space) = (DurableWatch::at(log.last_lsn()), Recent::new(), log.space());
         let supply = log.tail.supply().clone();
         let (input, queue) = bounded(options.queue_batches.max(1));
         let (stop_preparer, stopped) = bounded(0);
         let disk = log.tail.disk().clone();
         let preparer = spawn("journal-prepare", move || prepare(&*disk, &supply, &stopped))?;
-        let submitter = Submitter { input, batch_bytes_max: log.batch_bytes_max };
+        let sleeper = Sleeper::default();
+        let submitter = Submitter { input, alarm: sleeper.alarm(), batch_bytes_max: log.batch_bytes_max };
         let lane = Lane {
             tail: log.tail,
             sink: Box::new(sink),
             watch: watch.clone(),
+            recent: recent.clone(),
             durable_lsn: watch.durable_lsn(),
             refusing: false,
         };
@@ -99,13 +104,14 @@ impl<B: Batch> Journal<B> {
         let disk_thread = DiskThread::start()?;
         // A group must fit in one segment, however small the segments are.
         let group_bytes = options.group_bytes.min(log.batch_bytes_max);
+        let queue = Queue { messages: queue, sleeper };
         let mut filler = Filler::new(queue, framer, lane, disk_thread, group_bytes, options.handoff_bytes);
         let filler = spawn("journal", move || {
             filler.run();
             // Another process may write only after this one's last frame.
             drop(lock);
         })?;
-        Ok(Self { submitter, watch, space, filler, preparer, stop_preparer })
+        Ok(Self { submitter, watch, recent, space, filler, preparer, stop_preparer })
     }
 
     /// A way in, for one more thread.
@@ -118,6 +124,11 @@ impl<B: Batch> Journal<B> {
         self.watch.clone()
     }
 
+    /// Its newest frames, for whoever follows it.
+    pub fn recent(&self) -> Recent {
+        self.recent.clone()
+    }
+
     /// How much room is left.
     pub fn space(&self) -> SpaceGauge {
         self.space.clone()
@@ -126,7 +137,7 @@ impl<B: Batch> Journal<B> {
     /// Writes what was submitted before this call, hands it back, and ends the threads. Submitting fails from then on.
     pub fn stop(self) {
         // Fails only if the filler has ended already.
-        let _ = self.submitter.input.send(Message::Stop);
+        let _ = self.submitter.send(Message::Stop);
         drop(self.stop_preparer);
         for thread in [self.filler, self.preparer] {
             if let Err(panic) = thread.join() {
@@ -139,12 +150,14 @@ impl<B: Batch> Journal<B> {
 /// One owner's way into the journal.
 pub struct Submitter<B> {
     input: Sender<Message<B>>,
+    /// Behind the queue's end: dropped after it, it tells that there is one submitter less.
+    alarm: Alarm,
     batch_bytes_max: usize,
 }
 
 impl<B> Clone for Submitter<B> {
     fn clone(&self) -> Self {
-        Self { input: self.input.clone(), batch_bytes_max: self.batch_bytes_max }
+        Self { input: self.input.clone(), alarm: self.alarm.clone(), batch_bytes_max: self.batch_bytes_max }
     }
 }
 
@@ -176,7 +189,13 @@ impl<B: Batch> Submitter<B> {
     /// exactly its count of records: that is the caller's bug and must not reach the disk.
     pub fn submit(&self, batch: B) -> Result<(), SubmitError<B>> {
         let message = self.checked(batch)?;
-        self.input.send(message).map_err(|back| refused(back.0, SubmitRefusal::Closed))
+        self.send(message).map_err(|back| refused(back.0, SubmitRefusal::Closed))
+    }
+
+    fn send(&self, message: Message<B>) -> Result<(), SendError<Message<B>>> {
+        self.input.send(message)?;
+        self.alarm.ring();
+        Ok(())
     }
 
     /// The same, but does not wait.
@@ -185,7 +204,9 @@ impl<B: Batch> Submitter<B> {
         self.input.try_send(message).map_err(|error| match error {
             TrySendError::Full(back) => refused(back, SubmitRefusal::Busy),
             TrySendError::Disconnected(back) => refused(back, SubmitRefusal::Closed),
-        })
+        })?;
+        self.alarm.ring();
+        Ok(())
     }
 
     /// Largest batch in bytes.
@@ -231,6 +252,7 @@ struct Lane<B, D: Disk> {
     tail: Tail<D>,
     sink: Box<dyn FnMut(B, Result<Durable, Refused>) + Send>,
     watch: DurableWatch,
+    recent: Recent,
     durable_lsn: u64,
     refusing: bool,
 }
@@ -246,7 +268,10 @@ impl<B: Batch, D: Disk> Lane<B, D> {
 
     fn write(&mut self, placed: &Placed, group: &Group<B>) {
         match self.tail.commit(placed, group.draft.blocks()) {
-            Ok(()) => self.watch.publish(placed.first_lsn + u64::from(group.draft.record_count()) - 1),
+            Ok(()) => {
+                self.recent.push(self.tail.segment(), placed.offset, group.draft.blocks());
+                self.watch.publish(placed.first_lsn + u64::from(group.draft.record_count()) - 1);
+            }
             Err(AppendError::Full) => {
                 tracing::error!(lsn = placed.first_lsn, "the disk is full: the journal refuses from here on");
                 self.refusing = true;
@@ -307,6 +332,23 @@ impl<B: Batch, D: Disk> DiskThread<B, D> {
     }
 }
 
+/// What waits to be written.
+struct Queue<B> {
+    messages: Receiver<Message<B>>,
+    sleeper: Sleeper,
+}
+
+impl<B> Queue<B> {
+    /// Waits for a message. Fails when nobody is left who could send one.
+    fn recv(&self) -> Result<Message<B>, RecvError> {
+        self.sleeper.wait_for(|| match self.messages.try_recv() {
+            Ok(message) => Some(Ok(message)),
+            Err(TryRecvError::Empty) => None,
+            Err(TryRecvError::Disconnected) => Some(Err(RecvError)),
+        })
+    }
+}
+
 /// Where the lane is.
 enum Holder<B, D: Disk> {
     Filler(Lane<B, D>),
@@ -315,7 +357,7 @@ enum Holder<B, D: Disk> {
 
 /// The thread that fills and closes frames.
 struct Filler<B, D: Disk> {
-    queue: Receiver<Message<B>>,
+    queue: Queue<B>,
     framer: Framer,
     holder: Holder<B, D>,
     disk: DiskThread<B, D>,
@@ -331,7 +373,7 @@ struct Filler<B, D: Disk> {
 
 impl<B: Batch, D: Disk> Filler<B, D> {
     fn new(
-        queue: Receiver<Message<B>>,
+        queue: Queue<B>,
         framer: Framer,
         lane: Lane<B, D>,
         disk: DiskThread<B, D>,
@@ -389,7 +431,7 @@ impl<B: Batch, D: Disk> Filler<B, D> {
     /// Takes what waits in the queue, as far as the group has room.
     fn take_waiting(&mut self) {
         while self.held.is_none() && !self.stopping {
-            match self.queue.try_recv() {
+            match self.queue.messages.try_recv() {
                 Ok(message) => self.receive(message),
                 Err(TryRecvError::Empty) => return,
                 Err(TryRecvError::Disconnected) => self.stopping = true,
@@ -419,7 +461,7 @@ impl<B: Batch, D: Disk> Filler<B, D> {
         }
         let message = select_biased! {
             recv(self.disk.from_disk) -> work => return self.welcome(work),
-            recv(self.queue) -> message => message,
+            recv(self.queue.messages) -> message => message,
         };
         match message {
             Ok(message) => self.receive(message),
@@ -450,7 +492,7 @@ impl<B: Batch, D: Disk> Filler<B, D> {
             return lane.hand_back(&mut self.group);
         }
         let placed = self.framer.close(&mut self.group.draft);
-        let more = self.held.is_some() || !self.queue.is_empty();
+        let more = self.held.is_some() || !self.queue.messages.is_empty();
         if more && self.group.draft.payload_bytes() >= self.handoff_bytes {
             self.hand_off(placed);
         } else {

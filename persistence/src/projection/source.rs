@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::error::PersistenceError;
-use crate::journal::{Disk, DurableWatch, Reader};
+use crate::journal::{Disk, DurableWatch, OsDisk, Reader, Recent, RecentFirst};
 
 /// Records in the order of their LSNs, without gaps.
 pub trait RecordSource {
@@ -34,23 +34,25 @@ pub trait RecordFeed: Send + 'static {
 pub struct JournalFeed {
     folder: PathBuf,
     watch: DurableWatch,
+    recent: Recent,
     /// What is journaled from here on is written by this process.
     own_from: u64,
 }
 
 impl JournalFeed {
-    /// `folder` is the journal's, `watch` that of its writer.
-    pub fn new(folder: impl Into<PathBuf>, watch: DurableWatch) -> JournalFeed {
+    /// `folder` is the journal's, `watch` and `recent` are its writer's.
+    pub fn new(folder: impl Into<PathBuf>, watch: DurableWatch, recent: Recent) -> JournalFeed {
         let own_from = watch.durable_lsn() + 1;
-        JournalFeed { folder: folder.into(), watch, own_from }
+        JournalFeed { folder: folder.into(), watch, recent, own_from }
     }
 }
 
 impl RecordFeed for JournalFeed {
-    type Source = Reader;
+    type Source = Reader<RecentFirst<OsDisk>>;
 
-    fn open(&mut self, from_lsn: u64) -> Result<Reader, PersistenceError> {
-        let opened = Reader::open(&self.folder, from_lsn).map_err(|error| PersistenceError::Source(Box::new(error)));
+    fn open(&mut self, from_lsn: u64) -> Result<Self::Source, PersistenceError> {
+        let disk = RecentFirst::new(OsDisk::open_to_read(&self.folder), self.recent.clone());
+        let opened = Reader::on(disk, from_lsn).map_err(|error| PersistenceError::Source(Box::new(error)));
         opened.map(|reader| reader.beside_writer_from(self.own_from))
     }
 

@@ -124,7 +124,7 @@ async fn a_real_journal_is_followed_while_it_is_written() {
         let (log, recovered) = Log::open(OsDisk::open(&folder).unwrap(), LogOptions::default(), |_, _| ()).unwrap();
         let journal = Journal::start(log, WriterOptions::default(), |_: Submitted, _| ()).unwrap();
         let options = FollowerOptions::new(home.url.clone(), recovered.journal_id);
-        let follower = Follower::start(options, JournalFeed::new(&folder, journal.watch())).unwrap();
+        let follower = Follower::start(options, JournalFeed::new(&folder, journal.watch(), journal.recent())).unwrap();
         let submitter = journal.submitter();
         for round in 1..=5 {
             let sales = Records(sales_of(round * 20 - 19..=round * 20));
