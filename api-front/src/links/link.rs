@@ -348,7 +348,7 @@ impl<'a> Connection<'a> {
         if self.written < self.outbound.len() {
             return;
         }
-        self.outbound.zeroize();
+        self.wipe();
         self.link.traffic.take_output(&mut self.outbound);
         self.written = 0;
         if self.outbound.is_empty() {
@@ -362,9 +362,15 @@ impl<'a> Connection<'a> {
             self.written = count;
         }
         if self.written == self.outbound.len() {
-            self.outbound.zeroize();
+            self.wipe();
             self.written = 0;
         }
+    }
+
+    /// Wipes what was written, not what the buffer has room for beyond.
+    fn wipe(&mut self) {
+        self.outbound.as_mut_slice().zeroize();
+        self.outbound.clear();
     }
 
     fn wrote(&mut self, count: usize) {
