@@ -2,7 +2,7 @@
 //!
 //! Each row alternates ours and its baseline several times and prints the median of the ratios with their spread, so that a machine
 //! whose speed drifts does not favour either. `--smoke` runs everything once, briefly: it shows that the benches work, its
-//! figures mean nothing.
+//! figures mean nothing. `--only rest` measures one part of the table, of those that [`PARTS`] names.
 #![allow(clippy::float_arithmetic, reason = "ratios and rates for people; no money here")]
 #![allow(clippy::print_stdout, reason = "the table is the program's result")]
 
@@ -17,6 +17,7 @@ mod shard;
 mod table;
 
 use std::time::Duration;
+use table::Row;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -40,22 +41,38 @@ fn main() -> anyhow::Result<()> {
     match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [rest::ECHO_WORD] => rest::serve_echo(),
         [binary::ECHO_WORD] => binary::serve_echo(),
-        [] => measure(FULL),
-        ["--smoke"] => measure(SMOKE),
-        _ => anyhow::bail!("side-by-side takes no argument, or --smoke"),
+        [] => measure(FULL, ""),
+        ["--smoke"] => measure(SMOKE, ""),
+        ["--only", part] if PARTS.iter().any(|(name, _)| *name == part) => measure(FULL, part),
+        _ => {
+            let parts = PARTS.map(|(name, _)| name).join(", ");
+            anyhow::bail!("side-by-side takes no argument, or --smoke, or --only and one of {parts}")
+        }
     }
 }
 
-fn measure(effort: Effort) -> anyhow::Result<()> {
-    // First, while no other thread runs: the peer reads the environment.
-    let mut rows = codec::both_ways(effort)?;
-    rows.push(shard::apply(effort));
-    rows.extend(journal::appends(effort)?);
-    rows.extend(rest::sale_beside_echo(effort)?);
-    rows.extend(binary::sale_beside_echo(effort)?);
-    rows.extend(rows::sale_beside_rows(effort)?);
-    rows.push(pipeline::frames(effort)?);
-    rows.push(recovery::from_a_kill(effort)?);
+type Part = fn(Effort) -> anyhow::Result<Vec<Row>>;
+
+/// The table's parts. The codec is the first, while no other thread runs: the peer reads the environment.
+const PARTS: [(&str, Part); 8] = [
+    ("codec", codec::both_ways),
+    ("shard", |effort| Ok(vec![shard::apply(effort)])),
+    ("journal", journal::appends),
+    ("rest", rest::sale_beside_echo),
+    ("binary", binary::sale_beside_echo),
+    ("rows", rows::sale_beside_rows),
+    ("frames", |effort| Ok(vec![pipeline::frames(effort)?])),
+    ("recovery", |effort| Ok(vec![recovery::from_a_kill(effort)?])),
+];
+
+/// Measures the part of this name; all when it is empty.
+fn measure(effort: Effort, only: &str) -> anyhow::Result<()> {
+    let mut rows = Vec::new();
+    for (name, part) in PARTS {
+        if only.is_empty() || only == name {
+            rows.extend(part(effort)?);
+        }
+    }
     print!("{}", table::render(&rows));
     Ok(())
 }
