@@ -19,6 +19,8 @@ pub const SHARD_QUEUE_COMMANDS: usize = 16_384;
 pub const PAYMENT_THREAD_EVENT_TURNS: u32 = 61;
 /// Inputs that a shard takes before it looks at what it has to say.
 pub const SHARD_TURN_INPUTS: usize = 512;
+/// Inputs that a shard is shown before it takes them one by one.
+pub const SHARD_BUNCH_INPUTS: usize = 32;
 /// Groups of one shard that the journal may hold at once. Few, so that groups grow under load instead of queueing.
 pub const SHARD_GROUPS_MAX: usize = 3;
 /// Callers of one shard that wait for a reply, and values in the table of card verification values.

@@ -20,6 +20,10 @@ use switch_core::{Shard, ShardOptions};
 
 /// Payments of one turn: what a busy shard takes between two writes of the journal.
 pub const TURN_PAYMENTS: u64 = 256;
+/// Payments that a shard is shown before it takes them one by one, as its task does.
+pub const BUNCH_PAYMENTS: usize = 32;
+
+const _: () = assert!(TURN_PAYMENTS.is_multiple_of(BUNCH_PAYMENTS as u64));
 const MICROS_PER_PAYMENT: i64 = 50;
 const MERCHANTS: u32 = 64;
 /// Payments before anything is measured: the tables are in their steady state.
@@ -80,9 +84,9 @@ impl Stream {
     /// # Panics
     /// When the shard refuses a payment.
     pub fn turn(&mut self) {
-        let (command, tail) = (self.command, std::mem::take(&mut self.tail));
-        for _ in 0..TURN_PAYMENTS {
-            self.ask(command, Tail::trusted(&tail));
+        let tail = std::mem::take(&mut self.tail);
+        for _ in 0..TURN_PAYMENTS / BUNCH_PAYMENTS as u64 {
+            self.ask(std::iter::repeat_n((self.command, Tail::trusted(&tail)), BUNCH_PAYMENTS));
         }
         self.tail = tail;
         assert_eq!(self.release_at_once(), 0);
@@ -95,8 +99,17 @@ impl Stream {
         &self.tail
     }
 
-    /// Has the shard take a payment; what a front would fill in is filled in.
-    pub fn ask(&mut self, mut command: Command, tail: Tail<'_>) {
+    /// Has the shard take payments, [`BUNCH_PAYMENTS`] at most; what a front would fill in is filled in.
+    pub fn ask<'a>(&mut self, payments: impl Iterator<Item = (Command, Tail<'a>)>) {
+        let bunch: Vec<_> = payments.map(|(command, tail)| (self.draw(command), tail)).collect();
+        self.shard.foresee(bunch.iter().map(|((_, command), _)| command));
+        for ((token, command), tail) in &bunch {
+            self.shard.accept(self.now, Input::Command { token: *token, command, tail: *tail });
+        }
+    }
+
+    /// The next payment, a moment later.
+    fn draw(&mut self, mut command: Command) -> (Token, Command) {
         self.count += 1;
         self.now.0 += MICROS_PER_PAYMENT;
         command.id = Xid::from_parts((self.now.0 / 1_000_000) as u32, [1; 5], self.count as u32 * Xid::STRIDE);
@@ -106,7 +119,7 @@ impl Stream {
         command.key_hash[..8].copy_from_slice(&mix(!self.count).to_le_bytes());
         command.request_hash = command.fingerprint;
         command.key_window_s = 20.into();
-        self.shard.accept(self.now, Input::Command { token: Token(self.count), command: &command, tail });
+        (Token(self.count), command)
     }
 
     /// What the shard has decided since, if anything: its records are to be made durable.
@@ -130,8 +143,11 @@ impl Stream {
     /// A processor that answers at once approves all that was sent. How many there were.
     pub fn answer_sent(&mut self) -> u64 {
         let mut sent = std::mem::take(&mut self.sent);
-        for sent in &sent {
-            self.shard.accept(self.now, Input::Answer { answer: approval(*sent), facts: Tail::trusted(&[]) });
+        for bunch in sent.chunks(BUNCH_PAYMENTS) {
+            self.shard.foresee_answers(bunch);
+            for sent in bunch {
+                self.shard.accept(self.now, Input::Answer { answer: approval(*sent), facts: Tail::trusted(&[]) });
+            }
         }
         let count = sent.len() as u64;
         sent.clear();

@@ -3,6 +3,7 @@
 
 use crate::index::Index;
 use crate::wheel::Alarm;
+use protocol::command::Command;
 use protocol::id::{Xid, mix};
 use protocol::transaction::Transaction;
 
@@ -26,6 +27,12 @@ impl Likeness {
             currency: transaction.currency.get(),
             verb: transaction.verb,
         }
+    }
+
+    /// The likeness of the payment that a command asks for.
+    fn wanted(command: &Command) -> Likeness {
+        let Command { merchant, fingerprint, amount, currency, verb, .. } = *command;
+        Likeness { merchant, fingerprint, amount: amount.get(), currency: currency.get(), verb }
     }
 
     fn hash64(&self) -> u64 {
@@ -67,6 +74,12 @@ impl Duplicates {
     /// True when one more fits.
     pub(crate) fn has_room(&self) -> bool {
         self.index.has_room()
+    }
+
+    /// Reads what a look-up of a command's like, and remembering it as the `ahead`-th from now, will read first.
+    pub(crate) fn glance(&self, command: &Command, ahead: usize) -> u64 {
+        let place = self.free.iter().rev().nth(ahead).map_or(0, |at| self.recent[*at as usize].likeness.amount);
+        self.index.glance(Likeness::wanted(command).hash64()) ^ place
     }
 
     /// The payment that one like this would repeat.

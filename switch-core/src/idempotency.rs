@@ -53,6 +53,12 @@ impl Keys {
         self.index.find(hash64(hash), |at| self.keys[at as usize].hash == *hash).map(KeyAt)
     }
 
+    /// Reads what a look-up of this key, and keeping it as the `ahead`-th from now, will read first.
+    pub(crate) fn glance(&self, hash: &[u8; 16], ahead: usize) -> u64 {
+        let place = self.free.iter().rev().nth(ahead).map_or(0, |at| self.keys[*at as usize].request[0]);
+        self.index.glance(hash64(hash)) ^ u64::from(place)
+    }
+
     /// Keeps a key that was not there.
     ///
     /// # Panics

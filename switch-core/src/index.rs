@@ -47,6 +47,11 @@ impl Index {
         }
     }
 
+    /// The cell that a look-up under this hash reads first.
+    pub(crate) fn glance(&self, hash: u64) -> u64 {
+        self.cells[self.home(hash)]
+    }
+
     /// Keeps a place that is not kept.
     ///
     /// # Panics

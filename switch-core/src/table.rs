@@ -8,6 +8,10 @@ use crate::wheel::Alarm;
 use protocol::calendar::Micros;
 use protocol::id::Xid;
 use protocol::transaction::Transaction;
+use zerocopy::IntoBytes;
+
+/// What memory is fetched by, bytes.
+const CACHE_LINE_BYTES: usize = 64;
 
 /// A transaction's place in memory. Valid until the transaction leaves; never kept across inputs but in timers, which are
 /// cancelled before it leaves.
@@ -67,6 +71,22 @@ impl Table {
     /// Finds a transaction.
     pub(crate) fn find(&self, id: Xid) -> Option<SlotAt> {
         self.index.find(id.hash64(), |at| self.slots[at as usize].transaction.id == id).map(SlotAt)
+    }
+
+    /// Reads what a look-up of this transaction, and taking it into memory as the `ahead`-th from now, will touch first.
+    pub(crate) fn glance(&self, id: Xid, ahead: usize) -> u64 {
+        let place = self.free.iter().rev().nth(ahead).map_or(0, |at| self.read_through(*at));
+        self.index.glance(id.hash64()) ^ place
+    }
+
+    /// Reads a transaction that is in memory through.
+    pub(crate) fn glance_at(&self, id: Xid) -> u64 {
+        self.find(id).map_or(0, |at| self.read_through(at.0))
+    }
+
+    fn read_through(&self, at: u32) -> u64 {
+        let lines = self.slots[at as usize].transaction.as_bytes().iter().step_by(CACHE_LINE_BYTES);
+        u64::from(lines.fold(0, |seen, byte| seen ^ byte))
     }
 
     /// Takes a transaction into memory.

@@ -250,6 +250,13 @@ pub enum Return {
     Stop,
 }
 
+impl Return {
+    /// The request that a processor has answered.
+    pub fn answered(&self) -> Option<&Sent> {
+        if let Return::Answer { answer, .. } = self { Some(&answer.sent) } else { None }
+    }
+}
+
 /// The way into a shard. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Door {

@@ -4,7 +4,7 @@
 //! One turn of the task takes all that has come since the last one. Between two turns whoever shares the thread has its own, so
 //! that what they hand in meanwhile is the next turn's.
 
-use crate::limits::{SHARD_GROUPS_MAX, SHARD_TURN_INPUTS};
+use crate::limits::{SHARD_BUNCH_INPUTS, SHARD_GROUPS_MAX, SHARD_TURN_INPUTS};
 use crate::metrics::{Stage, Tally};
 use crate::switch::clock::Clock;
 use crate::switch::desk::{Around, Desk};
@@ -43,6 +43,10 @@ pub struct Driver {
     inside: Inside,
     journal: Submitter<Group>,
     tally: Arc<Tally>,
+    /// On their way from the door to the desk.
+    asked: Vec<CommandMessage>,
+    /// The same, of what came back.
+    returned: Vec<Return>,
     /// When the turn began whose records are gathered; none while there is none.
     turn_began: Micros,
     /// When the groups that the journal has were given to it, and their records. They come back in this order.
@@ -62,6 +66,8 @@ impl Driver {
             clock,
             inside,
             journal,
+            asked: Vec::with_capacity(SHARD_BUNCH_INPUTS),
+            returned: Vec::with_capacity(SHARD_BUNCH_INPUTS),
             turn_began: Micros::NONE,
             submitted: VecDeque::with_capacity(SHARD_GROUPS_MAX),
             alarm: Box::pin(sleep(IDLE_SLEEP)),
@@ -138,32 +144,52 @@ impl Driver {
         }
     }
 
-    /// Takes what waits, returns first, up to one turn.
+    /// Takes what waits, returns first, up to one turn. One look at the clock is the moment of them all.
     fn take_waiting(&mut self) {
-        for _ in 0..SHARD_TURN_INPUTS {
+        let now = self.clock.now();
+        let mut room = SHARD_TURN_INPUTS;
+        while room > 0 {
             match self.inside.returns.try_recv() {
-                Ok(returned) => self.take_return(returned),
-                Err(TryRecvError::Empty) => match self.next_command() {
-                    Some(message) => self.take_command(message),
-                    None => return,
-                },
+                Ok(first) => self.returned.push(first),
+                Err(TryRecvError::Empty) => break,
                 Err(TryRecvError::Disconnected) => return self.desk.stop(),
             }
+            self.returned.extend(self.inside.returns.try_iter().take(room.min(SHARD_BUNCH_INPUTS) - 1));
+            room -= self.returned.len();
+            self.take_returned(now);
+        }
+        while room > 0 && self.desk.has_room_for_commands() {
+            self.asked.extend(self.inside.commands.try_iter().take(room.min(SHARD_BUNCH_INPUTS)));
+            if self.asked.is_empty() {
+                return;
+            }
+            room -= self.asked.len();
+            self.take_asked(now);
         }
     }
 
-    fn next_command(&self) -> Option<CommandMessage> {
-        if self.desk.has_room_for_commands() { self.inside.commands.try_recv().ok() } else { None }
+    fn take_asked(&mut self, now: Micros) {
+        self.begin_turn(now);
+        let mut bunch = std::mem::take(&mut self.asked);
+        self.desk.shard().foresee(bunch.iter().map(|message| &message.command));
+        for message in bunch.drain(..) {
+            self.tally.passed(Stage::Queue, message.at, now, 1);
+            self.desk.take_command(now, message);
+        }
+        self.asked = bunch;
     }
 
-    fn take_command(&mut self, message: CommandMessage) {
-        let now = self.begin_turn();
-        self.tally.passed(Stage::Queue, message.at, now, 1);
-        self.desk.take_command(now, message);
+    fn take_returned(&mut self, now: Micros) {
+        self.begin_turn(now);
+        let mut bunch = std::mem::take(&mut self.returned);
+        self.desk.shard().foresee_answers(bunch.iter().filter_map(Return::answered));
+        for returned in bunch.drain(..) {
+            self.take_return(now, returned);
+        }
+        self.returned = bunch;
     }
 
-    fn take_return(&mut self, returned: Return) {
-        let now = self.begin_turn();
+    fn take_return(&mut self, now: Micros, returned: Return) {
         if let (Return::Durable(..), Some((at, records))) = (&returned, self.submitted.front()) {
             self.tally.passed(Stage::Journal, *at, now, *records);
             self.submitted.pop_front();
@@ -172,11 +198,9 @@ impl Driver {
     }
 
     /// What is taken now belongs to the turn that is open, or opens one.
-    fn begin_turn(&mut self) -> Micros {
-        let now = self.clock.now();
+    fn begin_turn(&mut self, now: Micros) {
         if self.turn_began.is_none() {
             self.turn_began = now;
         }
-        now
     }
 }

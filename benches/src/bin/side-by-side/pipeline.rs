@@ -9,7 +9,7 @@
 use crate::Effort;
 use crate::table::{Row, median};
 use anyhow::Context;
-use benches::payments::Stream;
+use benches::payments::{BUNCH_PAYMENTS, Stream};
 use persistence::journal::{Batch, Journal, Log, LogOptions, OsDisk, Refused, WriterOptions};
 use protocol::binary::answer::{code_for, push_answer};
 use protocol::binary::limits::FRAME_MAX_BYTES;
@@ -106,10 +106,15 @@ impl Pipeline {
     /// Reads a frame as the front does, and has its commands decided.
     fn take_frame(&mut self) -> anyhow::Result<()> {
         let frame = next_frame(black_box(&self.requests), FRAME_MAX_BYTES)?.context("a frame")?;
-        for request in Requests::check(frame.body, frame.count)? {
-            let (command, tail) = Command::parse(request.body)?;
-            self.stream.ask(*command, tail);
-            self.under_way += 1;
+        let mut requests = Requests::check(frame.body, frame.count)?.peekable();
+        while requests.peek().is_some() {
+            let mut bunch = Vec::with_capacity(BUNCH_PAYMENTS);
+            for request in requests.by_ref().take(BUNCH_PAYMENTS) {
+                let (command, tail) = Command::parse(request.body)?;
+                bunch.push((*command, tail));
+            }
+            self.under_way += bunch.len() as u64;
+            self.stream.ask(bunch.into_iter());
         }
         Ok(())
     }
