@@ -1,10 +1,10 @@
 //! More than can be carried: what is refused is refused at once and provably unsent, what is carried goes on at the pace of
-//! before, and nothing grows.
+//! before, and nothing grows. And the other end: with nothing to do, nothing is used.
 //!
 //! Capacity is made small by a slow host and few places, not by speed, so that the claims hold on any machine: so many places,
 //! each for as long as the host takes.
 
-use loadgen::process::Watch;
+use loadgen::process::{Usage, Watch};
 use loadgen::{Arrivals, Load, Plan, Report, Target, Times};
 use persistence::journal::Reader;
 use protocol::record::{Body, Record};
@@ -289,4 +289,22 @@ fn a_switch_with_nothing_to_do_does_nothing() {
     std::thread::sleep(Duration::from_secs(2));
     let used = watch.end().expect("it still runs");
     assert!(used.cpu_ms <= 40, "{} ms of CPU in two idle seconds", used.cpu_ms);
+}
+
+/// Nobody spins while nobody asks, whatever stands open: some second of the twenty that follow a sale costs next to nothing.
+#[test]
+fn with_nothing_to_do_it_uses_next_to_no_cpu() {
+    const OPEN: usize = 20;
+    const SECOND: Duration = Duration::from_secs(1);
+    const IDLE_MS_MAX: u64 = 50;
+    let switch = Switch::sandboxed();
+    switch.client().sale(1_112, VISA);
+    let _open: Vec<Connection> = (0..OPEN).map(|_| Connection::open(switch.http()).expect("the switch listens")).collect();
+    eventually(Duration::from_secs(20), || {
+        let used_ms = || Usage::of(switch.process()).expect("the switch's process").cpu_ms;
+        let before = used_ms();
+        std::thread::sleep(SECOND);
+        let used = used_ms() - before;
+        if used <= IDLE_MS_MAX { Ok(()) } else { Err(format!("{used} ms of CPU in a second, and nobody had asked for anything")) }
+    });
 }
