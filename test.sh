@@ -90,6 +90,9 @@ cargo build --release --workspace --bins --quiet
 cargo bench -p benches --quiet -- --test
 cargo run --release --quiet -p benches --bin side-by-side -- --smoke
 cargo run --release --quiet -p benches --bin scale -- --smoke
+# A figure and no check: it needs valgrind, which not every machine can have.
+have callgrind_control || install_missing valgrind || true
+cargo run --release --quiet -p benches --bin instructions || printf 'instructions could not be counted here\n'
 
 step "simulated worlds, fresh seeds, each twice"
 cargo run --release --quiet -p tests --bin simulate -- --seeds 40 --twice
