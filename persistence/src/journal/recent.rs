@@ -11,7 +11,7 @@ use super::disk::{Access, Disk, DiskFile};
 use super::names;
 
 /// Bytes of frames that are kept: some hundred milliseconds of the most that a disk takes.
-const RECENT_BYTES: usize = 32 << 20;
+const RECENT_BYTES: usize = 16 << 20;
 
 /// The frames. Clones are the same.
 #[derive(Clone)]
