@@ -1,53 +1,19 @@
 //! What the rule engine adds to a payment: its facts, its velocities, and a table in which no rule matches, which is the longest
 //! search. Tables of 20 and of 1,000 rules of two conditions on average, over every kind of field.
 
+use benches::rules::rules;
 use criterion::{Criterion, criterion_group, criterion_main};
 use protocol::calendar::Micros;
 use protocol::id::{Xid, mix};
 use protocol::tail::{self, Tail, tag};
 use protocol::transaction::Transaction;
 use std::hint::black_box;
-use switch_core::conditions::typed::{Condition, Value};
 use switch_core::conditions::{Facts, Velocity};
-use switch_core::rules::typed::Rule;
 use switch_core::rules::{Stage, Table};
 
 const NOON: i64 = 1_795_003_200_000_000;
 /// Cards that pay in turn: their counters do not fit the processor's first caches.
 const CARDS: u64 = 50_000;
-
-fn condition(field: &str, op: &str, value: Value) -> Condition {
-    Condition { field: field.to_owned(), op: op.to_owned(), value, per: None, window_s: None }
-}
-
-fn text(word: impl Into<String>) -> Value {
-    Value::Text(word.into())
-}
-
-/// Rules as shops have them; none matches [`sale`].
-fn rules(count: u64, counts_velocity: bool) -> Vec<Rule> {
-    let countries = ["RU", "KP", "IR", "SY", "CU", "VE"].map(text).to_vec();
-    let bins = |number: u64| (0..20).map(|place| text((510_000 + number * 37 % 9_000 + place).to_string())).collect();
-    (0..count)
-        .map(|number| {
-            let amount = condition("amount", ">", Value::Number(50_000 + number));
-            let conditions = match number % 5 {
-                0 => vec![condition("country", "in", Value::List(countries.clone())), amount],
-                1 => vec![condition("currency", "=", text("USD")), condition("brand", "!=", text("visa")), amount],
-                2 => vec![condition("bin", "in", Value::List(bins(number)))],
-                3 => vec![condition("hour", "<", Value::Number(5)), condition("source", "=", text("api"))],
-                _ if counts_velocity => vec![Condition {
-                    per: Some("card".to_owned()),
-                    window_s: Some(3_600),
-                    ..condition("velocity", ">", Value::Number(1_000_000 - number))
-                }],
-                _ => vec![amount],
-            };
-            let (name, stage, then) = (number.to_string(), "pre".to_owned(), "deny".to_owned());
-            Rule { name, stage, merchant_id: None, conditions, then, code: None }
-        })
-        .collect()
-}
 
 fn sale(number: u64) -> Transaction {
     let mut transaction = Transaction::empty();

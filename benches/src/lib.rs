@@ -6,5 +6,6 @@ pub mod payments;
 pub mod postgres;
 pub mod records;
 pub mod recovery;
+pub mod rules;
 pub mod server;
 pub mod stage;

@@ -2,10 +2,11 @@
 //! released, buffers given back. One payment is two inputs and two records.
 //!
 //! In it: idempotency key (20 s window), duplicate window (10 s), a tail of 400 bytes, settlement totals, timers set, cancelled
-//! and fired, transactions leaving memory. Left out: journal (a token stands for durability), links, rules and routing tables.
+//! and fired, transactions leaving memory. Left out: journal (a token stands for durability), links, routing tables.
 //! Virtual time runs at 20,000 payments a second, so that tables are as full as they would be.
 
 use std::hint::black_box;
+use std::sync::Arc;
 
 use protocol::calendar::Micros;
 use protocol::command::Command;
@@ -16,6 +17,8 @@ use protocol::words::{PaymentMethod, Verb};
 use switch_core::input::{Answer, Input, MerchantTerms, OwnProcessors, ProcessorState, ProcessorTerms, Sent, Token, Verdict};
 use switch_core::limits::Limits;
 use switch_core::output::{Effects, Output, Reply};
+use switch_core::rules::Table;
+use switch_core::rules::typed::Rule;
 use switch_core::{Shard, ShardOptions};
 
 /// Payments of one turn: what a busy shard takes between two writes of the journal.
@@ -76,6 +79,18 @@ impl Stream {
         for _ in 0..WARM_UP_TURNS {
             stream.turn();
         }
+        stream
+    }
+
+    /// The same, and `table` decides before each payment is sent.
+    ///
+    /// # Panics
+    /// When the rules are none.
+    pub fn with_rules(verb: Verb, typed: &[Rule]) -> Stream {
+        let mut stream = Stream::new(verb);
+        let table = Table::compile(1, typed).expect("rules of a bench");
+        stream.shard.accept(stream.now, Input::Rules(Arc::new(table)));
+        (0..WARM_UP_TURNS).for_each(|_| stream.turn());
         stream
     }
 

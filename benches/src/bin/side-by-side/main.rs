@@ -56,7 +56,7 @@ type Part = fn(Effort) -> anyhow::Result<Vec<Row>>;
 /// The table's parts. The codec is the first, while no other thread runs: the peer reads the environment.
 const PARTS: [(&str, Part); 8] = [
     ("codec", codec::both_ways),
-    ("shard", |effort| Ok(vec![shard::apply(effort)])),
+    ("shard", |effort| Ok(shard::apply(effort))),
     ("journal", journal::appends),
     ("rest", rest::sale_beside_echo),
     ("binary", binary::sale_beside_echo),

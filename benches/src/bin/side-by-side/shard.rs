@@ -3,6 +3,7 @@
 use crate::Effort;
 use crate::table::{Row, median};
 use benches::payments::{Stream, TURN_PAYMENTS};
+use benches::rules::rules;
 use protocol::words::Verb;
 use std::time::Instant;
 
@@ -11,9 +12,17 @@ const MUST_PER_S: f64 = 2_000_000.0;
 /// A command and an answer.
 const INPUTS_PER_PAYMENT: u64 = 2;
 
-/// Inputs applied per second by one core: authorizations whole, no rules yet.
-pub fn apply(effort: Effort) -> Row {
-    let mut stream = Stream::new(Verb::Authorize);
+/// Rules of which none matches, as the design asks for.
+const RULES: u64 = 20;
+
+/// Inputs applied per second by one core: authorizations whole, without rules and with them.
+pub fn apply(effort: Effort) -> Vec<Row> {
+    let bare = applied(effort, Stream::new(Verb::Authorize), "no rules");
+    let ruled = Stream::with_rules(Verb::Authorize, &rules(RULES, true));
+    vec![bare, applied(effort, ruled, &format!("{RULES} rules, a velocity"))]
+}
+
+fn applied(effort: Effort, mut stream: Stream, rules: &str) -> Row {
     let per_s: Vec<f64> = (0..effort.rounds)
         .map(|_| {
             let begun = Instant::now();
@@ -26,7 +35,7 @@ pub fn apply(effort: Effort) -> Row {
         })
         .collect();
     Row {
-        what: "shard: inputs applied (an authorization is a command and an answer, 2 records), no rules yet, one core".into(),
+        what: format!("shard: inputs applied (an authorization is a command and an answer, 2 records), {rules}, one core"),
         ours: format!("{:.2} M/s", median(&per_s) / 1e6),
         baseline: "the budget, 2 M/s".into(),
         ratios: per_s.iter().map(|rate| rate / MUST_PER_S).collect(),
