@@ -12,14 +12,15 @@ const MUST_PER_S: f64 = 2_000_000.0;
 /// A command and an answer.
 const INPUTS_PER_PAYMENT: u64 = 2;
 
-/// Rules of which none matches, as the design asks for.
+/// Rules of which none matches, as the design asks for. None counts: each payment here has a card of its own, and an hour of such cards
+/// would need more counters than a shard keeps.
 const RULES: u64 = 20;
 
 /// Inputs applied per second by one core: authorizations whole, without rules and with them.
 pub fn apply(effort: Effort) -> Vec<Row> {
     let bare = applied(effort, Stream::new(Verb::Authorize), "no rules");
-    let ruled = Stream::with_rules(Verb::Authorize, &rules(RULES, true));
-    vec![bare, applied(effort, ruled, &format!("{RULES} rules, a velocity"))]
+    let ruled = Stream::with_rules(Verb::Authorize, &rules(RULES, false));
+    vec![bare, applied(effort, ruled, &format!("{RULES} rules"))]
 }
 
 fn applied(effort: Effort, mut stream: Stream, rules: &str) -> Row {
