@@ -69,10 +69,15 @@ impl Preparation {
     }
 
     async fn post(&mut self, what: &'static str, path: &str, body: &Value) -> Result<Value, LoadError> {
-        let (body, Preparation { address, operator_key, .. }) = (body.to_string(), &*self);
-        let head = format!(
-            "POST {path} HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\nauthorization: {operator_key}\r\n"
-        );
+        let operator_key = self.operator_key.clone();
+        self.post_as(&operator_key, what, path, body).await
+    }
+
+    /// Posts under a key, and returns the data of a good answer.
+    pub async fn post_as(&mut self, key: &str, what: &'static str, path: &str, body: &Value) -> Result<Value, LoadError> {
+        let (body, address) = (body.to_string(), self.address);
+        let head =
+            format!("POST {path} HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\nauthorization: {key}\r\n");
         let request = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
         self.exchange(what, request.as_bytes()).await
     }

@@ -57,6 +57,17 @@ pub struct Request<'a> {
     pub check: Check,
 }
 
+/// A request that changes nothing and is the same each time.
+#[derive(Clone, Debug)]
+pub struct Read {
+    /// Method.
+    pub method: &'static str,
+    /// Absolute path.
+    pub path: String,
+    /// JSON; empty for none.
+    pub body: String,
+}
+
 /// A place on this machine and the requests that it gets.
 #[derive(Clone)]
 pub struct Target {
@@ -84,11 +95,25 @@ impl Target {
     pub fn new(address: SocketAddr, run_id: &str, seed: u64, request: &Request<'_>) -> Result<Self, LoadError> {
         let mut target = Target::empty(address, run_id, seed, request.amounts)?;
         visible_ascii("path", request.path, HEADER_BYTES_MAX)?;
-        let head = head(address, request)?;
+        let head = head(address, ("POST", request.path), request.headers)?;
         let widths = target.widths();
         let template = |body: &String| Template::draw(&head, body, widths);
         target.templates[Kind::Sale as usize] = request.bodies.iter().map(template).collect();
         (target.path, target.check) = (request.path.to_owned(), request.check);
+        Ok(target)
+    }
+
+    /// Requests that are asked as they stand, one of them at random each time; any 200 is a good answer.
+    pub fn reads(address: SocketAddr, api_key: &str, run_id: &str, seed: u64, reads: &[Read]) -> Result<Self, LoadError> {
+        let mut target = Target::empty(address, run_id, seed, AMOUNTS_DEFAULT)?;
+        let widths = target.widths();
+        for Read { method, path, body } in reads {
+            visible_ascii("path", path, HEADER_BYTES_MAX)?;
+            let head = head(address, (method, path), &[("authorization", api_key)])?;
+            target.templates[Kind::Sale as usize].push(Template::draw(&head, body, widths));
+        }
+        target.path = reads.first().map_or(String::new(), |read| read.path.clone());
+        target.check = Check::Status200;
         Ok(target)
     }
 
@@ -116,7 +141,8 @@ impl Target {
         target.path = gateway::PAYMENT_PATH.to_owned();
         let widths = target.widths();
         for kind in Kind::ALL {
-            let head = head(address, &gateway::request(kind))?;
+            let request = gateway::request(kind);
+            let head = head(address, ("POST", request.path), request.headers)?;
             let bodies = gateway::bodies(kind, run_id);
             target.templates[kind as usize] = bodies.iter().map(|body| Template::draw(&head, body, widths)).collect();
         }
@@ -228,9 +254,9 @@ impl Target {
     }
 }
 
-fn head(address: SocketAddr, request: &Request<'_>) -> Result<String, LoadError> {
-    let mut head = format!("POST {} HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n", request.path);
-    for (name, value) in request.headers {
+fn head(address: SocketAddr, (method, path): (&str, &str), headers: &[(&str, &str)]) -> Result<String, LoadError> {
+    let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n");
+    for (name, value) in headers {
         visible_ascii("header name", name, HEADER_BYTES_MAX)?;
         let words = value.split(' ');
         words.into_iter().try_for_each(|word| visible_ascii("header value", word, HEADER_BYTES_MAX))?;

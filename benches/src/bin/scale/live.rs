@@ -16,19 +16,19 @@ use tokio::runtime::{Builder, Runtime};
 
 const COLUMNS: [&str; 4] = ["payments/s", "CPU of the switch per payment, µs", "p50, µs", "p99, µs"];
 const ANY: &str = "127.0.0.1:0";
-const CONNECTIONS: usize = 64;
+pub const CONNECTIONS: usize = 64;
 /// Merchants' shares go with 1 / rank.
 const ZIPF: f64 = 1.0;
 
 /// A switch with its sandbox.
-struct Place {
-    switch: Server,
-    sandbox: SandboxFile,
+pub struct Place {
+    pub switch: Server,
+    pub sandbox: SandboxFile,
     _folder: TempDir,
 }
 
 impl Place {
-    fn start(shards: u16) -> anyhow::Result<Place> {
+    pub fn start(shards: u16) -> anyhow::Result<Place> {
         let folder = tempfile::tempdir_in(".")?;
         let config = folder.path().join("scale.toml");
         std::fs::write(&config, format!("shards = {shards}\n"))?;
@@ -39,11 +39,11 @@ impl Place {
         Ok(Place { switch, sandbox, _folder: folder })
     }
 
-    fn target(&self, protocol: &str, api_keys: Vec<String>, run_id: &str) -> anyhow::Result<Target> {
+    pub fn target(&self, protocol: &str, api_keys: Vec<String>, run_id: &str) -> anyhow::Result<Target> {
         Ok(Target::gateway(self.switch.address(protocol)?, api_keys, run_id, 1, AMOUNTS_DEFAULT)?)
     }
 
-    fn own_key(&self) -> Vec<String> {
+    pub fn own_key(&self) -> Vec<String> {
         vec![self.sandbox.api_key.clone()]
     }
 
@@ -68,11 +68,11 @@ fn closed(target: Target, connections: usize, time: Duration) -> Plan {
     Plan { connections, warmup: Duration::ZERO, duration: time, ..Plan::new(target, Load::Closed) }
 }
 
-fn run_id(round: usize, size: impl std::fmt::Display) -> String {
+pub fn run_id(round: usize, size: impl std::fmt::Display) -> String {
     format!("scale-{}-{round}-{size}", std::process::id())
 }
 
-fn runtime() -> anyhow::Result<Runtime> {
+pub fn runtime() -> anyhow::Result<Runtime> {
     Ok(Builder::new_current_thread().enable_all().build()?)
 }
 

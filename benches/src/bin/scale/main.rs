@@ -1,6 +1,6 @@
 //! Cost against size: what a payment costs when there is more of everything. One table for each thing that grows, the others held still.
 //!
-//! `cargo run --release -p benches --bin scale -- [--smoke] [--history N]`. Figures of one table were measured in turn, several times
+//! `cargo run --release -p benches --bin scale -- [--smoke] [--history N] [--only TABLE]`. Figures of one table were measured in turn, several times
 //! over, and their medians are shown beside the first line's, so that a machine whose speed drifts does not bend a curve by itself. The
 //! longest history is made only when asked for: ten million transactions take forty gigabytes below the current folder.
 #![allow(clippy::float_arithmetic, reason = "ratios and rates for people; no money here")]
@@ -8,13 +8,24 @@
 
 mod history;
 mod live;
+mod reads;
 mod table;
 
 use anyhow::Context;
 use std::time::Duration;
+use table::Table;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// What grows, and who measures it.
+const TABLES: [(&str, fn(&Extent) -> anyhow::Result<Table>); 5] = [
+    ("merchants", live::by_merchants),
+    ("connections", live::by_connections),
+    ("shards", live::by_shards),
+    ("reads", reads::beside_payments),
+    ("history", history::by_length),
+];
 
 /// How far things grow, and how long each size is looked at.
 #[derive(Debug, Clone)]
@@ -59,17 +70,21 @@ impl Extent {
 }
 
 fn main() -> anyhow::Result<()> {
-    let (mut history_most, mut is_smoke) = (1_000_000, false);
+    let (mut history_most, mut is_smoke, mut only) = (1_000_000, false, None);
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         match word.as_str() {
             "--smoke" => is_smoke = true,
             "--history" => history_most = words.next().context("--history wants a number")?.parse()?,
+            "--only" => only = Some(words.next().context("--only wants a table")?),
             _ => anyhow::bail!("{word} is no option of this program"),
         }
     }
     let extent = if is_smoke { Extent::smoke() } else { Extent::full(history_most) };
-    for measure in [live::by_merchants, live::by_connections, live::by_shards, history::by_length] {
+    let wanted = |name: &str| only.as_deref().is_none_or(|only| only == name);
+    let tables: Vec<_> = TABLES.iter().filter(|(name, _)| wanted(name)).collect();
+    anyhow::ensure!(!tables.is_empty(), "--only takes one of {:?}", TABLES.map(|(name, _)| name));
+    for (_, measure) in tables {
         println!("{}", measure(&extent)?);
     }
     Ok(())
