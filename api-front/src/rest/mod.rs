@@ -17,6 +17,7 @@ mod invoices;
 pub mod json;
 pub mod limits;
 mod metrics;
+mod multipart;
 mod openapi;
 mod operator;
 mod orders;

@@ -5,6 +5,7 @@ use super::bodies::Body;
 use super::body;
 use super::envelope::done;
 use super::json::Document;
+use super::multipart;
 use super::peer::client_address;
 use super::problem::Problem;
 use super::users::{checked_password, required};
@@ -20,6 +21,8 @@ use persistence::stores::ApiKey;
 use serde_json::json;
 use zeroize::Zeroizing;
 
+/// Parts of a form that are read.
+const PARTS_MAX: usize = 16;
 const PROCESSED: &str = "Request processed successfully";
 
 pub(super) const BODIES: &[Body] = &[
@@ -100,21 +103,36 @@ struct LogIn {
 }
 
 impl LogIn {
-    /// A form, as the document shows, or JSON, as clients in use send; some of them call it a form.
+    /// A form, as the document shows, in parts, as PHP's curl makes it of an array, or JSON, as clients in use send; some of them call it a
+    /// form.
     fn parse(headers: &HeaderMap, bytes: &[u8]) -> Result<LogIn, Problem> {
         let typed = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+        if let Some(parameters) = in_parts(typed) {
+            let text = std::str::from_utf8(bytes).map_err(|_| Problem::invalid("body", "must be UTF-8"))?;
+            let parts = multipart::parts(parameters, text, PARTS_MAX)?;
+            return LogIn::of(|name| parts.iter().rfind(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()));
+        }
         let is_json = typed.to_ascii_lowercase().starts_with("application/json") || bytes.trim_ascii_start().starts_with(b"{");
         if is_json {
             let document = Document::read(bytes)?;
             let (username, password) = (required(document.scope(), "username")?, required(document.scope(), "password")?);
             return Ok(LogIn { username, password: Zeroizing::new(password) });
         }
-        let field = |name| {
-            let value = form_urlencoded::parse(bytes).filter(|(key, _)| key == name).map(|(_, value)| value.into_owned()).last();
-            value.filter(|value| !value.is_empty()).ok_or_else(|| Problem::invalid(name, "is required"))
+        LogIn::of(|name| form_urlencoded::parse(bytes).filter(|(key, _)| key == name).map(|(_, value)| value.into_owned()).last())
+    }
+
+    fn of(sent: impl Fn(&str) -> Option<String>) -> Result<LogIn, Problem> {
+        let field = |name: &'static str| {
+            sent(name).filter(|value| !value.is_empty()).ok_or_else(|| Problem::invalid(name, "is required"))
         };
         Ok(LogIn { username: field("username")?, password: Zeroizing::new(field("password")?) })
     }
+}
+
+/// The parameters of a content type that says that a form comes in parts.
+fn in_parts(typed: &str) -> Option<&str> {
+    let (media, parameters) = typed.split_once(';')?;
+    media.trim().eq_ignore_ascii_case("multipart/form-data").then_some(parameters)
 }
 
 struct Reset {
@@ -143,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_form_and_json_and_json_called_a_form_log_in() {
+    fn a_form_whole_or_in_parts_and_json_and_json_called_a_form_log_in() {
         let expected = Ok(("some one".to_owned(), "a+b&c=d é".to_owned()));
         let form = "application/x-www-form-urlencoded";
         assert_eq!(parsed(form, "username=some+one&password=a%2Bb%26c%3Dd%20%C3%A9"), expected);
@@ -151,9 +169,17 @@ mod tests {
         for content_type in [form, "application/json; charset=UTF-8", "text/plain"] {
             assert_eq!(parsed(content_type, json), expected, "{content_type}");
         }
-        for (content_type, body) in
-            [(form, "username=x"), (form, ""), ("application/json", r#"{"username":null,"password":"x"}"#)]
-        {
+        let part = |name: &str, value: &str| format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+        let parts = format!("{}{}--x--\r\n", part("username", "some one"), part("password", "a+b&c=d é"));
+        assert_eq!(parsed("multipart/form-data; boundary=x", &parts), expected);
+        let half = format!("{}--x--\r\n", part("username", "some one"));
+        for (content_type, body) in [
+            ("multipart/form-data; boundary=x", half.as_str()),
+            ("multipart/form-data; boundary=y", &parts),
+            (form, "username=x"),
+            (form, ""),
+            ("application/json", r#"{"username":null,"password":"x"}"#),
+        ] {
             assert!(matches!(parsed(content_type, body), Err(Problem::Invalid { .. })), "{body}");
         }
     }

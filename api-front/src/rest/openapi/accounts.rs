@@ -1,11 +1,11 @@
 //! Logging in, users and API keys.
 
-use super::call::{Call, FORM, Gives, JSON, Who, of};
+use super::call::{Call, FORM, FORM_IN_PARTS, Gives, JSON, Who, of};
 use utoipa::ToSchema;
 
 pub(super) const CALLS: &[Call] = &[
     Call::new("POST", "/api/token-auth", "Log in: a token for the Authorization header", Gives::Bare(of::<LoggedIn>))
-        .takes(&[(FORM, of::<LogIn>), (JSON, of::<LogIn>)])
+        .takes(&[(FORM, of::<LogIn>), (FORM_IN_PARTS, of::<LogIn>), (JSON, of::<LogIn>)])
         .by(Who::Anybody),
     Call::new("GET", "/api/logout", "Revoke the token that asks", Gives::Nothing),
     Call::new("POST", "/api/forgot-username", "Mail the usernames of an address to it", Gives::Nothing)

@@ -3,8 +3,8 @@
 //! A form's values are texts; numbers and lists stand in them as they would in JSON. Numbers are kept as they were written, so that an
 //! amount is read exactly.
 
-use super::multipart;
 use crate::payment_links::CURRENCY;
+use crate::rest::multipart;
 use crate::rest::problem::Problem;
 use axum::http::{HeaderMap, Uri, header};
 use base64::Engine;

@@ -4,7 +4,6 @@
 mod books;
 mod envelope;
 mod fields;
-mod multipart;
 mod period;
 mod recipients;
 mod view;
