@@ -38,7 +38,9 @@ pub fn form(attempt: u32, card: &str) -> String {
 
 /// The form for a bank account, filled in.
 pub fn account_form(attempt: u32, routing: &str, account: &str) -> String {
-    format!("by=account&attempt={attempt}&routing_number={routing}&account_number={account}&account_type=checking&name=Ada+Lovelace")
+    format!(
+        "by=account&attempt={attempt}&routing_number={routing}&account_number={account}&account_type=checking&name=Ada+Lovelace"
+    )
 }
 
 /// Sends a form.
