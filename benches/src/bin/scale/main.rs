@@ -18,8 +18,10 @@ use table::Table;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+type Measure = fn(&Extent) -> anyhow::Result<Table>;
+
 /// What grows, and who measures it.
-const TABLES: [(&str, fn(&Extent) -> anyhow::Result<Table>); 5] = [
+const TABLES: [(&str, Measure); 5] = [
     ("merchants", live::by_merchants),
     ("connections", live::by_connections),
     ("shards", live::by_shards),
@@ -40,6 +42,10 @@ pub struct Extent {
     pub connections: Vec<usize>,
     /// Shard threads.
     pub shards: Vec<u16>,
+    /// Payments a second beside those who read.
+    pub payments_per_s: u32,
+    /// What those read a second: customers of the vault, and searches.
+    pub reads_per_s: [(u32, u32); 2],
     /// Transactions of the past.
     pub history: Vec<u32>,
 }
@@ -53,6 +59,8 @@ impl Extent {
             merchants: vec![1, 10, 100, 1_000],
             connections: vec![1, 4, 16, 64, 256, 1_000],
             shards: vec![1, 2, 3, 4],
+            payments_per_s: 2_000,
+            reads_per_s: [(0, 0), (1_000, 500)],
             history,
         }
     }
@@ -64,6 +72,8 @@ impl Extent {
             merchants: vec![1, 5],
             connections: vec![1, 8],
             shards: vec![1, 2],
+            payments_per_s: 100,
+            reads_per_s: [(0, 0), (20, 10)],
             history: vec![1_000],
         }
     }

@@ -10,10 +10,6 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 const COLUMNS: [&str; 3] = ["payments' p50, µs", "p90, µs", "p99, µs"];
-/// Payments each second, over REST.
-const PAYMENTS_PER_S: u32 = 2_000;
-/// The readers' rates: of the vault, and of searches.
-const READ_RATES_PER_S: [(u32, u32); 2] = [(0, 0), (1_000, 500)];
 /// Customers of the vault, and payments that are searched for.
 const KEPT: usize = 100;
 const READERS_CONNECTIONS: usize = 16;
@@ -25,15 +21,16 @@ pub fn beside_payments(extent: &Extent) -> anyhow::Result<Table> {
     let (place, runtime) = (Place::start(1)?, runtime()?);
     let (customers, searches) = runtime.block_on(questions(&place))?;
     let how = format!(
-        "{PAYMENTS_PER_S} REST sales a second, open loop by independent callers, while customers are read from the vault and transactions \
-         searched by id, by order number and by time; generators and hosts share the machine."
+        "{} REST sales a second, open loop by independent callers, while customers are read from the vault and transactions \
+         searched by id, by order number and by time; generators and hosts share the machine.",
+        extent.payments_per_s
     );
     let mut table = Table::new("vault reads/s + searches/s", how, &COLUMNS);
     let time = extent.time * LENGTHS;
     for round in 0..extent.rounds {
-        for (reads, found) in READ_RATES_PER_S {
+        for (reads, found) in extent.reads_per_s {
             let id = run_id(round, reads);
-            let payments = open(place.target("http", place.own_key(), &id)?, PAYMENTS_PER_S, CONNECTIONS, time);
+            let payments = open(place.target("http", place.own_key(), &id)?, extent.payments_per_s, CONNECTIONS, time);
             let vault = reader(&place, &customers, reads, time)?;
             let search = reader(&place, &searches, found, time)?;
             let all = async { tokio::try_join!(kept_up(Some(payments)), kept_up(vault), kept_up(search)) };
