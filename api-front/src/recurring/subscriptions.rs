@@ -8,8 +8,11 @@ use persistence::stores::{Standing, Subscription};
 use protocol::calendar::Micros;
 use protocol::id::Xid;
 
+/// How often a change is made anew when the subscription is billed in between: the first bill may fall due with its making.
+const CHANGE_TRIES_MAX: u32 = 8;
+
 /// A subscription as it is asked for; what is `None` stays as it is.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct SubscriptionAsked {
     /// The plan whose terms hold where the request says none.
     pub plan: Option<Xid>,
@@ -68,6 +71,21 @@ impl Recurring {
         id: &Xid,
         asked: SubscriptionAsked,
     ) -> Result<Subscription, RecurringError> {
+        for _ in 0..CHANGE_TRIES_MAX {
+            if let Some(changed) = self.try_change(merchant, id, asked.clone()).await? {
+                return Ok(changed);
+            }
+        }
+        Err(RecurringError::Busy)
+    }
+
+    /// `None` when it was changed or billed in between.
+    async fn try_change(
+        &self,
+        merchant: &Xid,
+        id: &Xid,
+        asked: SubscriptionAsked,
+    ) -> Result<Option<Subscription>, RecurringError> {
         let mut subscription = self.subscription(merchant, id).await?;
         let seen_at = subscription.updated_at;
         if let Some(customer) = asked.customer {
@@ -97,10 +115,10 @@ impl Recurring {
         subscription.updated_at = self.switch.calendar().now().max(Micros(seen_at.0 + 1));
         let told = self.event(&subscription, Became::Changed);
         if !self.stores().change_subscription(&subscription, seen_at, &told).await? {
-            return Err(RecurringError::Busy);
+            return Ok(None);
         }
         self.wake_scheduler();
-        Ok(subscription)
+        Ok(Some(subscription))
     }
 
     /// One subscription.

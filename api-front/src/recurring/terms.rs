@@ -7,7 +7,7 @@ use persistence::stores::{AdjustmentKind, BillingTerms};
 use protocol::id::Xid;
 
 /// What is billed and when, as it is asked for; what is `None` stays as it is.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct TermsAsked {
     /// Base amount, minor units.
     pub amount: Option<u64>,
@@ -26,7 +26,7 @@ pub struct TermsAsked {
 }
 
 /// An add-on or discount of the merchant's, and what differs from it here.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct AdjustmentAsked {
     /// Which one.
     pub id: Option<Xid>,
