@@ -120,7 +120,7 @@ impl Calendar {
         let calendar =
             Calendar(Arc::new(Rooms { clock, moves: watch::Sender::new(moves), test: Some(test), diligence: Mutex::default() }));
         if calendar.ahead_us() != 0 {
-            calendar.tell_hosts().await;
+            calendar.tell_hosts(calendar.now()).await;
         }
         Ok(calendar)
     }
@@ -173,8 +173,9 @@ impl Calendar {
         let mut moved = self.0.moves.borrow().clone();
         moved.note(real, ahead_us);
         keep(&test.file, &moved).await.map_err(NotMoved::Kept)?;
+        // First the hosts: a room that looks at one of them must find the new day there.
+        self.tell_hosts(moved.calendar_of(self.0.clock.now())).await;
         self.0.moves.send_replace(moved);
-        self.tell_hosts().await;
         drop(moving);
         drop(tokio::time::timeout(CATCH_UP_MAX, self.all_have_come_to(moment)).await);
         Ok(self.now())
@@ -192,9 +193,9 @@ impl Calendar {
         self.0.moves.borrow().ahead_us()
     }
 
-    async fn tell_hosts(&self) {
+    async fn tell_hosts(&self, now: Micros) {
         let hosts = self.0.test.as_ref().map_or(&[][..], |test| &test.hosts);
-        hosts::tell(hosts, self.now()).await;
+        hosts::tell(hosts, now).await;
     }
 }
 
