@@ -5,8 +5,7 @@ use crate::rest::problem::Problem;
 /// Longest boundary that a client may choose (RFC 2046), bytes.
 const BOUNDARY_MAX_BYTES: usize = 70;
 
-/// The names and texts of a body, in their order. `parameters` are what stands behind the media type; parts beyond `parts_max` are not read,
-/// but there is one more than that then.
+/// The names and texts of a body, in their order. `parameters` are what stands behind the media type; more parts than `parts_max` are refused.
 pub(super) fn parts<'b>(parameters: &str, body: &'b str, parts_max: usize) -> Result<Vec<(&'b str, &'b str)>, Problem> {
     let is_one = |text: &&str| (1..=BOUNDARY_MAX_BYTES).contains(&text.len());
     let boundary = parameter(parameters, "boundary").filter(is_one);
@@ -17,7 +16,10 @@ pub(super) fn parts<'b>(parameters: &str, body: &'b str, parts_max: usize) -> Re
     let opened = body.strip_prefix(opening).or_else(|| body.split_once(&delimiter).map(|(_, rest)| rest));
     let mut rest = opened.ok_or_else(|| wrong("must begin with the boundary that the content type names"))?;
     let mut parts = Vec::new();
-    while !rest.starts_with("--") && parts.len() <= parts_max {
+    while !rest.starts_with("--") {
+        if parts.len() == parts_max {
+            return Err(Problem::invalid("body", format!("must have at most {parts_max} fields")));
+        }
         let (part, behind) = rest.split_once(&delimiter).ok_or_else(|| wrong("must end with the boundary and two dashes"))?;
         parts.push(field(part)?);
         rest = behind;
@@ -80,7 +82,8 @@ mod tests {
         let quoted = "preamble\r\n--x y\r\ncontent-disposition:form-data;name=recipients[0][token]\r\n\r\n\r\n--x y--";
         assert_eq!(parts(" charset=utf-8; boundary=\"x y\"", quoted, 9).unwrap(), [("recipients[0][token]", "")]);
         assert_eq!(parts("boundary=x", "--x--\r\n", 9).unwrap(), []);
-        assert_eq!(parts(CURLS_BOUNDARY, CURL, 0).unwrap().len(), 1, "one more than may be says that there are too many");
+        assert_eq!(parts(CURLS_BOUNDARY, CURL, 2).unwrap().len(), 2);
+        assert!(parts(CURLS_BOUNDARY, CURL, 1).unwrap_err().to_string().contains("at most 1 fields"));
     }
 
     #[test]
