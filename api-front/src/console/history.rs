@@ -15,7 +15,7 @@ use protocol::change::{Area, ChangedBy};
 use protocol::id::Xid;
 use serde_json::Value;
 
-/// Changes that are shown, the newest.
+/// Changes that are shown, the newest; and as many actions, which crowd no change out.
 const SHOWN: usize = 200;
 
 /// `GET /console/history`
@@ -28,13 +28,13 @@ pub(super) async fn show(State(console): State<Console>, headers: HeaderMap) -> 
         Ok(changes) => changes,
         Err(error) => return console.page(&viewer, "/console/history", html! { p.notice.bad { (error) } }),
     };
-    let rows = (0..changes.len()).rev().take(SHOWN);
+    let rows = newest(&changes);
     let body = html! {
         h1 { "History" }
         p.explained { "Every change was journaled before it held, and holds after a restart; every action was before it was done. The newest change of a thing can be taken back." }
         @if changes.is_empty() { p.hint { "Nothing was changed or done yet: all is as configured." } }
         ol.history {
-            @for place in rows {
+            @for place in rows.iter().copied() {
                 @let change = &changes[place];
                 @let before = changes[..place].iter().rev().find(|earlier| is_of_same(earlier, change));
                 @let can_be_undone = change.area != Area::Action && !changes[place + 1..].iter().any(|later| is_of_same(later, change));
@@ -52,6 +52,18 @@ pub(super) async fn show(State(console): State<Console>, headers: HeaderMap) -> 
         }
     };
     console.page(&viewer, "/console/history", body)
+}
+
+/// The places of what is shown, the newest first.
+fn newest(changes: &[StoredChange]) -> Vec<usize> {
+    let mut left = [SHOWN; 2];
+    let is_shown = |place: &usize| {
+        let left = &mut left[usize::from(changes[*place].area == Area::Action)];
+        let is_shown = *left > 0;
+        *left = left.saturating_sub(1);
+        is_shown
+    };
+    (0..changes.len()).rev().filter(is_shown).collect()
 }
 
 /// `POST /console/history/{id}/undo`

@@ -1,7 +1,8 @@
 //! What an operator does that changes no configuration: it is journaled with the name of whoever does it, and then done.
 //!
-//! Written down first, so that nothing is done that is not known of; what can be seen not to come about is refused before. What is
-//! written is that it was ordered: what became of it is in the log, and in the records of what it was done to.
+//! Written down first, so that nothing is done that is not known of; most of what can be seen not to come about is refused before. What
+//! is written is that it was ordered: what became of it (the switch may be draining, a link busy) is in the answer, in the log, and in the
+//! records of what it was done to.
 
 use super::Operator;
 use super::changes::{Made, NotMade, Order, Thing};
