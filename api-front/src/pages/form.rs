@@ -40,6 +40,7 @@ pub(super) enum By {
 pub(super) struct Sent {
     pub(super) by: By,
     attempt: String,
+    agreed: String,
     number: Zeroizing<String>,
     expiry: String,
     code: Zeroizing<String>,
@@ -98,6 +99,8 @@ pub(super) struct Refused {
 pub(super) struct Filled {
     /// Which attempt it is.
     pub(super) attempt: u32,
+    /// What it asked for.
+    pub(super) agreed: String,
     pub(super) means: Means,
     pub(super) payer: Payer,
 }
@@ -138,6 +141,7 @@ impl Sent {
             match name.as_ref() {
                 "by" => sent.by = By::of(value),
                 "attempt" => sent.attempt = value.to_owned(),
+                "agreed" => sent.agreed = value.to_owned(),
                 "number" => sent.number = Zeroizing::new(digits_of(value)),
                 "expiry" => sent.expiry = value.to_owned(),
                 "code" => sent.code = Zeroizing::new(value.to_owned()),
@@ -159,7 +163,7 @@ impl Sent {
             By::Account => (self.account(in_sandbox)?, String::new()),
         };
         let payer = Payer { name: self.name.clone(), postal_code, ip: None };
-        Ok(Filled { attempt: self.attempt.parse().unwrap_or(0), means, payer })
+        Ok(Filled { attempt: self.attempt.parse().unwrap_or(0), agreed: self.agreed.clone(), means, payer })
     }
 
     fn account(&self, in_sandbox: bool) -> Result<Means, Faults> {

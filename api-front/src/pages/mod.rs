@@ -26,7 +26,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use brake::Brake;
-use form::{By, Faults, Refused, Sent, typed_cookie};
+use form::{By, Faults, Filled, Refused, Sent, typed_cookie};
 use maud::Markup;
 use persistence::stores::{Payable, PayableState};
 use protocol::response_code::ResponseCode;
@@ -103,7 +103,8 @@ async fn pay(State(pages): State<Pages>, Path(public_id): Path<String>, request:
     match sent.check(pages.switch.now().civil(), in_sandbox) {
         Ok(mut filled) => {
             filled.payer.ip = ip;
-            let asked = Asked { public_id, number: filled.attempt, means: filled.means, payer: filled.payer };
+            let Filled { attempt: number, agreed, means, payer } = filled;
+            let asked = Asked { public_id, number, agreed, means, payer };
             pages.attempt(asked, sent.by).await
         }
         Err(faults) => pages.ask_again(&payable, &sent, &faults),

@@ -3,7 +3,7 @@
 use super::form::{By, Refused};
 use super::view::{Shown, amount, day};
 use super::words;
-use crate::payables::AccountType;
+use crate::payables::{AccountType, asked_for};
 use maud::{Markup, html};
 
 /// The form, and the way to the other one.
@@ -15,6 +15,7 @@ pub(super) fn form(shown: &Shown<'_>, by: By) -> Markup {
         (alert(shown, by))
         form #pay method="post" action=(path) novalidate {
             input type="hidden" name="attempt" value=(shown.payable.attempts + 1);
+            input type="hidden" name="agreed" value=(asked_for(shown.payable));
             @match by {
                 By::Card => {
                     (card_fields(shown))

@@ -36,6 +36,9 @@ pub struct Asked {
     pub public_id: String,
     /// Which attempt its form would be.
     pub number: u32,
+    /// What its form asked for, as [`asked_for`] has it; empty where a form does not say. A payable that was changed since is shown anew,
+    /// and not paid: nobody agreed to that.
+    pub agreed: String,
     /// What it is to be paid with.
     pub means: Means,
     /// Who pays, as far as it is known.
@@ -51,6 +54,11 @@ pub struct Payer {
     pub postal_code: String,
     /// The shopper's machine.
     pub ip: Option<IpAddr>,
+}
+
+/// What a payable asks for, for a form to say what it was agreed to: minor units and currency.
+pub fn asked_for(payable: &Payable) -> String {
+    format!("{} {}", payable.due(), payable.currency.code())
 }
 
 /// An attempt that this process has in hand. While it lives nobody takes the attempt for one that a crash has left.
@@ -85,10 +93,11 @@ impl Payables {
     }
 
     async fn attempt(&self, asked: Asked) -> Result<Payable, PayableError> {
-        let Asked { public_id, number, means, payer } = asked;
+        let Asked { public_id, number, agreed, means, payer } = asked;
         for _ in 0..TRIES_MAX {
             let payable = self.of_page(&public_id).await?;
             match payable.state {
+                PayableState::Open if !agreed.is_empty() && agreed != asked_for(&payable) => return Ok(payable),
                 PayableState::Open if number == payable.attempts + 1 && payable.due() > 0 => {
                     if let Some((begun, attempt, in_hand)) = self.begin(&payable).await? {
                         return self.carry(begun, attempt, means, &payer, in_hand).await;

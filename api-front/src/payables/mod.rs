@@ -19,7 +19,7 @@ mod told;
 #[cfg(test)]
 mod tests;
 
-pub use attempt::{Asked, Payer};
+pub use attempt::{Asked, Payer, asked_for};
 pub use follower::Follower;
 pub use means::{AccountType, Means};
 pub use page::{Line, Page};

@@ -69,6 +69,20 @@ fn an_account_is_debited_once_whatever_is_clicked() {
     assert!(ledger.iter().filter(|entry| entry.amount == 7_701).count() == 1, "{ledger:?}");
 }
 
+/// A page that stands open while its amount is changed: nobody agreed to the new one.
+#[test]
+fn what_was_agreed_to_is_what_is_paid_or_nothing_is() {
+    let client = shared().client();
+    let path = page_of(&order(&client, "agreed", 8_800));
+    assert!(page(&client, &format!("{path}?by=account")).contains("name=\"agreed\" value=\"8800 USD\""));
+    for (agreed, paid) in [("8700+USD", 0), ("8800+EUR", 0), ("8800+USD", 1)] {
+        let sent = format!("{}&agreed={agreed}", account_form(1, BANK, ACCOUNT));
+        assert_eq!(send(&client, &path, &sent).expect("an answer").status, 303, "{agreed}");
+        assert_eq!(transactions(&client, "agreed").len(), paid, "{agreed}");
+    }
+    assert!(page(&client, &path).contains("You have paid"));
+}
+
 #[test]
 fn a_decline_is_told_and_a_card_may_pay_instead() {
     let switch = shared();
