@@ -1,8 +1,9 @@
 //! The threads on which payments happen from end to end: each is a runtime of its own, with its shards, its processors' links and
 //! the connections that were given to it.
 //!
-//! Whatever a payment crosses there (a connection's task, its shard, a link) is on one thread: handing on is a place in a queue
-//! that nobody sleeps before, and what many payments hand on together is taken in one turn. Only the journal is another thread.
+//! With one such thread, as on two cores, whatever a payment crosses (a connection's task, its shard, a link) is on it: handing on is a
+//! place in a queue that nobody sleeps before, and what many payments hand on together is taken in one turn. Only the journal is
+//! another thread. With more of them a connection and its merchant's shard may be on two.
 //!
 //! Must not live here: what may take long (pages, searches, passwords, handshakes): that is the office's, the runtime which the
 //! process was started on.
@@ -11,8 +12,9 @@ use crate::limits::PAYMENT_THREAD_EVENT_TURNS;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
-use tokio::runtime::{Builder, Handle};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 
@@ -86,8 +88,21 @@ impl PaymentThread {
     fn start(index: u16) -> io::Result<(PaymentThread, Handle)> {
         let runtime = Builder::new_current_thread().enable_all().event_interval(PAYMENT_THREAD_EVENT_TURNS).build()?;
         let (handle, (running, ended)) = (runtime.handle().clone(), oneshot::channel());
-        let run = move || drop(runtime.block_on(ended));
-        let thread = thread::Builder::new().name(format!("payments-{index}")).spawn(run)?;
+        // Handed over behind the start: a runtime must not be dropped where another one runs.
+        let (hand_over, taken) = mpsc::sync_channel(1);
+        let run = move || {
+            let Ok(runtime): Result<Runtime, _> = taken.recv() else { return };
+            drop(runtime.block_on(ended));
+        };
+        let thread = match thread::Builder::new().name(format!("payments-{index}")).spawn(run) {
+            Ok(thread) => thread,
+            Err(error) => {
+                runtime.shutdown_background();
+                return Err(error);
+            }
+        };
+        // The thread waits for it.
+        drop(hand_over.send(runtime));
         Ok((PaymentThread { _running: running, thread }, handle))
     }
 }

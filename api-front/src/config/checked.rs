@@ -45,7 +45,7 @@ pub struct Settings {
     pub fronts: FrontSettings,
     /// The SQL home.
     pub database: DatabaseUrl,
-    /// Shard threads.
+    /// Parts into which merchants are divided.
     pub shards: u16,
     /// Threads that carry shards, links and connections of payments.
     pub payment_threads: u16,

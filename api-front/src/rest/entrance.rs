@@ -1,5 +1,6 @@
 //! Where the listener hands requests in. Payments go straight to their handler: a router's layers would cost one as much as reading its
-//! body. What may take longer (pages, searches, passwords) is answered on the office's threads, so that no payment waits for it.
+//! body. What may take longer (pages, searches, passwords) is answered on the office's threads, so that no payment waits for it; under TLS
+//! the connection itself is there.
 
 use super::correlation::RequestNames;
 use super::problem::Problem;

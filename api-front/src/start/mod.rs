@@ -1,7 +1,7 @@
 //! Start and stop: what is opened in which order, and let go in which.
 //!
 //! Start: data folder, addresses, keys, SQL home, journal (and its lock), projection up to the journal's end, shards from
-//! the projection, journal threads, shard threads, links, listeners. Stop is the way back: listeners, what is in flight,
+//! the projection, journal threads, threads of payments with shards and links, listeners. Stop is the way back: listeners, what is in flight,
 //! links, shards, journal, projection.
 //!
 //! While a SQL server is away, a start goes on from the journal alone, if that is all there, and a copy of the stores.

@@ -1,7 +1,7 @@
 //! What stands around a shard, without thread, clock or socket: who waits for which answer, which groups are with the
 //! journal, what leaves when one is durable.
 //!
-//! [`driver`](super::driver) runs a desk in a thread, a simulator runs the same desk on its own clock. The order is fixed by
+//! [`driver`](super::driver) runs a desk as a task, a simulator runs the same desk on its own clock. The order is fixed by
 //! types: outputs come out of [`Effects::release`] only, which wants the journal's word. At most [`SHARD_GROUPS_MAX`]
 //! groups are with the journal at once; while they are, the shard goes on deciding, so that the next group is as large as
 //! the load makes it.

@@ -1,4 +1,4 @@
-//! The running switch: shard threads, the handle that fronts call, and what stands beside both.
+//! The running switch: shards at work, the handle that fronts call, and what stands beside both.
 //!
 //! Lives here: threads, queues, the clock and the ids. Must not live here: HTTP, processors' sockets, decisions.
 
