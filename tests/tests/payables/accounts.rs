@@ -72,7 +72,8 @@ fn an_account_is_debited_once_whatever_is_clicked() {
 /// A page that stands open while its amount is changed: nobody agreed to the new one.
 #[test]
 fn what_was_agreed_to_is_what_is_paid_or_nothing_is() {
-    let client = shared().client();
+    let switch = shared();
+    let client = switch.client();
     let path = page_of(&order(&client, "agreed", 8_800));
     assert!(page(&client, &format!("{path}?by=account")).contains("name=\"agreed\" value=\"8800 USD\""));
     for (agreed, paid) in [("8700+USD", 0), ("8800+EUR", 0), ("8800+USD", 1)] {
