@@ -101,6 +101,9 @@ fn lists(bytes: &[u8]) -> Result<Lists, Problem> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let reason = error.inner().to_string();
+        if let Some((name, _)) = reason.strip_prefix("duplicate field `").and_then(|rest| rest.split_once('`')) {
+            return Problem::invalid(name.to_owned(), "must be sent once in an object");
+        }
         let wanted = reason.rsplit_once("expected ").map_or("", |(_, wanted)| wanted);
         Problem::invalid(error.path().to_string(), format!("must be {}", accepted(wanted)))
     })

@@ -44,7 +44,10 @@ fn is_path(field: &str) -> bool {
 /// how deep it goes, how many bytes a value that travels along has.
 pub(crate) fn is_about_writing(problem: &Problem) -> bool {
     let message = problem.to_string();
-    message.contains("fields in one object") || message.contains("nested deeper") || message.contains("bytes of JSON")
+    message.contains("fields in one object")
+        || message.contains("once in an object")
+        || message.contains("nested deeper")
+        || message.contains("bytes of JSON")
 }
 
 /// The same document as another writer would write it: no white space, no field twice, escapes only where they must be.
