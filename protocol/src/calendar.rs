@@ -58,6 +58,11 @@ impl Micros {
         self.0.div_euclid(MICROS_PER_SECOND)
     }
 
+    /// Microseconds since that second began, 0 to 999,999.
+    pub fn microsecond(self) -> u32 {
+        self.0.rem_euclid(MICROS_PER_SECOND) as u32
+    }
+
     /// Year, month, day and time of day.
     pub fn civil(self) -> Civil {
         let seconds = self.seconds();
@@ -72,7 +77,7 @@ impl Micros {
             hour: (of_day / 3600) as u8,
             minute: (of_day / 60 % 60) as u8,
             second: (of_day % 60) as u8,
-            microsecond: self.0.rem_euclid(MICROS_PER_SECOND) as u32,
+            microsecond: self.microsecond(),
         }
     }
 

@@ -71,7 +71,7 @@ pub fn masked(first_six: u32, last_four: u16, digit_count: u8) -> String {
     let stars = usize::from(digit_count - FIRST_DIGITS - shown);
     let mut text = String::with_capacity(digit_count.into());
     push_digits(&mut text, first_six, FIRST_DIGITS);
-    text.extend(core::iter::repeat_n('*', stars));
+    (0..stars).for_each(|_| text.push('*'));
     push_digits(&mut text, last_four.into(), shown);
     text
 }
@@ -83,10 +83,16 @@ pub fn last_digits(last_four: u16, digit_count: u8) -> String {
     text
 }
 
-/// Appends so many digits of a number, the lowest ones. Every answer shows a card: the formatting machinery costs ten times this.
-fn push_digits(text: &mut String, number: u32, count: u8) {
-    let digits = (0..u32::from(count)).rev().map(|place| b'0' + (number / 10u32.pow(place) % 10) as u8);
-    text.extend(digits.map(char::from));
+/// Appends so many digits of a number, the lowest ones, at most ten. Every answer shows a card: the formatting machinery costs ten times
+/// this.
+fn push_digits(text: &mut String, mut number: u32, count: u8) {
+    let mut digits = [b'0'; 10];
+    let shown = &mut digits[..usize::from(count)];
+    for digit in shown.iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
+    text.push_str(core::str::from_utf8(shown).unwrap_or(""));
 }
 
 /// An expiry month. Stored as `year × 100 + month` with a two-digit year, ISO 8583 DE14 `YYMM`.

@@ -3,26 +3,60 @@
 use protocol::calendar::{Civil, Micros};
 use protocol::id::Xid;
 
+/// How much is cleared at once: a few times for an answer, and little for nothing.
+const STEP_BYTES: usize = 512;
+
 /// Writes one JSON document. The caller opens and closes objects; commas are set here.
 pub(crate) struct Writer {
+    /// Zeros from `end` on. A piece is put into them whole: one look at how much room is left, not one for each of its parts.
     out: Vec<u8>,
+    end: usize,
+    /// Whether a comma stands before the next member.
+    wants_comma: bool,
+    stamp: Stamp,
 }
 
 impl Writer {
     /// Begins with what stands before the first value.
     pub(crate) fn starting(with: &str, capacity: usize) -> Writer {
-        let mut out = Vec::with_capacity(capacity);
-        out.extend_from_slice(with.as_bytes());
-        Writer { out }
+        let mut writer = Writer { out: Vec::with_capacity(capacity), end: 0, wants_comma: false, stamp: Stamp::EPOCH };
+        writer.verbatim(with);
+        writer
+    }
+
+    /// The next bytes, to be filled.
+    #[inline(always)]
+    fn room(&mut self, bytes: usize) -> &mut [u8] {
+        let (start, end) = (self.end, self.end + bytes);
+        if end > self.out.len() {
+            self.grow(end);
+        }
+        self.end = end;
+        &mut self.out[start..end]
+    }
+
+    #[cold]
+    fn grow(&mut self, end: usize) {
+        self.out.resize(end.next_multiple_of(STEP_BYTES), 0);
     }
 
     /// Text that is JSON already, as it is.
+    #[inline(always)]
     pub(crate) fn verbatim(&mut self, json: &str) {
-        self.out.extend_from_slice(json.as_bytes());
+        self.put(json.as_bytes());
+        if let Some(last) = json.as_bytes().last() {
+            self.wants_comma = !matches!(last, b'{' | b'[' | b',');
+        }
+    }
+
+    #[inline(always)]
+    fn put(&mut self, bytes: &[u8]) {
+        self.room(bytes.len()).copy_from_slice(bytes);
     }
 
     /// The finished bytes.
-    pub(crate) fn finish(self) -> Vec<u8> {
+    pub(crate) fn finish(mut self) -> Vec<u8> {
+        self.out.truncate(self.end);
         self.out
     }
 
@@ -30,71 +64,79 @@ impl Writer {
     /// a name known to the compiler is a few moves and no call.
     #[inline(always)]
     pub(crate) fn name(&mut self, name: &str) {
-        self.out.reserve(name.len() + 4);
-        self.out.extend_from_slice(self.begin_member());
-        self.out.extend_from_slice(name.as_bytes());
-        self.out.extend_from_slice(b"\":");
+        self.separate();
+        let (quoted, colon) = (name.len() + 2, name.len() + 3);
+        let room = self.room(colon);
+        room[0] = b'"';
+        room[1..quoted - 1].copy_from_slice(name.as_bytes());
+        room[quoted - 1..colon].copy_from_slice(b"\":");
     }
 
-    /// The quote before a name, with a comma where something stands before it.
-    fn begin_member(&self) -> &'static [u8] {
-        if matches!(self.out.last(), None | Some(b'{' | b'[' | b',')) { b"\"" } else { b",\"" }
+    /// A comma where something stands before the next member.
+    #[inline(always)]
+    fn separate(&mut self) {
+        if self.wants_comma {
+            self.push(b',');
+        }
+        self.wants_comma = true;
+    }
+
+    #[inline(always)]
+    fn push(&mut self, byte: u8) {
+        self.room(1)[0] = byte;
     }
 
     /// A member that is an object, its members written by `members`.
     pub(crate) fn object(&mut self, name: &str, members: impl FnOnce(&mut Writer)) {
         self.name(name);
-        self.out.push(b'{');
+        self.verbatim("{");
         members(self);
-        self.out.push(b'}');
+        self.verbatim("}");
     }
 
     /// A member that is a text.
     #[inline(always)]
     pub(crate) fn text(&mut self, name: &str, text: &str) {
-        self.name(name);
-        self.quoted(text);
+        self.sent_text(name, text.as_bytes());
     }
 
     /// A member that is a text as a tail has it; what is no UTF-8 is shown as none.
     #[inline(always)]
     pub(crate) fn sent_text(&mut self, name: &str, text: &[u8]) {
         self.name(name);
-        self.quoted_bytes(text);
+        self.quoted(text);
     }
 
     /// A member that is a text, under a name from outside.
     pub(crate) fn named_text(&mut self, name: &str, text: &str) {
-        if !matches!(self.out.last(), None | Some(b'{' | b'[' | b',')) {
-            self.out.push(b',');
-        }
-        self.quoted(name);
-        self.out.push(b':');
-        self.quoted(text);
+        self.separate();
+        self.quoted(name.as_bytes());
+        self.push(b':');
+        self.quoted(text.as_bytes());
     }
 
     /// A member that is a list of texts.
     pub(crate) fn texts<'t>(&mut self, name: &str, texts: impl Iterator<Item = &'t str>) {
         self.name(name);
-        self.out.push(b'[');
+        self.push(b'[');
         for (position, text) in texts.enumerate() {
             if position > 0 {
-                self.out.push(b',');
+                self.push(b',');
             }
-            self.quoted(text);
+            self.quoted(text.as_bytes());
         }
-        self.out.push(b']');
+        self.push(b']');
     }
 
     /// A member that is a text of our own, which needs no escapes.
+    #[inline(always)]
     pub(crate) fn word(&mut self, name: &str, word: &str) {
         self.name(name);
-        self.out.push(b'"');
-        self.out.extend_from_slice(word.as_bytes());
-        self.out.push(b'"');
+        self.between_quotes(word.as_bytes());
     }
 
     /// A member that is an integer.
+    #[inline(always)]
     pub(crate) fn number(&mut self, name: &str, number: u64) {
         self.name(name);
         self.digits(number);
@@ -104,54 +146,58 @@ impl Writer {
     pub(crate) fn signed(&mut self, name: &str, number: i64) {
         self.name(name);
         if number < 0 {
-            self.out.push(b'-');
+            self.push(b'-');
         }
         self.digits(number.unsigned_abs());
     }
 
     /// A member that is true or false.
+    #[inline(always)]
     pub(crate) fn flag(&mut self, name: &str, flag: bool) {
         self.name(name);
         self.verbatim(if flag { "true" } else { "false" });
     }
 
     /// A member that is an id; the absent id is an empty text.
+    #[inline(always)]
     pub(crate) fn id(&mut self, name: &str, id: &Xid) {
         self.name(name);
-        self.out.push(b'"');
-        if !id.is_none() {
-            self.out.extend_from_slice(&id.to_text());
-        }
-        self.out.push(b'"');
+        self.id_text(id);
+    }
+
+    fn id_text(&mut self, id: &Xid) {
+        if id.is_none() { self.between_quotes(b"") } else { self.between_quotes(&id.to_text()) }
     }
 
     /// A member that is a moment, RFC 3339 in UTC with six decimals; one that never was is `null`.
+    #[inline(always)]
     pub(crate) fn moment(&mut self, name: &str, moment: Micros) {
         self.name(name);
+        self.moment_text(moment);
+    }
+
+    fn moment_text(&mut self, moment: Micros) {
         if moment.is_none() {
             return self.verbatim("null");
         }
-        let Civil { year, month, day, hour, minute, second, microsecond, .. } = moment.civil();
-        let mut text = *b"\"0000-00-00T00:00:00.000000Z\"";
-        fill(&mut text[1..5], year.unsigned_abs());
-        for (place, part) in [(6, month), (9, day), (12, hour), (15, minute), (18, second)] {
-            fill(&mut text[place..place + 2], part.into());
-        }
-        fill(&mut text[21..27], microsecond);
-        self.out.extend_from_slice(&text);
+        self.stamp.move_to(moment);
+        let text = self.stamp.text;
+        self.put(&text);
     }
 
-    /// A number with leading zeros.
-    pub(crate) fn padded(&mut self, number: u32, width: usize) {
-        let start = self.out.len();
-        self.out.resize(start + width, b'0');
-        fill(&mut self.out[start..], number);
+    /// A member that is a number with leading zeros, as a text.
+    pub(crate) fn padded(&mut self, name: &str, number: u32, width: usize) {
+        self.name(name);
+        let room = self.room(width + 2);
+        room[0] = b'"';
+        fill(&mut room[1..=width], number);
+        room[width + 1] = b'"';
     }
 
     fn digits(&mut self, mut number: u64) {
         // Most amounts of most payments are zero.
         if number < 10 {
-            return self.out.push(b'0' + number as u8);
+            return self.push(b'0' + number as u8);
         }
         // Twenty digits hold the largest u64.
         let mut digits = [0; 20];
@@ -164,49 +210,74 @@ impl Writer {
                 break;
             }
         }
-        self.out.extend_from_slice(&digits[start..]);
+        self.put(&digits[start..]);
     }
 
-    /// A text between quotes, escaped as RFC 8259 wants it.
-    pub(crate) fn quoted(&mut self, text: &str) {
-        if text.is_empty() {
-            return self.out.extend_from_slice(b"\"\"");
+    /// A text between quotes, escaped as RFC 8259 wants it; what is no UTF-8 is shown as none. Nearly every text is ASCII without
+    /// anything to escape, and is seen to be both in one pass.
+    fn quoted(&mut self, text: &[u8]) {
+        if is_plain(text) {
+            self.between_quotes(text);
+        } else {
+            self.escaped_text(std::str::from_utf8(text).unwrap_or(""));
         }
-        self.out.reserve(text.len() + 2);
-        self.out.push(b'"');
+    }
+
+    fn between_quotes(&mut self, text: &[u8]) {
+        let last = text.len() + 1;
+        let room = self.room(last + 1);
+        room[0] = b'"';
+        room[1..last].copy_from_slice(text);
+        room[last] = b'"';
+    }
+
+    #[cold]
+    fn escaped_text(&mut self, text: &str) {
+        self.push(b'"');
         let mut rest = text.as_bytes();
-        while let Some(at) = first_special(rest) {
-            self.out.extend_from_slice(&rest[..at]);
+        while let Some(at) = rest.iter().position(|byte| needs_escape(*byte)) {
+            self.put(&rest[..at]);
             self.escaped(rest[at]);
             rest = &rest[at + 1..];
         }
-        self.out.extend_from_slice(rest);
-        self.out.push(b'"');
-    }
-
-    /// Nearly every text is ASCII without anything to escape, and is seen to be both in one pass.
-    fn quoted_bytes(&mut self, text: &[u8]) {
-        if !is_plain(text) {
-            return self.quoted(std::str::from_utf8(text).unwrap_or(""));
-        }
-        self.out.reserve(text.len() + 2);
-        self.out.push(b'"');
-        self.out.extend_from_slice(text);
-        self.out.push(b'"');
+        self.put(rest);
+        self.push(b'"');
     }
 
     fn escaped(&mut self, byte: u8) {
         const HEX: &[u8; 16] = b"0123456789abcdef";
         match byte {
-            b'"' | b'\\' => self.out.extend_from_slice(&[b'\\', byte]),
-            b'\n' => self.out.extend_from_slice(b"\\n"),
-            b'\r' => self.out.extend_from_slice(b"\\r"),
-            b'\t' => self.out.extend_from_slice(b"\\t"),
+            b'"' | b'\\' => self.put(&[b'\\', byte]),
+            b'\n' => self.put(b"\\n"),
+            b'\r' => self.put(b"\\r"),
+            b'\t' => self.put(b"\\t"),
             control => {
-                self.out.extend_from_slice(b"\\u00");
-                self.out.extend_from_slice(&[HEX[usize::from(control >> 4)], HEX[usize::from(control & 15)]]);
+                self.put(b"\\u00");
+                self.put(&[HEX[usize::from(control >> 4)], HEX[usize::from(control & 15)]]);
             }
         }
+    }
+}
+
+/// A moment as it is written, and its second: the moments of one answer are mostly of one second, and differ behind the point.
+struct Stamp {
+    second: i64,
+    text: [u8; 29],
+}
+
+impl Stamp {
+    const EPOCH: Stamp = Stamp { second: 0, text: *b"\"1970-01-01T00:00:00.000000Z\"" };
+
+    fn move_to(&mut self, moment: Micros) {
+        if moment.seconds() != self.second {
+            let Civil { year, month, day, hour, minute, second, .. } = moment.civil();
+            fill(&mut self.text[1..5], year.unsigned_abs());
+            for (place, part) in [(6, month), (9, day), (12, hour), (15, minute), (18, second)] {
+                fill(&mut self.text[place..place + 2], part.into());
+            }
+            self.second = moment.seconds();
+        }
+        fill(&mut self.text[21..27], moment.microsecond());
     }
 }
 
@@ -221,25 +292,22 @@ fn fill(places: &mut [u8], mut number: u32) {
     }
 }
 
-/// Where the first byte stands that needs an escape. Nearly no text has one, so eight bytes are looked at together.
-fn first_special(text: &[u8]) -> Option<usize> {
-    let (eights, rest) = text.as_chunks::<8>();
-    let clean = eights.iter().take_while(|eight| !has_special(u64::from_le_bytes(**eight))).count() * 8;
-    if clean < eights.len() * 8 || !rest.is_empty() {
-        let among = text[clean..].iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
-        return among.map(|at| clean + at);
-    }
-    None
+/// JSON has an escape for it, and wants it.
+fn needs_escape(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\\' | 0..0x20)
 }
 
-/// True for ASCII of which nothing needs an escape.
+/// True for ASCII of which nothing needs an escape. Eight bytes are looked at together, the last eight once more with what stands
+/// before them.
 fn is_plain(text: &[u8]) -> bool {
-    let (eights, rest) = text.as_chunks::<8>();
     let is_plain_eight = |eight: &[u8; 8]| {
         let eight = u64::from_le_bytes(*eight);
         !has_special(eight) && eight & (EACH << 7) == 0
     };
-    eights.iter().all(is_plain_eight) && rest.iter().all(|byte| matches!(byte, 0x20..0x80) && !matches!(byte, b'"' | b'\\'))
+    match text.last_chunk::<8>() {
+        Some(last) => text.as_chunks::<8>().0.iter().all(is_plain_eight) && is_plain_eight(last),
+        None => text.iter().all(|byte| byte.is_ascii() && !needs_escape(*byte)),
+    }
 }
 
 /// Whether one of eight bytes needs an escape: in each byte's highest bit the subtraction borrows where the byte is below what is
@@ -254,33 +322,45 @@ fn has_special(eight: u64) -> bool {
 mod tests {
     use super::*;
 
+    fn written(text: &[u8]) -> Vec<u8> {
+        let mut writer = Writer::starting("", 0);
+        writer.quoted(text);
+        writer.finish()
+    }
+
     #[test]
-    fn the_first_byte_to_escape_is_found_wherever_it_stands() {
-        for special in (0..=255).filter(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)) {
+    fn a_byte_to_escape_is_found_wherever_it_stands() {
+        for special in (0..=127).filter(|byte| needs_escape(*byte)) {
             for (length, at) in (1..20).flat_map(|length| (0..length).map(move |at| (length, at))) {
-                let mut text = vec![0x80 | special; length];
-                assert_eq!(first_special(&text), None);
+                let mut text = vec![b'x'; length];
+                assert_eq!(written(&text), [b"\"", &text[..], b"\""].concat());
                 text[at] = special;
-                assert_eq!(first_special(&text), Some(at), "{special} at {at} of {length}");
+                let read: String = serde_json::from_slice(&written(&text)).unwrap();
+                assert_eq!(read.as_bytes(), text, "{special} at {at} of {length}");
             }
         }
     }
 
     #[test]
     fn what_a_tail_has_that_is_no_text_is_shown_as_none() {
-        let written = |bytes: &[u8]| {
-            let mut writer = Writer::starting("", 16);
-            writer.quoted_bytes(bytes);
-            writer.finish()
-        };
-        for (bytes, shown) in
-            [(&b"plain, and long"[..], "\"plain, and long\""), (b"\xff", "\"\""), (b"12345678\xff", "\"\""), (b"", "\"\"")]
-        {
-            assert_eq!(written(bytes), shown.as_bytes());
+        for length in 1..20 {
+            for at in 0..length {
+                let mut text = vec![b'x'; length];
+                text[at] = 0xff;
+                assert_eq!(written(&text), b"\"\"", "at {at} of {length}");
+            }
         }
-        for byte in (0..0x20).chain(*b"\"\\") {
-            assert_ne!(written(&[byte]), [b'"', byte, b'"']);
-            assert_ne!(written(&[&b"12345678"[..], &[byte]].concat()), [&b"\"12345678"[..], &[byte, b'"']].concat());
+        assert_eq!(written(b""), b"\"\"");
+    }
+
+    #[test]
+    fn a_moment_is_written_as_its_own_whatever_was_written_before() {
+        let of_one_second = [1_508_444_119_560_708, 1_508_444_119_000_001, 1_508_444_120_999_999, 1, -1, 1_508_444_119_560_708];
+        let mut writer = Writer::starting("[", 0);
+        for moment in of_one_second.map(Micros) {
+            let start = writer.end;
+            writer.moment_text(moment);
+            assert_eq!(writer.out[start..writer.end], *format!("\"{moment}\"").as_bytes());
         }
     }
 
@@ -295,6 +375,8 @@ mod tests {
             "quote \" slash \\ tab \t line \n\r bell \u{7} nul \u{0}",
             "Zürich 東京 🂡",
             "</script>",
+            "\t {",
+            "\n,",
         ];
         for text in texts {
             let mut writer = Writer::starting("{", 16);
@@ -307,6 +389,8 @@ mod tests {
             writer.object("f", |inner| inner.word("g", "h"));
             writer.moment("i", Micros(1_508_444_119_560_708));
             writer.moment("j", Micros::NONE);
+            writer.padded("l", 42, 6);
+            writer.named_text(text, text);
             writer.verbatim("}");
             let read: serde_json::Value = serde_json::from_slice(&writer.finish()).unwrap();
             assert_eq!(read["a"], text);
@@ -317,6 +401,8 @@ mod tests {
             assert_eq!(read["f"]["g"], "h");
             assert_eq!(read["i"], Micros(1_508_444_119_560_708).to_string());
             assert!(read["j"].is_null());
+            assert_eq!(read["l"], "000042");
+            assert_eq!(read[text], text);
         }
     }
 }

@@ -27,10 +27,7 @@ impl<'a> Shown<'a> {
         let exchange = outcome.exchange;
         out.id("id", &transaction.id.sibling(Xid::CARD_RESPONSE));
         out.word("card_type", transaction.brand().word());
-        out.name("first_six");
-        out.verbatim("\"");
-        out.padded(transaction.first_six.get(), 6);
-        out.verbatim("\"");
+        out.padded("first_six", transaction.first_six.get(), 6);
         out.word("last_four", &last_digits(transaction.last_four.get(), transaction.pan_digits));
         out.word("masked_card", &transaction.masked_card());
         self.write_expiry(out);
