@@ -6,13 +6,17 @@ use super::checked::{Checked, check};
 use crate::rest::limits::{LIST_ITEMS_MAX, OBJECT_FIELDS_MAX, TRAVELLING_JSON_MAX_BYTES};
 use crate::rest::problem::Problem;
 use protocol::limits::AMOUNT_MAX_MINOR;
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 
 /// Fields that travel along and come back as sent: their text is kept, not their values.
 const RAW_FIELDS: [&str; 3] = ["custom_fields", "line_items", "descriptor"];
+
+/// Fields of an object that room is made for beforehand.
+const USUAL_FIELDS: usize = 12;
 
 /// One value. No floating-point number is kept: no field of ours is one.
 #[derive(Clone)]
@@ -29,7 +33,37 @@ enum Node<'a> {
 }
 
 #[derive(Clone, Default)]
-struct Object<'a>(Vec<(Cow<'a, str>, Node<'a>)>);
+struct Object<'a> {
+    fields: Vec<(Cow<'a, str>, Node<'a>)>,
+    /// The bits of their names: most look-ups are for fields that were not sent, and end here.
+    names: u64,
+}
+
+impl<'a> Object<'a> {
+    fn push(&mut self, name: Cow<'a, str>, node: Node<'a>) {
+        self.names |= bit_of(&name);
+        self.fields.push((name, node));
+    }
+
+    #[inline]
+    fn get(&self, name: &str) -> Option<&Node<'a>> {
+        if self.names & bit_of(name) == 0 { None } else { self.find(name) }
+    }
+
+    fn find(&self, name: &str) -> Option<&Node<'a>> {
+        self.fields.iter().rev().find(|(found, _)| found == name).map(|(_, node)| node)
+    }
+}
+
+/// One of 64 bits for a name, by what mostly tells names apart: length and both ends.
+#[inline]
+fn bit_of(name: &str) -> u64 {
+    let ends = match name.as_bytes() {
+        [first, .., last] => 5 * usize::from(*first) + 11 * usize::from(*last),
+        _ => 0,
+    };
+    1 << ((ends + name.len()) % 64)
+}
 
 /// A whole body: a JSON object.
 pub struct Document<'a>(Object<'a>);
@@ -64,13 +98,13 @@ pub struct Scope<'n, 'a> {
 }
 
 impl<'n, 'a> Scope<'n, 'a> {
+    #[inline]
     fn get(&self, name: &str) -> Option<&'n Node<'a>> {
-        let fields = &self.object?.0;
-        let (_, node) = fields.iter().rev().find(|(found, _)| found == name)?;
-        (!matches!(node, Node::Null)).then_some(node)
+        self.object?.get(name).filter(|node| !matches!(node, Node::Null))
     }
 
     /// True when the field is there and not `null`, of whatever type.
+    #[inline]
     pub fn has(&self, name: &str) -> bool {
         self.get(name).is_some()
     }
@@ -254,15 +288,15 @@ impl<'de> Visitor<'de> for NodeVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node<'de>, A::Error> {
-        let mut fields = Vec::with_capacity(16);
+        let mut object = Object { fields: Vec::with_capacity(USUAL_FIELDS), names: 0 };
         while let Some(Name(name)) = map.next_key()? {
-            if fields.len() == OBJECT_FIELDS_MAX {
+            if object.fields.len() == OBJECT_FIELDS_MAX {
                 return Err(A::Error::custom(format_args!("more than {OBJECT_FIELDS_MAX} fields in one object")));
             }
             let node = if RAW_FIELDS.contains(&name.as_ref()) { raw_value(&name, &mut map)? } else { map.next_value()? };
-            fields.push((name, node));
+            object.push(name, node);
         }
-        Ok(Node::Object(Object(fields)))
+        Ok(Node::Object(object))
     }
 }
 
@@ -273,13 +307,5 @@ fn raw_value<'de, A: MapAccess<'de>>(name: &str, map: &mut A) -> Result<Node<'de
 }
 
 /// A field's name, borrowed where it has no escapes.
-struct Name<'a>(Cow<'a, str>);
-
-impl<'de> Deserialize<'de> for Name<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Name<'de>, D::Error> {
-        match Node::deserialize(deserializer)? {
-            Node::Text(name) => Ok(Name(name)),
-            other => Err(D::Error::custom(format_args!("a field's name must be a text, got {}", other.kind()))),
-        }
-    }
-}
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);

@@ -174,7 +174,7 @@ pub(super) fn of_capture(body: Scope<'_, '_>) -> Result<Vec<u8>, Problem> {
 }
 
 fn take_all(scope: Scope<'_, '_>, fields: &[Field], out: &mut Vec<u8>) -> Result<(), Problem> {
-    fields.iter().try_for_each(|field| take(scope, field, out))
+    fields.iter().filter(|field| scope.has(field.name)).try_for_each(|field| take(scope, field, out))
 }
 
 /// The fields of an address that stands by itself, in the order of [`ADDRESS_FIELDS`].
@@ -186,8 +186,9 @@ pub(in crate::rest) fn address_fields(address: Scope<'_, '_>) -> Result<[String;
 }
 
 fn take_address(address: Scope<'_, '_>, first_tag: u16, out: &mut Vec<u8>) -> Result<(), Problem> {
-    let named = ADDRESS_FIELDS.iter().zip(ADDRESS_RULES).zip(first_tag..);
-    named.map(|((name, rule), tag)| field(name, tag, rule)).try_for_each(|field| take(address, &field, out))
+    let named = ADDRESS_FIELDS.iter().zip(&ADDRESS_RULES).zip(first_tag..);
+    let mut sent = named.filter(|((name, _), _)| address.has(name));
+    sent.try_for_each(|((name, rule), tag)| take(address, &field(name, tag, *rule), out))
 }
 
 fn take(scope: Scope<'_, '_>, field: &Field, out: &mut Vec<u8>) -> Result<(), Problem> {
