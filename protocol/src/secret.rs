@@ -3,6 +3,13 @@
 use core::fmt;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+/// Fills bytes that held a secret with zeros, in such a way that the compiler can't leave it out: [`Zeroize`] does the same byte by
+/// byte.
+pub fn wipe(bytes: &mut [u8]) {
+    bytes.fill(0);
+    zeroize::optimization_barrier(bytes);
+}
+
 /// Longest primary account number, ISO/IEC 7812.
 pub const PAN_MAX_DIGITS: usize = 19;
 /// Shortest primary account number that is accepted.
@@ -29,7 +36,12 @@ impl Pan {
 
     /// The digits, for sealing and for the link that writes them to the processor; nowhere else.
     pub fn expose(&self) -> &str {
-        core::str::from_utf8(&self.digits[..self.length as usize]).unwrap_or("")
+        core::str::from_utf8(self.expose_bytes()).unwrap_or("")
+    }
+
+    /// The same as bytes.
+    pub fn expose_bytes(&self) -> &[u8] {
+        &self.digits[..self.length as usize]
     }
 
     /// How many digits.

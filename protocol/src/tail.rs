@@ -267,7 +267,18 @@ impl<'a> Tail<'a> {
 
     /// The value of a tag.
     pub fn get(self, tag: u16) -> Option<&'a [u8]> {
-        self.fields().find(|(found, _)| *found == tag).map(|(_, value)| value)
+        // Tags ascend: one that is absent is known to be at the first above it.
+        self.fields().find(|(found, _)| *found >= tag).filter(|(found, _)| *found == tag).map(|(_, value)| value)
+    }
+
+    /// The values of several tags as texts, in one walk; empty where a tag is absent or its value not UTF-8. The tags ascend.
+    pub fn texts<const N: usize>(self, tags: [u16; N]) -> [&'a str; N] {
+        let mut fields = self.fields().peekable();
+        tags.map(|tag| {
+            while fields.next_if(|(found, _)| *found < tag).is_some() {}
+            let value = fields.next_if(|(found, _)| *found == tag).map_or(&[][..], |(_, value)| value);
+            core::str::from_utf8(value).unwrap_or("")
+        })
     }
 
     /// The value of a tag as text; empty when it is absent or not UTF-8.
@@ -357,6 +368,7 @@ mod tests {
         let read = Tail::parse(&bytes).unwrap();
         assert_eq!((read.text(3), read.number(30), read.flag(40)), ("ab", Some(7), true));
         assert_eq!((read.text(4), read.number(31), read.flag(41)), ("", None, false));
+        assert_eq!(read.texts([1, 3, 4, 40, 41]), ["", "ab", "", "\u{1}", ""]);
     }
 
     #[test]

@@ -111,7 +111,10 @@ pub fn of_payment(
     push_peer(payment.travelling, asker, &mut patch);
     push_provenance(asker, &mut patch);
     instrument.push_account(&merchant, &fingerprint, sealer, &mut patch)?;
-    let tail = merged(&merged(instrument.fields(), payment.travelling), &patch);
+    let tail = match instrument.fields() {
+        [] => merged(payment.travelling, &patch),
+        of_vault => merged(&merged(of_vault, payment.travelling), &patch),
+    };
     Ok(Built { command, tail, sensitive: instrument.into_sensitive_data() })
 }
 

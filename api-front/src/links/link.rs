@@ -13,6 +13,7 @@ use crate::switch::handle::Unavailable;
 use crate::switch::version::Version;
 use protocol::calendar::Micros;
 use protocol::id::Xid;
+use protocol::secret::wipe;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -369,7 +370,7 @@ impl<'a> Connection<'a> {
 
     /// Wipes what was written, not what the buffer has room for beyond.
     fn wipe(&mut self) {
-        self.outbound.as_mut_slice().zeroize();
+        wipe(&mut self.outbound);
         self.outbound.clear();
     }
 

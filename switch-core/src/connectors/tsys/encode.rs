@@ -9,11 +9,10 @@ use protocol::calendar::{Civil, Micros};
 use protocol::command::flag;
 use protocol::exchange::Exchange;
 use protocol::iso8583::{EncodeError, Encoder, MacKey, Message, Mti, OriginalData, Sign, TSYS, append_frame};
-use protocol::secret::{Cvv, Pan};
+use protocol::secret::{Cvv, Pan, wipe};
 use protocol::tail::{self, Tail, tag};
 use protocol::transaction::Transaction;
 use protocol::words::{EntryType, ReversalReason, Source, Verb};
-use zeroize::Zeroize;
 
 /// Acquiring institution identification code, DE32.
 pub(super) const ACQUIRER: &str = "000001";
@@ -295,20 +294,21 @@ impl Parts<'_> {
     /// wiped once written.
     fn write_additional(&self, encoder: &mut Encoder<'_>) -> Result<(), EncodeError> {
         let mut text = String::with_capacity(256);
-        let tail = self.tail;
-        sub_element(&mut text, "AD", tail.text(tag::BILLING + tail::ADDRESS_LINE_1), 20);
-        sub_element(&mut text, "ZP", tail.text(tag::BILLING + tail::POSTAL_CODE), 9);
+        let (street, postal_code) = (tag::BILLING + tail::ADDRESS_LINE_1, tag::BILLING + tail::POSTAL_CODE);
+        let [eci, cavv, xid, street, postal_code] = self.tail.texts([tag::ECI, tag::CAVV, tag::XID, street, postal_code]);
+        sub_element(&mut text, "AD", street, 20);
+        sub_element(&mut text, "ZP", postal_code, 9);
         sub_element(&mut text, "CV", self.card.cvv.map_or("", |cvv| cvv.expose()), 4);
-        sub_element(&mut text, "EC", tail.text(tag::ECI), 2);
-        sub_element(&mut text, "CA", tail.text(tag::CAVV), 40);
-        sub_element(&mut text, "XI", tail.text(tag::XID), 40);
+        sub_element(&mut text, "EC", eci, 2);
+        sub_element(&mut text, "CA", cavv, 40);
+        sub_element(&mut text, "XI", xid, 40);
         sub_element(&mut text, "PA", if self.transaction.has(flag::ALLOW_PARTIAL) { "1" } else { "" }, 1);
         if !self.transaction.parent.is_none() {
             let sale = rrn_of(self.transaction.parent);
             sub_element(&mut text, "OR", core::str::from_utf8(&sale).unwrap_or(""), 12);
         }
         let written = if text.is_empty() { Ok(()) } else { encoder.text(48, &text).map(|_| ()) };
-        text.zeroize();
+        wipe(&mut text.into_bytes());
         written
     }
 }

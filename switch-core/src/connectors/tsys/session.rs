@@ -12,8 +12,8 @@ use hashbrown::HashTable;
 use protocol::calendar::Micros;
 use protocol::id::mix;
 use protocol::iso8583::{Frames, MacKey, Message, Mti, TSYS};
+use protocol::secret::wipe;
 use std::collections::VecDeque;
-use zeroize::Zeroize;
 
 /// DE70: sign-on.
 const SIGN_ON: &str = "001";
@@ -459,14 +459,14 @@ impl Session {
     /// Bytes to write: everything since the last call, swapped for the caller's buffer, whose own bytes have been written. They held
     /// cards, so they are wiped (I9).
     pub fn take_output(&mut self, emptied: &mut Vec<u8>) {
-        emptied.as_mut_slice().zeroize();
+        wipe(emptied);
         emptied.clear();
         core::mem::swap(emptied, &mut self.output);
     }
 
     fn forget_bytes(&mut self) {
         self.inbound.clear();
-        self.output.as_mut_slice().zeroize();
+        wipe(&mut self.output);
         self.output.clear();
     }
 
