@@ -56,13 +56,13 @@ pub(super) fn associated_data(merchant: &Xid, fingerprint: &[u8; 16]) -> [u8; 28
 
 /// Bytes of a card's plaintext.
 pub(super) fn plaintext_bytes(pan: &Pan) -> usize {
-    1 + pan.expose().len()
+    1 + usize::from(pan.digit_count())
 }
 
 /// Appends the plaintext. The caller has reserved room for it, so that no outgrown copy stays behind in freed memory.
 pub(super) fn push_plaintext(out: &mut Vec<u8>, pan: &Pan) {
     out.push(pan.digit_count());
-    out.extend_from_slice(pan.expose().as_bytes());
+    out.extend_from_slice(pan.expose_bytes());
 }
 
 /// Reads a plaintext that has proved authentic.

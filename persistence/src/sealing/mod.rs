@@ -3,12 +3,13 @@
 //! Lives here: the key folder, the sealed card, fingerprints and request hashes. Must not live here: who may open a card;
 //! fronts seal, and only the link that writes the card to a processor opens.
 //!
-//! The cipher is AES-256-GCM-SIV (RFC 8452) with random nonces. Plain GCM with random nonces is bounded to 2^32 seals
-//! per key (NIST SP 800-38D, 8.3), which a busy switch reaches within a day; with SIV a repeated nonce tells only
-//! whether two plaintexts were equal, which the fingerprint tells anyway.
+//! The cipher is AES-256-GCM-SIV (RFC 8452) with nonces counted from a random start. Plain GCM forgives no nonce that comes twice, and
+//! random ones bound it to 2^32 seals per key (NIST SP 800-38D, 8.3), which a busy switch reaches within a day; with SIV a repeated nonce
+//! tells only whether two plaintexts were equal, which the fingerprint tells anyway.
 
 mod card;
 mod keys;
+mod nonce;
 mod text;
 
 #[cfg(test)]
@@ -45,6 +46,7 @@ pub struct Sealer {
     seal: RwLock<Vec<(u32, LessSafeKey)>>,
     /// Held while a key is added.
     rotation: Mutex<()>,
+    nonces: nonce::Nonces,
     fingerprint: keys::Key,
     idempotency: keys::Key,
 }
@@ -61,7 +63,8 @@ impl Sealer {
         let keys = keys::load(folder)?;
         let seal = keys.seal.iter().map(|(id, key)| Ok((*id, cipher(key)?))).collect::<Result<_, _>>()?;
         let (folder, seal, rotation) = (folder.to_owned(), RwLock::new(seal), Mutex::new(()));
-        Ok(Sealer { folder, seal, rotation, fingerprint: keys.fingerprint, idempotency: keys.idempotency })
+        let nonces = nonce::Nonces::draw()?;
+        Ok(Sealer { folder, seal, rotation, nonces, fingerprint: keys.fingerprint, idempotency: keys.idempotency })
     }
 
     /// Loads the keys of a folder, or makes the folder with fresh ones when there is none: the first start.
@@ -151,10 +154,7 @@ impl Sealer {
         let refused = PersistenceError::Cryptography { operation: "seal" };
         let keys = self.seal_keys();
         let Some((key_id, key)) = keys.last() else { return Err(refused) };
-        let mut nonce = [0; card::NONCE_BYTES];
-        if aws_lc_rs::rand::fill(&mut nonce).is_err() {
-            return Err(refused);
-        }
+        let nonce = self.nonces.next();
         let start = out.len();
         out.reserve(card::HEADER_BYTES + plaintext_bytes + card::TAG_BYTES);
         out.extend_from_slice(&key_id.to_le_bytes());
@@ -244,7 +244,7 @@ impl Sealer {
     /// The keyed hash of a card number: equal for equal cards of this switch, useless without the key. Its key is none
     /// of the seal keys, so that neither helps against the other (PCI DSS 3.5.1.1).
     pub fn fingerprint(&self, pan: &Pan) -> [u8; 16] {
-        first_half(&blake3::keyed_hash(&self.fingerprint, pan.expose().as_bytes()))
+        first_half(&blake3::keyed_hash(&self.fingerprint, pan.expose_bytes()))
     }
 
     /// A key for another purpose, which `context` names once and for good: it tells nothing of this folder's keys.
