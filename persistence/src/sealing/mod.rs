@@ -20,7 +20,7 @@ use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, Nonce, UnboundKey};
 use protocol::id::Xid;
-use protocol::secret::{AccountNumber, LicenceNumber, Pan};
+use protocol::secret::{AccountNumber, LicenceNumber, Pan, wipe};
 use zeroize::{Zeroize, Zeroizing};
 
 pub use card::SEALED_CARD_MAX_BYTES;
@@ -265,12 +265,17 @@ impl Sealer {
     }
 
     fn hash(&self, domain: Domain, parts: &[&[u8]]) -> [u8; 16] {
-        let mut hasher = blake3::Hasher::new_keyed(&self.idempotency);
-        hasher.update(&[domain as u8]);
+        // Put together first: a hasher that is fed in small pieces takes half as long again.
+        let mut bytes = Vec::with_capacity(1 + parts.iter().map(|part| size_of::<u64>() + part.len()).sum::<usize>());
+        bytes.push(domain as u8);
         for part in parts {
-            hasher.update(&(part.len() as u64).to_le_bytes()).update(part);
+            bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
+            bytes.extend_from_slice(part);
         }
-        first_half(&hasher.finalize())
+        let hash = first_half(&blake3::keyed_hash(&self.idempotency, &bytes));
+        // A part may be a driving licence's number.
+        wipe(&mut bytes);
+        hash
     }
 }
 
