@@ -1,8 +1,8 @@
-//! Where a shard's answers wait for a front that is a thread with an event loop, and no future.
+//! Where a shard's answers wait for a front that is one event loop for many callers.
 //!
 //! A shard drops its answers in and goes on; the first one since the front last looked calls it, the others find it called. So
 //! a turn of the shard costs one wake-up, however many answers it has. What a front is told of a version is cut from it at
-//! once, in the shard's thread, while the version is warm: nothing is copied and nothing allocated for it.
+//! once, in the shard's turn, while the version is warm: nothing is copied and nothing allocated for it.
 
 use crate::switch::door::Told;
 use crossbeam_channel::{Receiver, Sender, TryIter, unbounded};
@@ -46,7 +46,7 @@ impl Cut {
     }
 }
 
-/// The mailbox of one thread. Unbounded in itself: there is one letter for each ticket, and a front has no more tickets out than
+/// The mailbox of one event loop. Unbounded in itself: there is one letter for each ticket, and a front has no more tickets out than
 /// the gate has places.
 pub struct Mailbox {
     letters: Sender<(u64, Heard)>,

@@ -32,6 +32,8 @@ pub(super) struct Connection {
     pub(super) outgoing: Outgoing,
     /// The kernel may have more to read.
     is_readable: bool,
+    /// The kernel has said that the client sends no more: the stream's end is still to be read.
+    is_closing: bool,
     /// The client has closed its half.
     is_at_end: bool,
     /// Refused too often: it is not read until then.
@@ -68,6 +70,7 @@ impl Connection {
             incoming: Incoming::default(),
             outgoing: Outgoing::default(),
             is_readable: true,
+            is_closing: false,
             is_at_end: false,
             rests_until: None,
             heard_at: now,
@@ -83,8 +86,10 @@ impl Connection {
         self.line.source()
     }
 
-    pub(super) fn note_readable(&mut self) {
+    /// There is something to read; `is_closing` says that the stream's end is behind it.
+    pub(super) fn note_readable(&mut self, is_closing: bool) {
         self.is_readable = true;
+        self.is_closing |= is_closing;
     }
 
     /// True when there is something to read and it may be read.
@@ -115,6 +120,8 @@ impl Connection {
                 Ok(count) => {
                     *read_bytes += count;
                     self.heard_at = now;
+                    // Less than there was room for was all: what comes later is told of again.
+                    self.is_readable = self.incoming.is_full() || self.is_closing || !self.line.is_clear();
                     return Ok(Reading::Came);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {

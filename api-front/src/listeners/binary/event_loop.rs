@@ -1,12 +1,15 @@
-//! One thread, one wait, many connections.
+//! One task, one wait, many connections.
 //!
 //! A turn: wait for the kernel or for answers, hand out the answers, read what came and take the requests, write each
-//! connection's answers at once. With nothing to do it sleeps in the kernel; with much to do a turn is long and its writes are
-//! large, so that the cost of a wake-up is shared by many.
+//! connection's answers at once. In clear it lives on a thread of payments, so that between a request, its shard and its answer
+//! nobody is woken; with much to do a turn is long and its writes are large.
+//!
+//! The sockets are in a set of the kernel's own (mio), and the set is one thing to wait for among those of the thread's runtime.
 
 use super::caller::judge;
 use super::connection::{Connection, Overdue, Reading};
 use super::hall::{Arrival, Hall};
+use super::kernel::Kernel;
 use super::limits::{EVENTS_MAX, SWEEP_EVERY};
 use super::line::Line;
 use super::office::{Connections, KeyFound, Office};
@@ -15,7 +18,7 @@ use crate::limits::DRAIN_WAIT;
 use crate::listeners::brake::Brake;
 use crossbeam_channel::Receiver;
 use mio::net::TcpListener;
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Interest, Poll, Registry, Token};
 use persistence::stores::ApiKey;
 use protocol::binary::GoAwayCode;
 use rustls::ServerConfig;
@@ -24,10 +27,10 @@ use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+use tokio::task::yield_now;
 
-/// The waker's event.
-pub(super) const WAKER: Token = Token(usize::MAX);
-const LISTENER: Token = Token(usize::MAX - 1);
+const LISTENER: Token = Token(usize::MAX);
 /// How often it is looked whether a connection has rested enough.
 const REST_GRAIN: Duration = Duration::from_millis(5);
 /// Wait after an accept that failed because the process has too many files open.
@@ -49,7 +52,10 @@ pub(super) struct Shared {
 
 /// The loop.
 pub(super) struct EventLoop {
-    poll: Poll,
+    /// Whose events it is told of.
+    registry: Registry,
+    /// Rung by whoever has brought something.
+    bell: Arc<Notify>,
     /// Of the loop that accepts for all.
     door: Option<Door>,
     arrivals: Receiver<Arrival>,
@@ -70,18 +76,19 @@ pub(super) struct EventLoop {
 
 impl EventLoop {
     pub(super) fn new(
-        poll: Poll,
+        registry: Registry,
         mut door: Option<Door>,
         arrivals: Receiver<Arrival>,
         office: Office,
         shared: Shared,
     ) -> io::Result<EventLoop> {
         if let Some(door) = &mut door {
-            poll.registry().register(&mut door.listener, LISTENER, Interest::READABLE)?;
+            registry.register(&mut door.listener, LISTENER, Interest::READABLE)?;
         }
         let Shared { brake, tls, is_stopping } = shared;
         Ok(EventLoop {
-            poll,
+            registry,
+            bell: Arc::clone(office.bell()),
             door,
             arrivals,
             tls,
@@ -98,15 +105,12 @@ impl EventLoop {
         })
     }
 
-    /// Runs until it is stopped, then until what was asked is answered. True when all was.
-    pub(super) fn run(mut self) -> io::Result<bool> {
+    /// Runs on the present runtime until it is stopped, then until what was asked is answered. True when all was.
+    pub(super) async fn run(mut self, poll: Poll) -> io::Result<bool> {
+        let mut kernel = Kernel::new(poll)?;
         let mut events = Events::with_capacity(EVENTS_MAX);
         loop {
-            match self.poll.poll(&mut events, self.patience()) {
-                Ok(()) => {}
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error),
-            }
+            self.rest(&mut kernel, &mut events).await?;
             let now = Instant::now();
             self.deliver(now);
             self.note(&events, now);
@@ -118,6 +122,27 @@ impl EventLoop {
             }
             if let Some(all) = self.is_over(now) {
                 return Ok(all);
+            }
+        }
+    }
+
+    /// Until the kernel has events, the bell rings or patience ends.
+    async fn rest(&mut self, kernel: &mut Kernel, events: &mut Events) -> io::Result<()> {
+        match self.patience() {
+            // Whoever shares the thread has a turn first.
+            Some(Duration::ZERO) => {
+                yield_now().await;
+                return kernel.look(events);
+            }
+            Some(patience) => kernel.set_alarm(Instant::now() + patience),
+            None => {}
+        }
+        tokio::select! {
+            biased;
+            looked = kernel.wait(events) => looked,
+            () = self.bell.notified() => {
+                events.clear();
+                Ok(())
             }
         }
     }
@@ -136,14 +161,13 @@ impl EventLoop {
         for event in events {
             match event.token() {
                 LISTENER => self.accept(now),
-                WAKER => {}
                 Token(number) => {
                     let Some(connection) = self.connections.get_mut(&(number as u64)) else { continue };
                     if event.is_writable() {
                         self.touched.push(number as u64);
                     }
                     if event.is_readable() || event.is_read_closed() || event.is_error() {
-                        connection.note_readable();
+                        connection.note_readable(event.is_read_closed() || event.is_error());
                         self.unread.push(number as u64);
                     }
                 }
@@ -153,8 +177,8 @@ impl EventLoop {
 
     fn accept(&mut self, now: Instant) {
         while let Some(door) = &self.door {
-            match door.listener.accept().and_then(|(stream, _)| door.hall.seat(stream)) {
-                Ok(()) => {}
+            match door.listener.accept() {
+                Ok((stream, _)) => door.hall.seat(stream),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {}
                 Err(error) => {
@@ -181,7 +205,7 @@ impl EventLoop {
         let mut connection = Connection::new(Line::new(arrival.stream, self.tls.as_ref())?, arrival.chair, now);
         let interest = Interest::READABLE | Interest::WRITABLE;
         let token = Token(usize::try_from(number).unwrap_or_default());
-        self.poll.registry().register(connection.source(), token, interest)?;
+        self.registry.register(connection.source(), token, interest)?;
         if arrival.is_beyond {
             connection.end(&Ending::new(GoAwayCode::TooManyConnections, "there are as many connections as may be"), now);
         }

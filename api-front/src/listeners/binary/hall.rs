@@ -2,11 +2,10 @@
 
 use super::limits::CONNECTIONS_MAX;
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use mio::Waker;
 use mio::net::TcpStream;
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::sync::Notify;
 
 /// All event loops, as the one that accepts sees them.
 pub(super) struct Hall(Vec<Table>);
@@ -14,7 +13,7 @@ pub(super) struct Hall(Vec<Table>);
 struct Table {
     seated: Arc<AtomicUsize>,
     arrivals: Sender<Arrival>,
-    waker: Arc<Waker>,
+    bell: Arc<Notify>,
 }
 
 /// A connection on its way to the loop that serves it.
@@ -36,41 +35,40 @@ impl Drop for Chair {
 }
 
 impl Hall {
-    /// With a loop for each waker. Where each finds who comes to it is returned in the same order.
-    pub(super) fn new(wakers: &[Arc<Waker>]) -> (Hall, Vec<Receiver<Arrival>>) {
-        let table = |waker: &Arc<Waker>| {
+    /// With a loop for each bell. Where each finds who comes to it is returned in the same order.
+    pub(super) fn new(bells: &[Arc<Notify>]) -> (Hall, Vec<Receiver<Arrival>>) {
+        let table = |bell: &Arc<Notify>| {
             // Bounded by the connections that may be, and one accept's worth beyond.
             let (arrivals, found) = unbounded();
-            (Table { seated: Arc::default(), arrivals, waker: Arc::clone(waker) }, found)
+            (Table { seated: Arc::default(), arrivals, bell: Arc::clone(bell) }, found)
         };
-        let (tables, found) = wakers.iter().map(table).unzip();
+        let (tables, found) = bells.iter().map(table).unzip();
         (Hall(tables), found)
     }
 
-    /// Sends a connection to a loop, and wakes that.
-    pub(super) fn seat(&self, stream: TcpStream) -> io::Result<()> {
+    /// Sends a connection to a loop, and rings there.
+    pub(super) fn seat(&self, stream: TcpStream) {
         let seated = |table: &&Table| table.seated.load(Ordering::Relaxed);
         let is_beyond = self.0.iter().map(|table| seated(&table)).sum::<usize>() >= CONNECTIONS_MAX;
-        let Some(table) = self.0.iter().min_by_key(seated) else { return Ok(()) };
+        let Some(table) = self.0.iter().min_by_key(seated) else { return };
         table.seated.fetch_add(1, Ordering::Relaxed);
         let arrival = Arrival { stream, chair: Chair(Arc::clone(&table.seated)), is_beyond };
         // A loop that has ended takes nobody: the connection closes here.
-        if table.arrivals.send(arrival).is_ok() { table.waker.wake() } else { Ok(()) }
+        if table.arrivals.send(arrival).is_ok() {
+            table.bell.notify_one();
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mio::{Poll, Token};
 
     #[test]
     fn each_goes_where_the_fewest_are_and_leaves_its_place_behind() {
-        let polls = [(); 3].map(|()| Poll::new().unwrap());
-        let wakers = polls.each_ref().map(|poll| Arc::new(Waker::new(poll.registry(), Token(0)).unwrap()));
-        let (hall, found) = Hall::new(&wakers);
+        let (hall, found) = Hall::new(&[(); 3].map(|()| Arc::default()));
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let come = || hall.seat(TcpStream::connect(listener.local_addr().unwrap()).unwrap()).unwrap();
+        let come = || hall.seat(TcpStream::connect(listener.local_addr().unwrap()).unwrap());
         (0..7).for_each(|_| come());
         let mut arrived: Vec<Vec<Arrival>> = found.iter().map(|found| found.try_iter().collect()).collect();
         assert_eq!(arrived.iter().map(Vec::len).collect::<Vec<_>>(), [3, 2, 2]);

@@ -33,6 +33,11 @@ impl Incoming {
         Ok(count)
     }
 
+    /// True when the last reading took all the room there was.
+    pub(super) fn is_full(&self) -> bool {
+        self.end == self.bytes.len()
+    }
+
     /// What is there.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes[self.taken..self.end]

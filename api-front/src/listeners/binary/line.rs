@@ -22,6 +22,11 @@ impl Line {
         Ok(Line { socket, tls: tls.map(Box::new) })
     }
 
+    /// True when what is read comes straight from the kernel.
+    pub(super) fn is_clear(&self) -> bool {
+        self.tls.is_none()
+    }
+
     /// What the kernel tells events of.
     pub(super) fn source(&mut self) -> &mut impl Source {
         &mut self.socket

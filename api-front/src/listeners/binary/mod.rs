@@ -1,4 +1,4 @@
-//! The binary front: `protocol::binary` spoken over TCP, one event loop per thread, no futures in the way of a payment.
+//! The binary front: `protocol::binary` spoken over TCP, one event loop for many connections.
 //!
 //! Lives here: connections, their bounds, and the way between a request and the switch. Must not live here: decisions about
 //! payments, and layouts, which are protocol's.
@@ -6,7 +6,7 @@
 //! - [`session`]: one conversation as a value, without a socket;
 //! - `connection`, `line`, `incoming`, `outgoing`: one client's socket and buffers;
 //! - `reading`, `answering`, `past`: requests into commands, and what the switch says into answers;
-//! - `office`: what is under way, and for whom; `event_loop`: the thread; `hall`: who goes to which of them.
+//! - `office`: what is under way, and for whom; `event_loop`: the loop, and `kernel` what it waits for; `hall`: who goes to which of them.
 
 mod answering;
 mod caller;
@@ -14,6 +14,7 @@ mod connection;
 mod event_loop;
 mod hall;
 mod incoming;
+mod kernel;
 pub mod limits;
 mod line;
 mod office;
@@ -24,69 +25,66 @@ pub mod session;
 mod wrong;
 
 use super::brake::Brake;
+use crate::payment_threads::Homes;
 use crate::switch::handle::Switch;
-use event_loop::{Door, EventLoop, Shared, WAKER};
+use event_loop::{Door, EventLoop, Shared};
 use hall::Hall;
-use mio::{Poll, Waker};
+use mio::Poll;
 use office::Office;
 use rustls::ServerConfig;
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use tokio::runtime::Handle;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
 
 /// How the front serves.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Threads, each with an event loop; at least one.
+    /// Event loops, at least one.
     pub loops: u16,
+    /// Where they run when they speak in clear. Those that speak TLS run on the runtime that they are started on: a handshake may take long.
+    pub homes: Homes,
     /// Certificate and key; without them it speaks in clear.
     pub tls: Option<Arc<ServerConfig>>,
     /// Refusals a second, beyond which refused connections rest.
     pub refusals_per_s_max: u32,
 }
 
-/// Begins to serve on the present runtime, which reads the past and looks keys up; the rest has threads of its own.
+/// Begins to serve. The present runtime reads the past and looks keys up.
 pub fn start(listener: TcpListener, switch: &Switch, options: Options) -> io::Result<Serving> {
     listener.set_nonblocking(true)?;
     let is_stopping = Arc::new(AtomicBool::new(false));
-    let Options { loops, tls, refusals_per_s_max } = options;
+    let Options { loops, homes, tls, refusals_per_s_max } = options;
+    let homes = if tls.is_some() { Homes::here() } else { homes };
     let shared = Shared { brake: Brake::new(refusals_per_s_max), tls, is_stopping: Arc::clone(&is_stopping) };
-    let polls = (0..loops.max(1)).map(|_| Poll::new()).collect::<io::Result<Vec<Poll>>>()?;
-    let waker = |poll: &Poll| Waker::new(poll.registry(), WAKER).map(Arc::new);
-    let wakers = polls.iter().map(waker).collect::<io::Result<Vec<_>>>()?;
-    let (hall, arrivals) = Hall::new(&wakers);
+    let bells: Vec<Arc<Notify>> = (0..loops.max(1)).map(|_| Arc::default()).collect();
+    let (hall, arrivals) = Hall::new(&bells);
     let mut door = Some(Door { listener: mio::net::TcpListener::from_std(listener), hall });
-    let mut ended = Vec::with_capacity(polls.len());
-    for ((poll, waker), arrivals) in polls.into_iter().zip(&wakers).zip(arrivals) {
-        let office = Office::new(switch.clone(), Handle::current(), Arc::clone(waker));
-        ended.push(spawn(EventLoop::new(poll, door.take(), arrivals, office, shared.clone())?)?);
+    let mut ended = Vec::with_capacity(bells.len());
+    for (index, (bell, arrivals)) in (0..).zip(bells.iter().zip(arrivals)) {
+        let (poll, office) = (Poll::new()?, Office::new(switch.clone(), Handle::current(), Arc::clone(bell)));
+        let event_loop = EventLoop::new(poll.registry().try_clone()?, door.take(), arrivals, office, shared.clone())?;
+        ended.push(homes.of(index).spawn(run(event_loop, poll)));
     }
-    Ok(Serving { wakers, is_stopping, ended })
+    Ok(Serving { bells, is_stopping, ended })
 }
 
-fn spawn(event_loop: EventLoop) -> io::Result<oneshot::Receiver<bool>> {
-    let (tell_ended, ended) = oneshot::channel();
-    let run = move || {
-        let answered_all = event_loop.run().unwrap_or_else(|error| {
-            tracing::error!(%error, "the binary front has ended: the kernel gives it no events");
-            false
-        });
-        // Whoever has started it may be gone.
-        let _ = tell_ended.send(answered_all);
-    };
-    thread::Builder::new().name("binary".to_owned()).spawn(run)?;
-    Ok(ended)
+/// True when all was answered.
+async fn run(event_loop: EventLoop, poll: Poll) -> bool {
+    event_loop.run(poll).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "the binary front has ended: the kernel gives it no events");
+        false
+    })
 }
 
 /// The front at work.
 pub struct Serving {
-    wakers: Vec<Arc<Waker>>,
+    bells: Vec<Arc<Notify>>,
     is_stopping: Arc<AtomicBool>,
-    ended: Vec<oneshot::Receiver<bool>>,
+    ended: Vec<JoinHandle<bool>>,
 }
 
 impl Serving {
@@ -95,11 +93,7 @@ impl Serving {
         // A sender that is gone has stopped everything.
         let _ = stop.wait_for(|stop| *stop).await;
         self.is_stopping.store(true, Ordering::Release);
-        for waker in &self.wakers {
-            if let Err(error) = waker.wake() {
-                tracing::error!(%error, "the binary front can't be woken");
-            }
-        }
+        self.bells.iter().for_each(|bell| bell.notify_one());
         let mut all_answered = true;
         for ended in self.ended {
             all_answered &= ended.await.unwrap_or(false);

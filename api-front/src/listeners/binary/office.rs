@@ -18,7 +18,6 @@ use crate::switch::mailbox::{Heard, Mailbox};
 use crate::switch::waiting::Waiting;
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use mio::Waker;
 use protocol::binary::{Request, RequestKind};
 use protocol::command::Command;
 use protocol::refusal::Refusal;
@@ -27,7 +26,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use switch_core::input::Token;
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use zerocopy::FromBytes;
 
 /// The connections of one event loop, by a number that is never used twice.
@@ -65,7 +64,7 @@ enum Back {
 pub(super) struct Office {
     switch: Switch,
     runtime: Handle,
-    waker: Arc<Waker>,
+    bell: Arc<Notify>,
     mailbox: Arc<Mailbox>,
     under_way: Waiting<UnderWay>,
     back: Receiver<Back>,
@@ -75,14 +74,14 @@ pub(super) struct Office {
 }
 
 impl Office {
-    pub(super) fn new(switch: Switch, runtime: Handle, waker: Arc<Waker>) -> Office {
+    pub(super) fn new(switch: Switch, runtime: Handle, bell: Arc<Notify>) -> Office {
         let (bring_back, back) = unbounded();
-        let called = Arc::clone(&waker);
-        let mailbox = Mailbox::new(move || wake(&called));
+        let called = Arc::clone(&bell);
+        let mailbox = Mailbox::new(move || called.notify_one());
         Office {
             switch,
             runtime,
-            waker,
+            bell,
             mailbox,
             under_way: Waiting::new(CALLERS_MAX),
             back,
@@ -90,6 +89,11 @@ impl Office {
             lookups: Arc::new(Semaphore::new(KEY_LOOKUPS_MAX)),
             readings: 0,
         }
+    }
+
+    /// Rings when something is there to deliver.
+    pub(super) fn bell(&self) -> &Arc<Notify> {
+        &self.bell
     }
 
     pub(super) fn switch(&self) -> &Switch {
@@ -151,11 +155,11 @@ impl Office {
     }
 
     fn spawn(&self, work: impl Future<Output = Back> + Send + 'static) {
-        let (bring_back, waker) = (self.bring_back.clone(), Arc::clone(&self.waker));
+        let (bring_back, bell) = (self.bring_back.clone(), Arc::clone(&self.bell));
         self.runtime.spawn(async move {
             // An event loop that has ended needs it no more.
             if bring_back.send(work.await).is_ok() {
-                wake(&waker);
+                bell.notify_one();
             }
         });
     }
@@ -239,10 +243,4 @@ fn verb_of(request: &Request<'_>) -> Option<Verb> {
     let is_command = request.kind == RequestKind::Command;
     let (command, _) = Command::ref_from_prefix(request.body).ok().filter(|_| is_command)?;
     command.verb()
-}
-
-fn wake(waker: &Waker) {
-    if let Err(error) = waker.wake() {
-        tracing::error!(%error, "an event loop can't be woken");
-    }
 }
