@@ -7,6 +7,7 @@ use api_front::journal_tools::{Filter, ToolError};
 use api_front::replay::journal::Wish;
 use api_front::{journal_tools, keys_tool, logs, process, start};
 use clap::Parser;
+use persistence::niceness::give_way;
 use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -128,8 +129,9 @@ fn run_sandbox(flags: &Sandbox) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// Of what is not a payment's: those have threads of their own.
 fn runtime() -> io::Result<Runtime> {
-    Builder::new_multi_thread().enable_all().thread_name("office").build()
+    Builder::new_multi_thread().enable_all().thread_name("office").on_thread_start(give_way).build()
 }
 
 /// The one line on stdout, for whoever has started us.

@@ -6,6 +6,7 @@
 pub mod digest;
 pub mod error;
 pub mod journal;
+pub mod niceness;
 pub mod projection;
 pub mod sealing;
 pub mod sql;

@@ -16,6 +16,7 @@ use super::applied::{AppliedWatch, Demand};
 use super::source::RecordFeed;
 use super::{BATCH_RECORDS_MAX, PURGE_KEYS_MAX, Projection};
 use crate::error::PersistenceError;
+use crate::niceness::give_way;
 use crate::sql::DatabaseUrl;
 
 /// From one commit to the next records are gathered this long, unless somebody waits for them. Milliseconds. A commit costs the
@@ -90,7 +91,11 @@ impl Follower {
         let (applied, applied_seen) = watch::channel(0);
         let (state, state_seen) = watch::channel(State::Connecting);
         let mut worker = Worker { options, feed, stop: Arc::clone(&stop), demand: Arc::clone(&demand), applied, state };
-        let thread = thread::Builder::new().name("projection".into()).spawn(move || worker.run(&runtime))?;
+        let thread = thread::Builder::new().name("projection".into()).spawn(move || {
+            // SQLite's thread is started by this one.
+            give_way();
+            worker.run(&runtime);
+        })?;
         Ok(Follower { thread: Some(thread), stop, applied: AppliedWatch::new(applied_seen, demand), state: state_seen })
     }
 
