@@ -13,20 +13,13 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 
 use super::applied::{AppliedWatch, Demand};
+use super::pace::Pace;
 use super::source::RecordFeed;
 use super::{BATCH_RECORDS_MAX, PURGE_KEYS_MAX, Projection};
 use crate::error::PersistenceError;
 use crate::niceness::give_way;
 use crate::sql::DatabaseUrl;
 
-/// From one commit to the next records are gathered this long, unless somebody waits for them. Milliseconds. A commit costs the
-/// same pages and messages for one payment as for hundreds.
-const GATHER_MS: u64 = 25;
-/// The same while records are many. A payment whose two records come to one commit is one new row; in two commits it is a row that is
-/// made, and then taken apart and made anew.
-const GATHER_BUSY_MS: u64 = 100;
-/// From so many records in a commit on they are many.
-const BUSY_RECORDS: usize = 64;
 /// Wait after the first failure; doubled at each further one. Milliseconds.
 const RETRY_MIN_MS: u64 = 100;
 /// Bound of that doubling, milliseconds.
@@ -147,9 +140,7 @@ struct Worker<Feed> {
 struct Session<Source> {
     projection: Projection,
     source: Source,
-    committed: Instant,
-    /// How long records are gathered until the next commit.
-    gather: Duration,
+    pace: Pace,
     purged_at: Micros,
 }
 
@@ -178,8 +169,7 @@ impl<Feed: RecordFeed> Worker<Feed> {
         let source = self.feed.open(projection.applied_lsn() + 1)?;
         self.applied.send_replace(projection.applied_lsn());
         self.state.send_replace(State::Following);
-        let gather = Duration::from_millis(GATHER_MS);
-        let mut session = Session { projection, source, committed: Instant::now(), gather, purged_at: Micros::NONE };
+        let mut session = Session { projection, source, pace: Pace::new(Instant::now()), purged_at: Micros::NONE };
         while !self.is_stopping() {
             let durable = self.feed.wait_past(session.projection.applied_lsn(), Duration::from_millis(IDLE_MS));
             if durable > session.projection.applied_lsn() {
@@ -195,15 +185,14 @@ impl<Feed: RecordFeed> Worker<Feed> {
     fn apply(&self, runtime: &Runtime, session: &mut Session<Feed::Source>) -> Result<(), PersistenceError> {
         let applied = session.projection.applied_lsn();
         let behind = self.feed.wait_past(applied, Duration::ZERO).saturating_sub(applied);
-        let gather = session.gather.saturating_sub(session.committed.elapsed());
         runtime.block_on(async {
-            if behind < BATCH_RECORDS_MAX as u64 && !gather.is_zero() {
-                self.demand.linger(applied, gather).await;
+            if behind < BATCH_RECORDS_MAX as u64 {
+                tokio::time::sleep(session.pace.rest(Instant::now())).await;
+                self.demand.linger(applied, session.pace.gather(Instant::now())).await;
             }
             let durable = self.feed.wait_past(applied, Duration::ZERO);
             let count = session.projection.apply_next(&mut session.source, durable).await?;
-            session.gather = Duration::from_millis(if count < BUSY_RECORDS { GATHER_MS } else { GATHER_BUSY_MS });
-            session.committed = Instant::now();
+            session.pace.has_committed(count, Instant::now());
             self.applied.send_replace(session.projection.applied_lsn());
             purge_when_due(session).await
         })

@@ -14,6 +14,7 @@ mod fold;
 mod follower;
 mod lookup;
 mod operations;
+mod pace;
 mod payables;
 mod payments;
 mod queries;
