@@ -33,8 +33,9 @@ struct Client {
     batch: u16,
 }
 
-const CLIENTS: [Client; 2] = [
+const CLIENTS: [Client; 3] = [
     Client { words: "64 connections, one sale at a time on each", connections: 64, in_flight: 1, batch: 1 },
+    Client { words: "256 connections, one sale at a time on each", connections: 256, in_flight: 1, batch: 1 },
     Client { words: "4 connections, 512 sales in flight on each, 64 in a frame", connections: 4, in_flight: 512, batch: 64 },
 ];
 
@@ -140,7 +141,7 @@ pub fn sale_beside_echo(effort: Effort) -> anyhow::Result<Vec<Row>> {
     for client in &CLIENTS {
         let (mut sales, mut echoes) = (vec![], vec![]);
         for round in 0..effort.rounds {
-            let run_id = format!("binary-{}-{round}-{}", client.batch, std::process::id());
+            let run_id = format!("binary-{}-{round}-{}", client.connections, std::process::id());
             echoes.push(load(echo.address("binary")?, &run_id, client, &echo, effort.under_load)?);
             sales.push(load(switch.address("binary")?, &run_id, client, switch, effort.under_load)?);
         }

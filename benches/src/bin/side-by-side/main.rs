@@ -9,6 +9,7 @@
 mod binary;
 mod codec;
 mod journal;
+mod latency;
 mod pipeline;
 mod recovery;
 mod rest;
@@ -54,11 +55,12 @@ fn main() -> anyhow::Result<()> {
 type Part = fn(Effort) -> anyhow::Result<Vec<Row>>;
 
 /// The table's parts. The codec is the first, while no other thread runs: the peer reads the environment.
-const PARTS: [(&str, Part); 8] = [
+const PARTS: [(&str, Part); 9] = [
     ("codec", codec::both_ways),
     ("shard", |effort| Ok(shard::apply(effort))),
     ("journal", journal::appends),
     ("rest", rest::sale_beside_echo),
+    ("latency", latency::at_half_of_capacity),
     ("binary", binary::sale_beside_echo),
     ("rows", rows::sale_beside_rows),
     ("frames", |effort| Ok(vec![pipeline::frames(effort)?])),
