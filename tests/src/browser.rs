@@ -9,7 +9,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Map, Value, json};
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 
 /// How long an element may take to be there.
@@ -17,6 +17,17 @@ const THERE: Duration = Duration::from_secs(20);
 
 /// How often what the page's own way elsewhere cut short is tried again.
 const TRIES: u32 = 50;
+
+/// How soon it is looked again for what a page may still become.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// Pixels that a page is wider than its window.
+const OVERHANG: &str = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
+
+/// What of a page stands out of its window, and how far to the right it reaches.
+const WIDEST: &str = "[...document.querySelectorAll('body *')].map((element) => [element, element.getBoundingClientRect().right])
+    .filter(([, right]) => right > document.documentElement.clientWidth)
+    .map(([element, right]) => element.tagName + '.' + element.className + ' to ' + right)";
 
 /// A cookie in a browser.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,6 +149,16 @@ impl Browser {
         let script = format!("return {expression}");
         self.at_rest(async || self.client().execute(&script, Vec::new()).await)
             .unwrap_or_else(|error| panic!("{expression}: {error}"))
+    }
+
+    /// Sees that nothing is wider than the window. A window that was just resized, or a style that is still on its way, has its time.
+    #[track_caller]
+    pub fn assert_no_overhang(&self) {
+        let until = Instant::now() + THERE;
+        while self.evaluate(OVERHANG) != json!(0) {
+            assert!(Instant::now() < until, "{} is wider than the window: {}", self.url(), self.evaluate(WIDEST));
+            std::thread::sleep(LOOK_AGAIN);
+        }
     }
 
     /// A picture of the window, PNG.

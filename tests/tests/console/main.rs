@@ -215,8 +215,7 @@ fn a_rule_is_tried_on_history_put_in_force_and_told_in_a_payments_story() {
     browser.resize(390, 844);
     for page in ["/console", "/console/processors", "/console/rules", "/console/payments"] {
         browser.open(&url(&switch, page));
-        let overhang = browser.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
-        assert!(overhang.as_u64() <= Some(0), "{page} is wider than a phone by {overhang}");
+        browser.assert_no_overhang();
     }
 }
 
