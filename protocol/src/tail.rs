@@ -312,6 +312,18 @@ impl<'a> Iterator for Fields<'a> {
     }
 }
 
+impl<'a> Fields<'a> {
+    /// The bytes of the next fields, as long as their tags are wanted.
+    fn bytes_while(&mut self, is_wanted: impl Fn(u16) -> bool) -> &'a [u8] {
+        let all = self.0;
+        let mut rest = self.clone();
+        while rest.next().is_some_and(|(tag, _)| is_wanted(tag)) {
+            self.0 = rest.0;
+        }
+        &all[..all.len() - self.0.len()]
+    }
+}
+
 fn header(bytes: &[u8]) -> Option<(u16, usize)> {
     let header = bytes.get(..FIELD_HEADER_BYTES)?;
     Some((u16::from_le_bytes([header[0], header[1]]), u16::from_le_bytes([header[2], header[3]]) as usize))
@@ -330,23 +342,13 @@ pub fn push(out: &mut Vec<u8>, tag: u16, value: &[u8]) {
 
 /// Writes `base` with the fields of `patch` in place of, or in addition to, its own.
 pub fn merge(base: Tail<'_>, patch: Tail<'_>, out: &mut Vec<u8>) {
-    let mut base = base.fields().peekable();
-    let mut patch = patch.fields().peekable();
-    loop {
-        let next = match (base.peek().copied(), patch.peek().copied()) {
-            (None, None) => return,
-            (Some(field), None) => (base.next(), field).1,
-            (None, Some(field)) => (patch.next(), field).1,
-            (Some(ours), Some(theirs)) if ours.0 < theirs.0 => (base.next(), ours).1,
-            (Some(ours), Some(theirs)) => {
-                if ours.0 == theirs.0 {
-                    base.next();
-                }
-                (patch.next(), theirs).1
-            }
-        };
-        push(out, next.0, next.1);
+    let mut base = base.fields();
+    for (tag, value) in patch.fields() {
+        out.extend_from_slice(base.bytes_while(|found| found < tag));
+        base.bytes_while(|found| found == tag);
+        push(out, tag, value);
     }
+    out.extend_from_slice(base.bytes_while(|_| true));
 }
 
 #[cfg(test)]
@@ -388,5 +390,10 @@ mod tests {
         merge(Tail::trusted(&base), Tail::trusted(&patch), &mut merged);
         assert_eq!(merged, tail(&[(1, b"one"), (2, b"two"), (3, b"THREE"), (5, b"five"), (9, b"nine")]));
         assert!(Tail::parse(&merged).is_ok());
+        for (base, patch) in [(&base, &vec![]), (&vec![], &base), (&base, &base)] {
+            merged.clear();
+            merge(Tail::trusted(base), Tail::trusted(patch), &mut merged);
+            assert_eq!(&merged, if base.is_empty() { patch } else { base });
+        }
     }
 }

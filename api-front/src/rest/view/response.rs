@@ -124,7 +124,7 @@ impl<'a> Shown<'a> {
 
     fn write_rrn(&self, out: &mut Writer) {
         if self.transaction.rrn != [0; 12] {
-            out.text("rrn", self.transaction.rrn());
+            out.sent_text("rrn", &self.transaction.rrn);
         }
     }
 
