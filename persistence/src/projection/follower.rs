@@ -187,8 +187,7 @@ impl<Feed: RecordFeed> Worker<Feed> {
         let behind = self.feed.wait_past(applied, Duration::ZERO).saturating_sub(applied);
         runtime.block_on(async {
             if behind < BATCH_RECORDS_MAX as u64 {
-                tokio::time::sleep(session.pace.rest(Instant::now())).await;
-                self.demand.linger(applied, session.pace.gather(Instant::now())).await;
+                self.wait_for_more(applied, &session.pace).await;
             }
             let durable = self.feed.wait_past(applied, Duration::ZERO);
             let count = session.projection.apply_next(&mut session.source, durable).await?;
@@ -196,6 +195,18 @@ impl<Feed: RecordFeed> Worker<Feed> {
             self.applied.send_replace(session.projection.applied_lsn());
             purge_when_due(session).await
         })
+    }
+
+    /// Waits as the pace says. A wait of no time is none: the clock of a runtime would make a millisecond of it.
+    async fn wait_for_more(&self, applied: u64, pace: &Pace) {
+        let rest = pace.rest(Instant::now());
+        if !rest.is_zero() {
+            tokio::time::sleep(rest).await;
+        }
+        let gather = pace.gather(Instant::now());
+        if !gather.is_zero() {
+            self.demand.linger(applied, gather).await;
+        }
     }
 
     fn finish(&self, runtime: &Runtime, mut session: Session<Feed::Source>) -> Result<(), PersistenceError> {

@@ -20,6 +20,9 @@ const _: () = assert!(GATHER_MS < GATHER_BUSY_MS && SERVE_BUSY_MS < GATHER_BUSY_
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pace {
     committed: Instant,
+    /// Records that were committed since then: one commit of a moment says nothing of a pace.
+    counted: u64,
+    counted_since: Instant,
     /// Whether records are many.
     is_busy: bool,
 }
@@ -27,7 +30,7 @@ pub(super) struct Pace {
 impl Pace {
     /// Nothing is known yet.
     pub(super) fn new(now: Instant) -> Pace {
-        Pace { committed: now, is_busy: false }
+        Pace { committed: now, counted: 0, counted_since: now, is_busy: false }
     }
 
     /// How long the next commit waits for more, whoever asks for it.
@@ -43,9 +46,14 @@ impl Pace {
 
     /// A commit of so many records. A pace that readers have cut into small commits is the same pace.
     pub(super) fn has_committed(&mut self, count: usize, now: Instant) {
-        let took_ms = u64::try_from(self.since(now).as_millis()).unwrap_or(u64::MAX).max(1);
-        self.is_busy = (count as u64).saturating_mul(self.gather_ms()) >= took_ms.saturating_mul(BUSY_RECORDS);
         self.committed = now;
+        self.counted += count as u64;
+        let took = now.saturating_duration_since(self.counted_since);
+        if took >= Duration::from_millis(GATHER_MS) {
+            let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+            self.is_busy = self.counted.saturating_mul(self.gather_ms() * 1_000) >= took_us.saturating_mul(BUSY_RECORDS);
+            (self.counted, self.counted_since) = (0, now);
+        }
     }
 
     fn since(&self, now: Instant) -> Duration {
@@ -75,7 +83,8 @@ mod tests {
         let mut now = Instant::now();
         let mut pace = Pace::new(now);
         assert_eq!(after(&mut pace, &mut now, 2, 3), (MS(0), MS(25)), "one client's payments and readings");
-        assert_eq!(after(&mut pace, &mut now, 64, 25), (MS(40), MS(100)), "many");
+        assert_eq!(after(&mut pace, &mut now, 50, 2), (MS(0), MS(25)), "several clients' in one moment");
+        assert_eq!(after(&mut pace, &mut now, 25, 25), (MS(40), MS(100)), "many");
         assert_eq!(pace.rest(now + MS(35)), MS(5));
         assert_eq!(pace.gather(now + MS(200)), MS(0));
         assert_eq!(after(&mut pace, &mut now, 80, 40), (MS(40), MS(100)), "in small commits they are as many");

@@ -10,7 +10,7 @@ use super::caller::judge;
 use super::connection::{Connection, Overdue, Reading};
 use super::hall::{Arrival, Hall};
 use super::kernel::Kernel;
-use super::limits::{EVENTS_MAX, SWEEP_EVERY};
+use super::limits::{EVENTS_MAX, LOOP_TURN_ACCEPTS, LOOP_TURN_BYTES, SWEEP_EVERY};
 use super::line::Line;
 use super::office::{Connections, KeyFound, Office};
 use super::session::{Ending, Said};
@@ -61,6 +61,8 @@ pub(super) struct EventLoop {
     arrivals: Receiver<Arrival>,
     tls: Option<Arc<ServerConfig>>,
     accepts_again_at: Option<Instant>,
+    /// There may be more to accept.
+    has_waiting_outside: bool,
     connections: Connections,
     next_number: u64,
     office: Office,
@@ -70,6 +72,8 @@ pub(super) struct EventLoop {
     touched: Vec<u64>,
     /// Connections that may have more to read without the kernel saying so again.
     unread: Vec<u64>,
+    /// The one that was read last.
+    served_last: u64,
     swept_at: Instant,
     stops_until: Option<Instant>,
 }
@@ -93,6 +97,7 @@ impl EventLoop {
             arrivals,
             tls,
             accepts_again_at: None,
+            has_waiting_outside: false,
             connections: HashMap::new(),
             next_number: 0,
             office,
@@ -100,6 +105,7 @@ impl EventLoop {
             is_stopping,
             touched: Vec::new(),
             unread: Vec::new(),
+            served_last: 0,
             swept_at: Instant::now(),
             stops_until: None,
         })
@@ -128,7 +134,8 @@ impl EventLoop {
 
     /// Until the kernel has events, the bell rings or patience ends.
     async fn rest(&mut self, kernel: &mut Kernel, events: &mut Events) -> io::Result<()> {
-        match self.patience() {
+        let patience = if kernel.has_more() { Some(Duration::ZERO) } else { self.patience() };
+        match patience {
             // Whoever shares the thread has a turn first.
             Some(Duration::ZERO) => {
                 yield_now().await;
@@ -149,6 +156,9 @@ impl EventLoop {
 
     /// How long the kernel may keep us waiting; for ever when there is nobody.
     fn patience(&self) -> Option<Duration> {
+        if self.has_waiting_outside {
+            return Some(Duration::ZERO);
+        }
         if !self.unread.is_empty() {
             let may_read = |number: &u64| self.connections.get(number).is_some_and(|connection| connection.rests_until.is_none());
             return Some(if self.unread.iter().any(may_read) { Duration::ZERO } else { REST_GRAIN });
@@ -176,7 +186,8 @@ impl EventLoop {
     }
 
     fn accept(&mut self, now: Instant) {
-        while let Some(door) = &self.door {
+        for _ in 0..LOOP_TURN_ACCEPTS {
+            let Some(door) = &self.door else { return };
             match door.listener.accept() {
                 Ok((stream, _)) => door.hall.seat(stream),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
@@ -188,10 +199,14 @@ impl EventLoop {
                 }
             }
         }
+        self.has_waiting_outside = true;
     }
 
     /// Takes in who was sent here.
     fn admit(&mut self, now: Instant) {
+        if std::mem::take(&mut self.has_waiting_outside) {
+            self.accept(now);
+        }
         while let Ok(arrival) = self.arrivals.try_recv() {
             if let Err(error) = self.take_in(arrival, now) {
                 tracing::debug!(%error, "a connection went away before it was served");
@@ -239,12 +254,21 @@ impl EventLoop {
         self.touched.push(number);
     }
 
+    /// Reads connections by turns, from the one behind the last that had one; those that are left over wait for the next.
     fn serve_unread(&mut self, now: Instant) {
         let mut unread = std::mem::take(&mut self.unread);
         unread.sort_unstable();
         unread.dedup();
+        let next = unread.partition_point(|number| *number <= self.served_last);
+        unread.rotate_left(next);
+        let mut read_bytes = 0;
         for number in unread.drain(..) {
-            match self.serve(number, now) {
+            if read_bytes >= LOOP_TURN_BYTES {
+                self.unread.push(number);
+                continue;
+            }
+            self.served_last = number;
+            match self.serve(number, &mut read_bytes, now) {
                 Ok(true) => self.unread.push(number),
                 Ok(false) => {}
                 Err(error) => {
@@ -256,7 +280,7 @@ impl EventLoop {
     }
 
     /// Reads a connection for a turn. True when there may be more.
-    fn serve(&mut self, number: u64, now: Instant) -> io::Result<bool> {
+    fn serve(&mut self, number: u64, loop_bytes: &mut usize, now: Instant) -> io::Result<bool> {
         let Some(connection) = self.connections.get_mut(&number) else { return Ok(false) };
         if connection.rests_until.is_some_and(|until| now < until) {
             return Ok(true);
@@ -270,7 +294,10 @@ impl EventLoop {
                 let rest = self.brake.refused(now.into());
                 connection.rests_until = (!rest.is_zero()).then(|| now + rest);
             }
-            match connection.read(&mut read_bytes, now)? {
+            let before = read_bytes;
+            let reading = connection.read(&mut read_bytes, now)?;
+            *loop_bytes += read_bytes - before;
+            match reading {
                 Reading::Came => {}
                 Reading::Nothing => return Ok(connection.rests_until.is_some()),
                 Reading::TurnOver => return Ok(true),

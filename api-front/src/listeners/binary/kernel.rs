@@ -14,6 +14,8 @@ const ALARM_OFF: Duration = Duration::from_secs(3600);
 /// The set and the alarm.
 pub(super) struct Kernel {
     poll: AsyncFd<Poll>,
+    /// There were as many events as fit: there may be more.
+    has_more: bool,
     /// Rings when it is time or before: it is moved only to ring earlier, and when it has rung.
     alarm: Pin<Box<Sleep>>,
     alarm_at: Option<Instant>,
@@ -24,7 +26,7 @@ impl Kernel {
     pub(super) fn new(poll: Poll) -> io::Result<Kernel> {
         // SAFETY: A `Poll` has one descriptor, which it opened and closes when it is dropped; it is never exchanged here.
         let poll = unsafe { AsyncFd::register_with_interest(poll, Interest::READABLE) }?;
-        Ok(Kernel { poll, alarm: Box::pin(sleep(ALARM_OFF)), alarm_at: None })
+        Ok(Kernel { poll, has_more: false, alarm: Box::pin(sleep(ALARM_OFF)), alarm_at: None })
     }
 
     /// Ends the next wait then, if not before.
@@ -41,9 +43,9 @@ impl Kernel {
             biased;
             ready = self.poll.readable_mut() => {
                 let mut ready = ready?;
-                take(ready.get_inner_mut(), events)?;
-                // With fewer than would fit there are no more: the next one makes the set ready again.
-                if events.iter().count() < events.capacity() {
+                self.has_more = take(ready.get_inner_mut(), events)?;
+                // Where there are no more, the next one makes the set ready again.
+                if !self.has_more {
                     ready.clear_ready();
                 }
             }
@@ -56,17 +58,25 @@ impl Kernel {
         Ok(())
     }
 
+    /// True when the last look left something behind.
+    pub(super) fn has_more(&self) -> bool {
+        self.has_more
+    }
+
     /// What is there at this moment.
     pub(super) fn look(&mut self, events: &mut Events) -> io::Result<()> {
-        take(self.poll.get_mut(), events)
+        self.has_more = take(self.poll.get_mut(), events)?;
+        Ok(())
     }
 }
 
-fn take(poll: &mut Poll, events: &mut Events) -> io::Result<()> {
+/// True when as many came as fit.
+fn take(poll: &mut Poll, events: &mut Events) -> io::Result<bool> {
     loop {
         match poll.poll(events, Some(Duration::ZERO)) {
+            Ok(()) => return Ok(events.iter().count() == events.capacity()),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            polled => return polled,
+            Err(error) => return Err(error),
         }
     }
 }

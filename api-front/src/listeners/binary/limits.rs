@@ -13,6 +13,10 @@ pub const READINGS_MAX: usize = 256;
 pub const KEY_LOOKUPS_MAX: usize = 8;
 /// Bytes that are read from one connection before the others have their turn.
 pub const READ_TURN_BYTES: usize = 64 * 1024;
+/// Bytes that a loop reads from all its connections before whoever shares its thread has a turn.
+pub const LOOP_TURN_BYTES: usize = 4 * READ_TURN_BYTES;
+/// Connections that a loop accepts before that.
+pub const LOOP_TURN_ACCEPTS: usize = 64;
 /// Bytes that are made room for at least before a connection is read.
 pub const READ_LEAST_BYTES: usize = 4 * 1024;
 /// Answers that wait to be read by a client, bytes; past it nothing more is read from it.
