@@ -12,6 +12,8 @@ use super::names;
 
 /// Bytes of frames that are kept: some hundred milliseconds of the most that a disk takes.
 const RECENT_BYTES: usize = 16 << 20;
+/// Bytes that are copied out at a time: the journal waits no longer than that takes, and who copies gives way to others.
+const PIECE_BYTES: usize = 16 << 10;
 
 /// The frames. Clones are the same.
 #[derive(Clone)]
@@ -46,9 +48,17 @@ impl Recent {
         self.ring().push(segment, offset, blocks);
     }
 
-    /// Copies what it has of a segment from `offset` on; 0 when that is no longer, or not yet, here.
+    /// Copies what it has of a segment from `offset` on, in pieces; 0 when some of that is no longer, or nothing of it yet, here.
     fn copy(&self, segment: u32, offset: u64, into: &mut [u8]) -> usize {
-        self.ring().copy(segment, offset, into)
+        let mut copied = 0;
+        for piece in into.chunks_mut(PIECE_BYTES) {
+            match self.ring().copy(segment, offset + copied as u64, piece) {
+                Some(0) => break,
+                Some(count) => copied += count,
+                None => return 0,
+            }
+        }
+        copied
     }
 
     fn ring(&self) -> MutexGuard<'_, Ring> {
@@ -72,12 +82,10 @@ impl Ring {
         }
     }
 
-    fn copy(&self, segment: u32, offset: u64, into: &mut [u8]) -> usize {
+    /// None when it is no longer here.
+    fn copy(&self, segment: u32, offset: u64, into: &mut [u8]) -> Option<usize> {
         let behind = self.frames.partition_point(|frame| (frame.segment, frame.offset) <= (segment, offset));
-        let Some(first) = behind.checked_sub(1).and_then(|at| self.frames.get(at)).filter(|frame| frame.segment == segment)
-        else {
-            return 0;
-        };
+        let first = self.frames.get(behind.checked_sub(1)?).filter(|frame| frame.segment == segment)?;
         let beyond = self.frames.partition_point(|frame| frame.segment <= segment);
         let end = self.frames.get(beyond).map_or(self.end, |frame| frame.position);
         let position = first.position + (offset - first.offset);
@@ -86,7 +94,7 @@ impl Ring {
         let (head, tail) = into[..count].split_at_mut(count.min(size - start));
         head.copy_from_slice(&self.bytes[start..start + head.len()]);
         tail.copy_from_slice(&self.bytes[..tail.len()]);
-        count
+        Some(count)
     }
 
     fn place(&self, position: u64) -> usize {
