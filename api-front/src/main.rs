@@ -92,7 +92,7 @@ fn serve(flags: Serve) -> Result<(), Box<dyn Error>> {
     let Serve { config: file, data, http, binary, database, no_sandbox, insecure, log: _ } = flags;
     let overrides = Overrides { data, http, binary, database, no_sandbox, insecure };
     let settings = config::load(file.as_deref(), &overrides)?;
-    runtime()?.block_on(async {
+    runtime(settings.fronts.tls.is_none())?.block_on(async {
         let running = start::start(settings).await?;
         let mut stop = StopSignals::listen()?;
         say(&format!("ready http={} binary={}", running.http, running.binary))?;
@@ -117,7 +117,7 @@ fn run_sandbox(flags: &Sandbox) -> Result<(), Box<dyn Error>> {
     };
     options.mac_key.clone_from(&flags.mac_key_hex);
     let running = sandbox::start(options)?;
-    runtime()?.block_on(async {
+    runtime(false)?.block_on(async {
         let mut stop = StopSignals::listen()?;
         let hosts = [("card", running.card), ("card_2", running.card_2), ("ach", running.ach), ("terminal", running.terminal)];
         let addresses = hosts.map(|(name, host)| format!(" {name}={} {name}_control={}", host.addr, host.control));
@@ -129,9 +129,15 @@ fn run_sandbox(flags: &Sandbox) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Of what is not a payment's: those have threads of their own.
-fn runtime() -> io::Result<Runtime> {
-    Builder::new_multi_thread().enable_all().thread_name("office").on_thread_start(give_way).build()
+/// The office's runtime. It gives way to payments where those have threads of their own from end to end; under TLS their connections
+/// are the office's.
+fn runtime(gives_way: bool) -> io::Result<Runtime> {
+    let mut office = Builder::new_multi_thread();
+    office.enable_all().thread_name("office");
+    if gives_way {
+        office.on_thread_start(give_way);
+    }
+    office.build()
 }
 
 /// The one line on stdout, for whoever has started us.

@@ -1,10 +1,11 @@
 //! How threads that may be late give way to those that payments wait for.
 //!
-//! Payments and the journal have threads of their own. Projection, searches, vault and pages share what is left of the cores: without a
-//! word to the kernel each of them would take turns with a payment as its equal.
+//! Payments and the journal have threads of their own. The projection, and the office's searches, vault and pages, share what is left of
+//! the cores: without a word to the kernel each of them would take turns with a payment as its equal. SQLite's threads are as late as
+//! whoever opened them.
 
-/// Niceness of what may be late: beside a thread of payments that has always something to do it still gets a quarter of a core, so that the
-/// projection falls behind by a bounded time.
+/// Niceness of what may be late: on a core that it shares with one thread of payments that has always something to do it still gets a
+/// quarter, which is what the projection of those payments takes.
 const MAY_BE_LATE: libc::c_int = 5;
 
 /// Lets the calling thread, and those that it starts from now on, give way. Where the kernel refuses, they are equals: nothing depends on it.
