@@ -41,9 +41,9 @@ const TRUSTED_IDLE_MS: u64 = 500;
 /// system, whatever its size, and rows of the projection come in hundreds, side by side: larger pages cost less. A commit
 /// of one payment writes as many pages as one of hundreds, so they should not be too large either.
 const SQLITE_PAGE_BYTES: u32 = 8_192;
-/// Size of SQLite's write-ahead log at which it is copied into the database, pages. Each copy syncs the
-/// database file on the disk that the journal syncs on, so it should be rare.
-const SQLITE_CHECKPOINT_PAGES: u32 = 8_192;
+/// Size of SQLite's write-ahead log at which it is copied into the database, pages. A copy syncs log and database on the disk
+/// that the journal waits for, and the journal's next write waits behind all that is synced: copies should be rare, but small.
+const SQLITE_CHECKPOINT_PAGES: u32 = 256;
 /// Page cache of a SQLite connection that writes much, KiB.
 const SQLITE_WRITER_CACHE_KIB: u32 = 65_536;
 
