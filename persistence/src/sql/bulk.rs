@@ -13,12 +13,15 @@ use sqlx::any::{AnyArguments, AnyRow};
 
 use super::Dialect;
 
-/// Rows per statement at most. A power of two.
+/// Rows per statement at most on a server, where each statement is a way there and back. A power of two.
 const ROWS_PER_STATEMENT_MAX: usize = 1_024;
+/// The same where the database is in this process: SQLite's program for so many rows stays in a core's cache.
+const EMBEDDED_ROWS_PER_STATEMENT_MAX: usize = 64;
 /// Values in one statement that SQLite takes; PostgreSQL takes 65,535.
 const VALUES_PER_STATEMENT_MAX: usize = 32_766;
 
-const _: () = assert!(ROWS_PER_STATEMENT_MAX.is_power_of_two());
+const _: () = assert!(ROWS_PER_STATEMENT_MAX.is_power_of_two() && EMBEDDED_ROWS_PER_STATEMENT_MAX.is_power_of_two());
+const _: () = assert!(EMBEDDED_ROWS_PER_STATEMENT_MAX <= ROWS_PER_STATEMENT_MAX);
 
 /// A statement in which a list of rows stands.
 #[derive(Debug)]
@@ -78,7 +81,7 @@ impl BulkWriter {
         rows: &[Row],
         bind: impl Fn(&Row, &mut AnyArguments) -> Result<(), sqlx::error::BoxDynError>,
     ) -> Result<(), sqlx::Error> {
-        for part in parts(rows) {
+        for part in parts(rows, self.rows_max()) {
             let text = sqlx::AssertSqlSafe(self.text(statement, part.len()));
             sqlx::query_with(text, arguments(statement, part, &bind)?).execute(&mut *connection).await?;
         }
@@ -94,11 +97,18 @@ impl BulkWriter {
         bind: impl Fn(&Row, &mut AnyArguments) -> Result<(), sqlx::error::BoxDynError>,
     ) -> Result<Vec<AnyRow>, sqlx::Error> {
         let mut returned = Vec::with_capacity(rows.len());
-        for part in parts(rows) {
+        for part in parts(rows, self.rows_max()) {
             let text = sqlx::AssertSqlSafe(self.text(statement, part.len()));
             returned.extend(sqlx::query_with(text, arguments(statement, part, &bind)?).fetch_all(&mut *connection).await?);
         }
         Ok(returned)
+    }
+
+    fn rows_max(&self) -> usize {
+        match self.dialect {
+            Dialect::Sqlite => EMBEDDED_ROWS_PER_STATEMENT_MAX,
+            Dialect::Postgres => ROWS_PER_STATEMENT_MAX,
+        }
     }
 
     fn text(&mut self, statement: &'static BulkStatement, rows: usize) -> Arc<str> {
@@ -107,11 +117,11 @@ impl BulkWriter {
     }
 }
 
-/// Rows cut into statements.
-fn parts<Row>(mut rows: &[Row]) -> impl Iterator<Item = &[Row]> {
+/// Rows cut into statements of at most so many, a power of two.
+fn parts<Row>(mut rows: &[Row], most: usize) -> impl Iterator<Item = &[Row]> {
     std::iter::from_fn(move || {
         let power = rows.len().checked_ilog2()?;
-        let (now, later) = rows.split_at(ROWS_PER_STATEMENT_MAX.min(1 << power));
+        let (now, later) = rows.split_at(most.min(1 << power));
         rows = later;
         Some(now)
     })
