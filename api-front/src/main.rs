@@ -7,7 +7,7 @@ use api_front::journal_tools::{Filter, ToolError};
 use api_front::replay::journal::Wish;
 use api_front::{journal_tools, keys_tool, logs, process, start};
 use clap::Parser;
-use persistence::niceness::give_way;
+use persistence::precedence::give_way;
 use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;

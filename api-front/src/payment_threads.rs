@@ -9,6 +9,7 @@
 //! process was started on.
 
 use crate::limits::PAYMENT_THREAD_EVENT_TURNS;
+use persistence::precedence::come_at_once;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -91,6 +92,7 @@ impl PaymentThread {
         // Handed over behind the start: a runtime must not be dropped where another one runs.
         let (hand_over, taken) = mpsc::sync_channel(1);
         let run = move || {
+            come_at_once();
             let Ok(runtime): Result<Runtime, _> = taken.recv() else { return };
             drop(runtime.block_on(ended));
         };

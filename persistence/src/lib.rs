@@ -6,7 +6,7 @@
 pub mod digest;
 pub mod error;
 pub mod journal;
-pub mod niceness;
+pub mod precedence;
 pub mod projection;
 pub mod sealing;
 pub mod sql;

@@ -22,6 +22,7 @@ use super::sleeper::{Alarm, Sleeper};
 use super::supply::{Supply, SupplyFault};
 use super::tail::Tail;
 use super::watch::{DurableWatch, SpaceGauge};
+use crate::precedence::come_at_once;
 
 /// Batches in one group at most: bounds what waits for one sync when batches are empty or tiny.
 const GROUP_BATCHES_MAX: usize = 8192;
@@ -107,6 +108,7 @@ impl<B: Batch> Journal<B> {
         let queue = Queue { messages: queue, sleeper };
         let mut filler = Filler::new(queue, framer, lane, disk_thread, group_bytes, options.handoff_bytes);
         let filler = spawn("journal", move || {
+            come_at_once();
             filler.run();
             // Another process may write only after this one's last frame.
             drop(lock);
@@ -319,6 +321,7 @@ impl<B: Batch, D: Disk> DiskThread<B, D> {
         let (to_disk, works) = bounded::<Work<B, D>>(1);
         let (back, from_disk) = bounded(1);
         let thread = spawn("journal-disk", move || {
+            come_at_once();
             for mut work in works {
                 if let Some(placed) = work.placed.take() {
                     work.lane.commit(&placed, &mut work.group);

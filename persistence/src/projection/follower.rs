@@ -17,7 +17,7 @@ use super::pace::Pace;
 use super::source::RecordFeed;
 use super::{BATCH_RECORDS_MAX, PURGE_KEYS_MAX, Projection};
 use crate::error::PersistenceError;
-use crate::niceness::give_way;
+use crate::precedence::give_way;
 use crate::sql::DatabaseUrl;
 
 /// Wait after the first failure; doubled at each further one. Milliseconds.
