@@ -51,7 +51,7 @@ impl Homes {
         Homes::of_all(vec![Handle::current()])
     }
 
-    /// The one that carries the shard, or the processor's link, of this index.
+    /// The one that carries the shard, the processor's link, or the binary front's loop of this index.
     pub fn of(&self, index: u16) -> &Handle {
         &self.runtimes[usize::from(index) % self.runtimes.len()]
     }

@@ -1,8 +1,8 @@
 //! One task, one wait, many connections.
 //!
 //! A turn: wait for the kernel or for answers, hand out the answers, read what came and take the requests, write each
-//! connection's answers at once. In clear it lives on a thread of payments, so that between a request, its shard and its answer
-//! nobody is woken; with much to do a turn is long and its writes are large.
+//! connection's answers at once. In clear it lives on a thread of payments (the first one's is the shard's own), so that between a
+//! request, its shard and its answer nobody is woken; under TLS on the office's. With much to do a turn is long and its writes are large.
 //!
 //! The sockets are in a set of the kernel's own (mio), and the set is one thing to wait for among those of the thread's runtime.
 
