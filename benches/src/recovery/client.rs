@@ -10,6 +10,9 @@ use protocol::id::Xid;
 /// An answer that takes longer than this has failed.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The metric of what is not decided, one for each processor.
+const IN_FLIGHT: &str = "switchyard_processor_in_flight{";
+
 /// One connection.
 pub(super) struct Client {
     stream: TcpStream,
@@ -37,6 +40,16 @@ impl Client {
         let head = format!("POST {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: {key}\r\nContent-Type: application/json\r\n");
         let request = format!("{head}Content-Length: {bytes}\r\n\r\n{body}");
         Ok(self.stream.write_all(request.as_bytes())?)
+    }
+
+    /// Requests that processors have and that are not decided, as the switch counts them.
+    pub(super) fn in_flight(&mut self) -> anyhow::Result<u64> {
+        self.stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: bench\r\n\r\n")?;
+        let (status, body) = self.answer()?;
+        anyhow::ensure!(status == 200, "the metrics: {status} {body}");
+        let lines = body.lines().filter(|line| line.starts_with(IN_FLIGHT));
+        let figures = lines.map(|line| Ok(line.rsplit(' ').next().context("a figure")?.parse::<u64>()?));
+        figures.sum()
     }
 
     fn answer(&mut self) -> anyhow::Result<(u16, String)> {

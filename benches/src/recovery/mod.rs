@@ -6,6 +6,7 @@
 
 mod client;
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::Read;
 use std::net::SocketAddr;
@@ -30,6 +31,8 @@ const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
 const AMOUNT_WITHOUT_ANSWER: u64 = 900_202;
 const AMOUNTS: (u64, u64) = (10_000, 99_999);
 const LOAD_CONNECTIONS: usize = 64;
+/// So long it may take until the switch has them all.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Connections kept open while payments without an answer are sent: fewer than a switch serves.
 const SENDERS: usize = 512;
 /// Time-out of the host, milliseconds: nothing times out before the kill.
@@ -231,21 +234,30 @@ impl Stage {
 
     /// Sends payments that the host never answers, and leaves them in flight: their clients have gone.
     fn leave_open(&mut self, switch: &Server, open: u32) -> anyhow::Result<()> {
-        let mut senders = std::collections::VecDeque::new();
-        // Some more than is asked for: a client that leaves may take its request with it before it was read.
-        for number in 0..open + open / 10 + 16 {
-            let mut client = self.client(switch, 2)?;
-            let key = format!("open-{}-{number}", self.run);
-            client.send("/api/transaction", &sale(AMOUNT_WITHOUT_ANSWER, &key))?;
-            senders.push_back(client);
-            if senders.len() > SENDERS {
-                senders.pop_front();
+        let mut senders = VecDeque::new();
+        let (mut watcher, mut sent, began) = (self.client(switch, 2)?, 0, Instant::now());
+        loop {
+            // A client that leaves may take its request with it before it was read: the switch says how many it has.
+            let missing = u64::from(open).saturating_sub(watcher.in_flight()?);
+            if missing == 0 {
+                return Ok(());
             }
+            anyhow::ensure!(began.elapsed() < PATIENCE, "{missing} of {open} payments without an answer are not in flight");
+            for number in sent..sent + missing {
+                let mut client = self.client(switch, 2)?;
+                let key = format!("open-{}-{number}", self.run);
+                client.send("/api/transaction", &sale(AMOUNT_WITHOUT_ANSWER, &key))?;
+                senders.push_back(client);
+                if senders.len() > SENDERS {
+                    senders.pop_front();
+                }
+            }
+            sent += missing;
+            // One that came behind them all and is answered: the switch has taken the others.
+            let key = format!("behind-{}-{sent}", self.run);
+            let (status, body) = self.client(switch, 2)?.post("/api/transaction", &sale(1_234, &key))?;
+            anyhow::ensure!(status == 200, "the payment behind those without an answer: {status} {body}");
         }
-        // One that came behind them all and is answered: the switch has taken the others.
-        let (status, body) = self.client(switch, 2)?.post("/api/transaction", &sale(1_234, &format!("behind-{}", self.run)))?;
-        anyhow::ensure!(status == 200, "the payment behind those without an answer: {status} {body}");
-        Ok(())
     }
 
     /// Refunds each transaction twice: it is read back for the first, and in memory for the second.

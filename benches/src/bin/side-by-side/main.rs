@@ -67,14 +67,16 @@ const PARTS: [(&str, Part); 9] = [
     ("recovery", |effort| Ok(vec![recovery::from_a_kill(effort)?])),
 ];
 
-/// Measures the part of this name; all when it is empty.
+/// Measures the part of this name; all when it is empty. A part that fails takes no other's rows with it.
 fn measure(effort: Effort, only: &str) -> anyhow::Result<()> {
-    let mut rows = Vec::new();
-    for (name, part) in PARTS {
-        if only.is_empty() || only == name {
-            rows.extend(part(effort)?);
+    let (mut rows, mut failed) = (Vec::new(), Vec::new());
+    for (name, part) in PARTS.iter().filter(|(name, _)| only.is_empty() || only == *name) {
+        match part(effort) {
+            Ok(more) => rows.extend(more),
+            Err(error) => failed.push(format!("{name}: {error:#}")),
         }
     }
     print!("{}", table::render(&rows));
+    anyhow::ensure!(failed.is_empty(), "not measured: {}", failed.join("; "));
     Ok(())
 }
