@@ -12,7 +12,7 @@ use super::names;
 
 /// Bytes of frames that are kept: some hundred milliseconds of the most that a disk takes.
 const RECENT_BYTES: usize = 16 << 20;
-/// Bytes that are copied out at a time: the journal waits no longer than that takes, and who copies gives way to others.
+/// Bytes that are copied out at a time: the journal waits for no more than one such copy.
 const PIECE_BYTES: usize = 16 << 10;
 
 /// The frames. Clones are the same.
@@ -52,10 +52,14 @@ impl Recent {
     fn copy(&self, segment: u32, offset: u64, into: &mut [u8]) -> usize {
         let mut copied = 0;
         for piece in into.chunks_mut(PIECE_BYTES) {
-            match self.ring().copy(segment, offset + copied as u64, piece) {
-                Some(0) => break,
-                Some(count) => copied += count,
+            let count = match self.ring().copy(segment, offset + copied as u64, piece) {
+                Some(count) => count,
                 None => return 0,
+            };
+            copied += count;
+            // A frame that comes between two pieces is for the next call: it begins here, not where the next piece does.
+            if count < piece.len() {
+                break;
             }
         }
         copied
@@ -188,6 +192,8 @@ impl<F: DiskFile> DiskFile for RecentFirstFile<F> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::thread;
 
     /// Frames of drawn sizes over drawn segments; whatever is still there is what was put in, and the newest always is.
     #[test]
@@ -219,5 +225,31 @@ mod tests {
         }
         recent.push(9_999, 0, &vec![1; ROOM + 1]);
         assert_eq!(recent.copy(9_999, 0, &mut [0; 8]), 0, "a frame that is larger than the room is not kept");
+    }
+
+    /// A frame that comes while an earlier one is copied leaves no gap.
+    #[test]
+    fn what_is_copied_beside_the_writer_is_what_was_written() {
+        const FRAME_BYTES: u64 = 4_096;
+        const END: u64 = 8_000 * FRAME_BYTES;
+        let at = |offset: u64| (offset % 251) as u8;
+        let (recent, written) = (Recent::with_room_for(1 << 20), Arc::new(AtomicU64::new(0)));
+        let (journal, end) = (recent.clone(), Arc::clone(&written));
+        let writer = thread::spawn(move || {
+            for offset in (0..END).step_by(FRAME_BYTES as usize) {
+                let frame: Vec<u8> = (offset..offset + FRAME_BYTES).map(at).collect();
+                journal.push(1, offset, &frame);
+                end.store(offset + FRAME_BYTES, Ordering::Release);
+            }
+        });
+        let (mut read, mut from) = (vec![0; 4 * PIECE_BYTES], 0);
+        while from < END {
+            let copied = recent.copy(1, from, &mut read);
+            let as_written = read[..copied].iter().zip(from..).all(|(byte, offset)| *byte == at(offset));
+            assert!(as_written, "{copied} bytes from {from} on");
+            // Nothing yet, or no longer.
+            from = if copied == 0 { written.load(Ordering::Acquire) } else { from + copied as u64 };
+        }
+        writer.join().unwrap();
     }
 }
