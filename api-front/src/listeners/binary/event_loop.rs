@@ -28,6 +28,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
+use tokio::task::coop::consume_budget;
 use tokio::task::yield_now;
 
 const LISTENER: Token = Token(usize::MAX);
@@ -119,7 +120,7 @@ impl EventLoop {
             self.rest(&mut kernel, &mut events).await?;
             let now = Instant::now();
             self.deliver(now);
-            self.note(&events, now);
+            self.note(&events);
             self.admit(now);
             self.serve_unread(now);
             self.flush(now);
@@ -144,6 +145,8 @@ impl EventLoop {
             Some(patience) => kernel.set_alarm(Instant::now() + patience),
             None => {}
         }
+        // However often the bell rings: whoever shares the thread has a turn from time to time.
+        consume_budget().await;
         tokio::select! {
             biased;
             looked = kernel.wait(events) => looked,
@@ -167,10 +170,10 @@ impl EventLoop {
         if is_quiet { None } else { Some(SWEEP_EVERY) }
     }
 
-    fn note(&mut self, events: &Events, now: Instant) {
+    fn note(&mut self, events: &Events) {
         for event in events {
             match event.token() {
-                LISTENER => self.accept(now),
+                LISTENER => self.has_waiting_outside = true,
                 Token(number) => {
                     let Some(connection) = self.connections.get_mut(&(number as u64)) else { continue };
                     if event.is_writable() {
@@ -328,7 +331,7 @@ impl EventLoop {
     fn sweep(&mut self, now: Instant) {
         self.swept_at = now;
         if self.accepts_again_at.take_if(|at| *at <= now).is_some() {
-            self.accept(now);
+            self.has_waiting_outside = true;
         }
         let mut closed = Vec::new();
         for (number, connection) in &mut self.connections {

@@ -38,7 +38,7 @@ impl Hall {
     /// With a loop for each bell. Where each finds who comes to it is returned in the same order.
     pub(super) fn new(bells: &[Arc<Notify>]) -> (Hall, Vec<Receiver<Arrival>>) {
         let table = |bell: &Arc<Notify>| {
-            // Bounded by the connections that may be, and one accept's worth beyond.
+            // Bounded by the connections that may be, and what is accepted beyond them until the loop has its turn.
             let (arrivals, found) = unbounded();
             (Table { seated: Arc::default(), arrivals, bell: Arc::clone(bell) }, found)
         };

@@ -80,3 +80,65 @@ fn take(poll: &mut Poll, events: &mut Events) -> io::Result<bool> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mio::Token;
+    use mio::net::UdpSocket;
+    use std::collections::BTreeSet;
+    use std::net::SocketAddr;
+    use tokio::time::timeout;
+
+    const SOCKETS: usize = 3;
+    const LONG: Duration = Duration::from_secs(30);
+
+    fn tokens(events: &Events) -> Vec<usize> {
+        events.iter().map(|event| event.token().0).collect()
+    }
+
+    #[tokio::test]
+    async fn what_does_not_fit_into_one_look_is_found_by_the_next_and_what_comes_later_wakes() {
+        let poll = Poll::new().unwrap();
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut sockets: Vec<UdpSocket> = (0..SOCKETS).map(|_| UdpSocket::bind(any).unwrap()).collect();
+        for (number, socket) in sockets.iter_mut().enumerate() {
+            poll.registry().register(socket, Token(number), mio::Interest::READABLE).unwrap();
+        }
+        let sender = std::net::UdpSocket::bind(any).unwrap();
+        let send = |number: usize| sender.send_to(b"word", sockets[number].local_addr().unwrap()).unwrap();
+        for number in 0..SOCKETS {
+            send(number);
+        }
+        let (mut kernel, mut events) = (Kernel::new(poll).unwrap(), Events::with_capacity(SOCKETS - 1));
+        let mut seen = BTreeSet::new();
+        timeout(LONG, kernel.wait(&mut events)).await.expect("there are events").unwrap();
+        seen.extend(tokens(&events));
+        assert!((seen.len(), kernel.has_more()) == (SOCKETS - 1, true), "{seen:?}");
+        kernel.look(&mut events).unwrap();
+        seen.extend(tokens(&events));
+        assert!((seen.len(), kernel.has_more()) == (SOCKETS, false), "{seen:?}");
+        for number in [1, 0, 2] {
+            let wait = async {
+                // What had come before may have left one wake-up behind, which finds nothing.
+                loop {
+                    kernel.wait(&mut events).await.unwrap();
+                    if !events.is_empty() {
+                        return tokens(&events);
+                    }
+                }
+            };
+            send(number);
+            assert_eq!(timeout(LONG, wait).await.expect("it wakes"), [number]);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_alarm_ends_a_wait_once() {
+        let (mut kernel, mut events) = (Kernel::new(Poll::new().unwrap()).unwrap(), Events::with_capacity(1));
+        kernel.set_alarm(Instant::now() + Duration::from_millis(10));
+        timeout(LONG, kernel.wait(&mut events)).await.expect("it rings").unwrap();
+        assert!(events.is_empty());
+        assert!(timeout(Duration::from_millis(50), kernel.wait(&mut events)).await.is_err(), "nobody has set it again");
+    }
+}
