@@ -20,6 +20,7 @@ use persistence::sealing::Sealer;
 use persistence::sql::{Database, DatabaseUrl};
 use persistence::stores::Stores;
 use protocol::calendar::Micros;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use switch_core::limits::VELOCITY_WINDOW_MAX_S;
@@ -42,7 +43,10 @@ impl Storage {
     pub(super) async fn open(settings: &Settings, data: &DataFolder, phases: &mut Phases) -> Result<Storage, StartError> {
         let sealer = open_keys(data)?;
         loop {
-            let error = match Database::open(&settings.database).await {
+            let url = settings.database.clone();
+            // On the office's threads, from which SQLite's take how late they may be.
+            let opened = tokio::spawn(async move { Database::open(&url).await });
+            let error = match opened.await.unwrap_or_else(|failed| resume_unwind(failed.into_panic())) {
                 Ok(database) => return Storage::with(database, sealer, settings, data, phases).await,
                 Err(error) if error.is_transient() => error,
                 Err(error) => return Err(error.into()),

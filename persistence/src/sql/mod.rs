@@ -119,9 +119,17 @@ pub struct Database {
 
 impl Database {
     /// Connects and brings the tables up to date; a SQLite file is made when it is not there.
+    ///
+    /// A SQLite connection is a thread that takes its precedence from the one that opens it, and is used by whoever comes later. All are opened
+    /// here, so that they are as late as the caller's thread, and not one of them goes before payments because a payment was the first to
+    /// need it.
     pub async fn open(url: &DatabaseUrl) -> Result<Database, PersistenceError> {
         let dialect = url.dialect();
-        let pool = pool_options(dialect).connect_with(options(url)?).await;
+        let mut connections = pool_options(dialect);
+        if dialect == Dialect::Sqlite {
+            connections = connections.min_connections(POOL_CONNECTIONS_MAX).idle_timeout(None).max_lifetime(None);
+        }
+        let pool = connections.connect_with(options(url)?).await;
         let pool = pool.map_err(PersistenceError::sql("connect to the database"))?;
         let mut connection = pool.acquire().await.map_err(PersistenceError::sql("connect to the database"))?;
         schema::migrate(&mut connection, dialect).await?;

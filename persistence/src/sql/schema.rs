@@ -300,9 +300,11 @@ pub(super) async fn migrate(connection: &mut AnyConnection, dialect: Dialect) ->
     if found > known {
         return Err(PersistenceError::SchemaFromFuture { found, known });
     }
-    for statement in STEPS.iter().skip(found as usize).copied().flatten() {
-        let statement = sqlx::AssertSqlSafe(in_words_of(dialect, statement));
-        transaction.execute(statement).await.map_err(PersistenceError::sql(OPERATION))?;
+    for step in STEPS.iter().skip(found as usize) {
+        for statement in *step {
+            let statement = sqlx::AssertSqlSafe(in_words_of(dialect, statement));
+            transaction.execute(statement).await.map_err(PersistenceError::sql(OPERATION))?;
+        }
     }
     if found < known {
         let update = sqlx::query("UPDATE schema_version SET version = $1").bind(known);
