@@ -14,6 +14,7 @@
 
 mod answer;
 pub mod binary;
+pub mod cost;
 mod error;
 mod feed;
 mod http;

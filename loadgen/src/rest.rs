@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use tokio::task::{JoinSet, LocalSet};
 
 use crate::answer::{Ledger, judge};
+use crate::cost::Meter;
 use crate::error::LoadError;
 use crate::feed::{Feed, Window};
 use crate::http::{Connection, Fault};
@@ -21,7 +22,7 @@ use crate::progress;
 use crate::record::{Exchange, Recorder};
 use crate::report::Report;
 use crate::schedule::Schedule;
-use crate::timer::{FineTimer, thread_cpu};
+use crate::timer::FineTimer;
 use crate::work::{Drawn, Work};
 
 /// After a failed connect a connection pauses, so that a dead target costs no spinning.
@@ -71,14 +72,14 @@ async fn drive(plan: Plan) -> Result<Report, LoadError> {
         failed: Cell::new(None),
         plan,
     });
-    let (cpu_before, begun) = (thread_cpu(), Instant::now());
+    let meter = Meter::start();
     exercise(&shared, connections, &timer).await.map_err(LoadError::Start)?;
-    let (cpu, wall) = (thread_cpu() - cpu_before, begun.elapsed());
+    let cost = meter.read();
     if let Some(error) = shared.failed.take() {
         return Err(error);
     }
     shared.settle();
-    Ok(Report::new(&shared.plan, &shared.recorder.borrow(), cpu, wall))
+    Ok(Report::new(&shared.plan, &shared.recorder.borrow(), &cost))
 }
 
 /// All connections stand before the schedule begins, so that no request of an intact target pays

@@ -4,10 +4,7 @@
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
-use rustix::time::{
-    ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, clock_gettime, timerfd_create,
-    timerfd_settime,
-};
+use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime};
 use tokio::io::unix::AsyncFd;
 
 /// A kernel timer. The runtime's own timer rounds up to whole milliseconds, which a latency
@@ -81,10 +78,4 @@ fn timespec(span: Duration) -> Timespec {
     // longest.
     let tv_sec = i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
     Timespec { tv_sec, tv_nsec: i64::from(span.subsec_nanos()) }
-}
-
-/// CPU time that the calling thread has used, user and system.
-pub(crate) fn thread_cpu() -> Duration {
-    let used = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::new(used.tv_sec.unsigned_abs(), u32::try_from(used.tv_nsec).unwrap_or(0))
 }

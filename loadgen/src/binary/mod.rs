@@ -14,6 +14,7 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 
 use crate::answer::{Judged, Outcome, Sale};
+use crate::cost::Meter;
 use crate::error::LoadError;
 use crate::feed::Window;
 use crate::http::Fault;
@@ -22,7 +23,7 @@ use crate::progress::Display;
 use crate::record::{Recorder, Slot};
 use crate::report::Report;
 use crate::schedule::Schedule;
-use crate::timer::{KernelTimer, thread_cpu};
+use crate::timer::KernelTimer;
 use crate::work::{Kind, Work};
 use draw::Pen;
 use seat::{Ended, Seat};
@@ -74,11 +75,11 @@ pub fn run(plan: &Plan, shape: &Shape) -> Result<Report, LoadError> {
         return Err(LoadError::Kind { kind: Kind::Ach.name() });
     }
     let mut run = Run::prepare(plan, shape)?;
-    let (cpu_before, begun) = (thread_cpu(), Instant::now());
+    let meter = Meter::start();
     run.drive().map_err(LoadError::Start)?;
-    let (cpu, wall) = (thread_cpu() - cpu_before, begun.elapsed());
+    let cost = meter.read();
     run.settle();
-    let mut report = Report::new(plan, &run.recorder, cpu, wall);
+    let mut report = Report::new(plan, &run.recorder, &cost);
     report.shape.in_flight_each = shape.in_flight;
     report.shape.batch = shape.batch;
     report.shape.target = format!("binary://{}", plan.target.address());

@@ -5,6 +5,9 @@ use std::fmt::Write;
 use super::table::ms;
 use super::{Report, Times, Verdict};
 
+/// From how much of the cores' time on, percent, its loss to other machines is named among what makes results hard to compare.
+const STOLEN_PERCENT_WORTH_SAYING: u64 = 3;
+
 /// A table of both, with how much the second has changed; first, what makes them hard to compare.
 pub fn compare(before: &Report, after: &Report) -> String {
     let mut out = String::new();
@@ -47,6 +50,9 @@ fn differences(before: &Report, after: &Report) -> Vec<String> {
     for (which, report) in [("before", before), ("after", after)] {
         if report.verdict != Verdict::Valid {
             found.push(format!("{which}: the generator was saturated, and its latencies are not known"));
+        }
+        if let Some(percent) = report.machine.stolen_percent.filter(|percent| *percent >= STOLEN_PERCENT_WORTH_SAYING) {
+            found.push(format!("{which}: the hypervisor gave {percent} % of the cores to other machines"));
         }
     }
     let (one, other) = (&before.shape, &after.shape);

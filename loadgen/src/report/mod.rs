@@ -15,6 +15,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
+use crate::cost::Cost;
 use crate::plan::{Arrivals, Load, Plan};
 use crate::record::{Counts, OfKind, Recorder, nanos};
 use crate::timeline::Slice;
@@ -149,6 +150,10 @@ pub struct Machine {
     pub cpu: String,
     /// Kernel release, if the system tells.
     pub kernel: String,
+    /// Of all cores' time, what the hypervisor gave to other machines during the run, warm-up included; none where the system does not
+    /// tell. Percentiles of a run that lost much of its time are those of the neighbours.
+    #[serde(default)]
+    pub stolen_percent: Option<u64>,
 }
 
 /// The load's shape: enough to send the same again.
@@ -226,9 +231,9 @@ impl Times {
 }
 
 impl Report {
-    /// `cpu` is what the generator's thread has used in all its run, which took `wall`.
-    pub(crate) fn new(plan: &Plan, seen: &Recorder, cpu: Duration, wall: Duration) -> Self {
-        let busy_percent = nanos(cpu) * 100 / nanos(wall).max(1);
+    /// `cost` is that of the whole run.
+    pub(crate) fn new(plan: &Plan, seen: &Recorder, cost: &Cost) -> Self {
+        let busy_percent = nanos(cost.cpu) * 100 / nanos(cost.wall).max(1);
         let verdict = verdict(plan, &seen.send_lag, busy_percent);
         let per_s = |count: u64| (count as f64 / plan.duration.as_secs_f64() * 10.0).round() / 10.0;
         let believed = |histogram: &Histogram<u64>| (verdict == Verdict::Valid).then(|| Times::of(histogram));
@@ -245,7 +250,7 @@ impl Report {
             refused_service: believed(&seen.refused_service),
             failed: believed(&seen.failed),
             verdict,
-            machine: Machine::this(),
+            machine: Machine { stolen_percent: cost.stolen_percent, ..Machine::this() },
             shape: Shape::of(plan),
             counts: seen.counts,
             http_statuses: seen.http_statuses.clone(),
@@ -254,7 +259,7 @@ impl Report {
             answered_per_s: per_s(seen.answered_in_window),
             refused_per_s: per_s(seen.refused_in_window),
             send_lag: Times::of(&seen.send_lag),
-            generator_cpu_ns_per_request: nanos(cpu) / seen.sent_all.max(1),
+            generator_cpu_ns_per_request: nanos(cost.cpu) / seen.sent_all.max(1),
             generator_busy_percent: busy_percent,
             excluded: excluded(plan, &seen.counts),
             histogram: Some(histogram.clone()),
@@ -321,6 +326,7 @@ impl Shape {
 }
 
 impl Machine {
+    /// What is the same in every run.
     fn this() -> Self {
         let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let model = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':').map(|(_, name)| name.trim()));
@@ -329,6 +335,12 @@ impl Machine {
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             cpu: model.unwrap_or("unknown processor").to_owned(),
             kernel: kernel.trim().to_owned(),
+            stolen_percent: None,
         }
+    }
+
+    /// To stand behind the number of cores.
+    fn stolen(&self) -> String {
+        self.stolen_percent.map_or(String::new(), |percent| format!(", {percent} % of them given to other machines meanwhile"))
     }
 }

@@ -56,7 +56,7 @@ fn write_shape(out: &mut String, report: &Report) -> std::fmt::Result {
     writeln!(
         out,
         "<p>{load}.<br>{} connections with {} in flight, frames of {}; {} ms measured after {} ms of warm-up.<br>\
-         Asked: {} (hundredths) by {}.<br>{} cores shared by both sides, {}, Linux {}. Run {}, seed {}.</p>",
+         Asked: {} (hundredths) by {}.<br>{} cores shared by both sides{}, {}, Linux {}. Run {}, seed {}.</p>",
         shape.connections,
         shape.in_flight_each,
         shape.batch,
@@ -65,6 +65,7 @@ fn write_shape(out: &mut String, report: &Report) -> std::fmt::Result {
         escaped(&shape.mix),
         shape.askers(),
         machine.cores,
+        machine.stolen(),
         escaped(&machine.cpu),
         escaped(&machine.kernel),
         escaped(&shape.run_id),

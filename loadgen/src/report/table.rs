@@ -65,8 +65,11 @@ impl Report {
         writeln!(out, "asked      {} (hundredths) by {}", shape.mix, shape.askers())?;
         writeln!(
             out,
-            "machine    {} cores shared by both sides, {}, Linux {}",
-            self.machine.cores, self.machine.cpu, self.machine.kernel
+            "machine    {} cores shared by both sides{}, {}, Linux {}",
+            self.machine.cores,
+            self.machine.stolen(),
+            self.machine.cpu,
+            self.machine.kernel
         )?;
         writeln!(out, "run        {}, seed {}\n", shape.run_id, shape.seed)
     }

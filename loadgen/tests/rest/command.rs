@@ -96,9 +96,13 @@ async fn two_results_stand_beside_each_other_and_what_makes_them_unlike_is_said(
         assert_eq!(code, Some(0), "{errors}");
     }
     let [before, after] = results.each_ref().map(|(_, path)| path.to_str().unwrap());
+    let mut robbed: serde_json::Value = serde_json::from_slice(&std::fs::read(after).unwrap()).unwrap();
+    robbed["machine"]["stolen_percent"] = 17.into();
+    std::fs::write(after, robbed.to_string()).unwrap();
     let (code, table, errors) = said_to(&["compare", before, after]).await;
     assert_eq!(code, Some(0), "{errors}");
     assert!(table.contains("not alike  load: open Some(200)") && table.contains("latency p99, ms"), "{table}");
+    assert!(table.contains("not alike  after: the hypervisor gave 17 % of the cores to other machines"), "{table}");
     assert!(table.lines().any(|line| line.starts_with("answered a second") && line.contains('-')), "{table}");
 }
 

@@ -164,6 +164,7 @@ async fn the_report_survives_json_and_states_the_load() {
     assert_eq!(json["shape"]["seed"], SEED);
     assert_eq!(json["verdict"]["is"], "valid");
     assert!(json["machine"]["cores"].as_u64() >= Some(1));
+    assert!(json["machine"]["stolen_percent"].as_u64() <= Some(100) && json["machine"]["stolen_percent"].is_u64());
     assert!(json["latency"]["max_ns"].as_u64() >= json["latency"]["p999_ns"].as_u64());
     let distribution = report.distribution().unwrap();
     let last = distribution.lines().last().unwrap();
