@@ -17,6 +17,7 @@ mod rows;
 mod shard;
 mod table;
 
+use loadgen::cost::StolenTime;
 use std::time::Duration;
 use table::Row;
 
@@ -69,14 +70,16 @@ const PARTS: [(&str, Part); 9] = [
 
 /// Measures the part of this name; all when it is empty. A part that fails takes no other's rows with it.
 fn measure(effort: Effort, only: &str) -> anyhow::Result<()> {
-    let (mut rows, mut failed) = (Vec::new(), Vec::new());
+    let (mut rows, mut stolen, mut failed) = (Vec::new(), Vec::new(), Vec::new());
     for (name, part) in PARTS.iter().filter(|(name, _)| only.is_empty() || only == *name) {
+        let lost = StolenTime::since_now();
         match part(effort) {
             Ok(more) => rows.extend(more),
             Err(error) => failed.push(format!("{name}: {error:#}")),
         }
+        stolen.extend(lost.percent().map(|percent| format!("{name} {percent} %")));
     }
-    print!("{}", table::render(&rows));
+    println!("{}\nOf all cores the hypervisor gave to other machines meanwhile: {}.", table::render(&rows), stolen.join(", "));
     anyhow::ensure!(failed.is_empty(), "not measured: {}", failed.join("; "));
     Ok(())
 }
