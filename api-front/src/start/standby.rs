@@ -5,9 +5,10 @@
 //! writes it anew; what a run without the server enrolls from its configuration is enrolled at the server then.
 
 use super::error::StartError;
+use super::storage::open_by_the_office;
 use crate::data_folder::DataFolder;
 use persistence::PersistenceError;
-use persistence::sql::{Database, DatabaseUrl};
+use persistence::sql::DatabaseUrl;
 use persistence::stores::Stores;
 use std::io;
 
@@ -22,7 +23,7 @@ pub(super) async fn keep(stores: &Stores, data: &DataFolder) -> Result<(), Start
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(fault(error)),
         Err(_) | Ok(()) => std::fs::create_dir(&folder).map_err(fault)?,
     }
-    let copy = Database::open(&DatabaseUrl::sqlite_in(&folder)).await?;
+    let copy = open_by_the_office(DatabaseUrl::sqlite_in(&folder)).await?;
     stores.copy_into(&copy.stores()).await?;
     copy.stores().put_meta(WHOLE, "1").await?;
     copy.close().await;
@@ -34,6 +35,6 @@ pub(super) async fn open(data: &DataFolder) -> Result<Option<Stores>, Persistenc
     if !data.standby().exists() {
         return Ok(None);
     }
-    let stores = Database::open(&DatabaseUrl::sqlite_in(&data.standby())).await?.stores();
+    let stores = open_by_the_office(DatabaseUrl::sqlite_in(&data.standby())).await?.stores();
     Ok(stores.meta(WHOLE).await?.map(|_| stores))
 }

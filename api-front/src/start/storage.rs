@@ -43,19 +43,19 @@ impl Storage {
     pub(super) async fn open(settings: &Settings, data: &DataFolder, phases: &mut Phases) -> Result<Storage, StartError> {
         let sealer = open_keys(data)?;
         loop {
-            let url = settings.database.clone();
-            // On the office's threads, from which SQLite's take how late they may be.
-            let opened = tokio::spawn(async move { Database::open(&url).await });
-            let error = match opened.await.unwrap_or_else(|failed| resume_unwind(failed.into_panic())) {
+            let error = match open_by_the_office(settings.database.clone()).await {
                 Ok(database) => return Storage::with(database, sealer, settings, data, phases).await,
                 Err(error) if error.is_transient() => error,
                 Err(error) => return Err(error.into()),
             };
             tracing::warn!(database = %settings.database, %error, "the database is away");
-            match Storage::alone(Arc::clone(&sealer), settings, data, phases).await? {
-                Some(storage) => return Ok(storage),
-                None => tokio::time::sleep(DATABASE_RETRY).await,
+            // Whoever has moved from a server to a file may still have the server's copy, which nobody keeps any more.
+            if settings.database.is_server()
+                && let Some(storage) = Storage::alone(Arc::clone(&sealer), settings, data, phases).await?
+            {
+                return Ok(storage);
             }
+            tokio::time::sleep(DATABASE_RETRY).await;
         }
     }
 
@@ -125,6 +125,12 @@ impl Storage {
             None => load_changes(&self.database.queries()).await,
         }
     }
+}
+
+/// Opens a database on the office's threads, from which SQLite's take how late they may be.
+pub(super) async fn open_by_the_office(url: DatabaseUrl) -> Result<Database, PersistenceError> {
+    let opened = tokio::spawn(async move { Database::open(&url).await });
+    opened.await.unwrap_or_else(|failed| resume_unwind(failed.into_panic()))
 }
 
 /// Whatever a merchant's terms turn out to be: its shard leaves out what its own window does not reach.

@@ -12,7 +12,8 @@ use super::names;
 
 /// Bytes of frames that are kept: some hundred milliseconds of the most that a disk takes.
 const RECENT_BYTES: usize = 16 << 20;
-/// Bytes that are copied out at a time: the journal waits for no more than one such copy.
+/// Bytes that are copied out at a time. The journal may come in between two such copies, and mostly does; a lock that is not fair promises
+/// no more than that it need not wait for the whole.
 const PIECE_BYTES: usize = 16 << 10;
 
 /// The frames. Clones are the same.

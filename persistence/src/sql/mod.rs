@@ -41,8 +41,9 @@ const TRUSTED_IDLE_MS: u64 = 500;
 /// system, whatever its size, and rows of the projection come in hundreds, side by side: larger pages cost less. A commit
 /// of one payment writes as many pages as one of hundreds, so they should not be too large either.
 const SQLITE_PAGE_BYTES: u32 = 8_192;
-/// Size of SQLite's write-ahead log at which it is copied into the database, pages. A copy syncs log and database on the disk
-/// that the journal waits for, and the journal's next write waits behind all that is synced: copies should be rare, but small.
+/// Size of SQLite's write-ahead log from which on it is copied into the database, pages. A copy syncs log and database on the disk
+/// that the journal waits for, and the journal's next write waits behind all that is synced: copies should be rare, but small. A search
+/// that reads from the log holds its copy back, and the next one is the larger.
 const SQLITE_CHECKPOINT_PAGES: u32 = 256;
 /// Page cache of a SQLite connection that writes much, KiB.
 const SQLITE_WRITER_CACHE_KIB: u32 = 65_536;
@@ -121,19 +122,21 @@ impl Database {
     /// Connects and brings the tables up to date; a SQLite file is made when it is not there.
     ///
     /// A SQLite connection is a thread that takes its precedence from the one that opens it, and is used by whoever comes later. All are opened
-    /// here, so that they are as late as the caller's thread, and not one of them goes before payments because a payment was the first to
-    /// need it.
+    /// here, once the tables are there, so that they are as late as the caller's thread, and not one of them goes before payments because a
+    /// payment was the first to need it. (The pool's own least number of connections would be kept by a task that outlives a failed call.)
     pub async fn open(url: &DatabaseUrl) -> Result<Database, PersistenceError> {
+        const OPERATION: &str = "connect to the database";
         let dialect = url.dialect();
-        let mut connections = pool_options(dialect);
+        let pool = pool_options(dialect).connect_lazy_with(options(url)?);
+        let mut first = pool.acquire().await.map_err(PersistenceError::sql(OPERATION))?;
+        schema::migrate(&mut first, dialect).await?;
         if dialect == Dialect::Sqlite {
-            connections = connections.min_connections(POOL_CONNECTIONS_MAX).idle_timeout(None).max_lifetime(None);
+            let mut others = Vec::new();
+            while pool.size() < POOL_CONNECTIONS_MAX {
+                others.push(pool.acquire().await.map_err(PersistenceError::sql(OPERATION))?);
+            }
         }
-        let pool = connections.connect_with(options(url)?).await;
-        let pool = pool.map_err(PersistenceError::sql("connect to the database"))?;
-        let mut connection = pool.acquire().await.map_err(PersistenceError::sql("connect to the database"))?;
-        schema::migrate(&mut connection, dialect).await?;
-        drop(connection);
+        drop(first);
         Ok(Database { pool, dialect, hours: HourCounts::default() })
     }
 
@@ -162,7 +165,12 @@ impl Database {
 }
 
 fn pool_options(dialect: Dialect) -> AnyPoolOptions {
-    AnyPoolOptions::new()
+    // A connection to a file does not age.
+    let options = match dialect {
+        Dialect::Sqlite => AnyPoolOptions::new().idle_timeout(None).max_lifetime(None),
+        Dialect::Postgres => AnyPoolOptions::new(),
+    };
+    options
         .max_connections(POOL_CONNECTIONS_MAX)
         .acquire_timeout(Duration::from_millis(CONNECT_TIMEOUT_MS))
         // A question before each use would cost as much as the use: only a server can have gone, and only while nobody asked it.

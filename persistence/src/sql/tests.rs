@@ -56,6 +56,26 @@ async fn tables_are_made_once_however_many_open_at_once() {
 }
 
 #[tokio::test]
+async fn all_connections_to_a_file_are_opened_with_it_and_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(&DatabaseUrl::sqlite_in(folder.path())).await.unwrap();
+    assert_eq!(database.pool.size(), POOL_CONNECTIONS_MAX);
+    assert_eq!((database.pool.options().get_idle_timeout(), database.pool.options().get_max_lifetime()), (None, None));
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_opened_leaves_nobody_behind_who_tries_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = DatabaseUrl::sqlite_in(folder.path());
+    let path = folder.path().join("switchyard.db");
+    std::fs::write(&path, [7; 4_096]).unwrap();
+    let before = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let fault = Database::open(&url).await.unwrap_err();
+    assert!(fault.to_string().contains("connect to the database"), "{fault}");
+    assert_eq!(tokio::runtime::Handle::current().metrics().num_alive_tasks(), before);
+}
+
+#[tokio::test]
 async fn tables_of_a_later_version_are_refused() {
     for home in homes("tables_of_a_later_version").await {
         let database = Database::open(&home.url).await.unwrap();
