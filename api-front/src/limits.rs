@@ -53,6 +53,9 @@ pub const HTTP_REST_MAX_MS: u32 = 1_000 * crate::rest::limits::RETRY_AFTER_S;
 /// Connections beyond their limit that are being told so; past these, a connection is closed without a word.
 pub const HTTP_TURNED_AWAY_MAX: usize = 256;
 
+/// Files and connections that the process has open besides its callers': journal, databases, processors, webhooks, the sandbox's hosts.
+pub const OWN_FILES: usize = 1_024;
+
 /// Length of one slot of a link's meter, seconds.
 pub const METER_SLOT_S: u32 = 10;
 /// Slots that a link's meter keeps: with [`METER_SLOT_S`] the last minute.

@@ -92,6 +92,14 @@ fn serve(flags: Serve) -> Result<(), Box<dyn Error>> {
     let Serve { config: file, data, http, binary, database, no_sandbox, insecure, log: _ } = flags;
     let overrides = Overrides { data, http, binary, database, no_sandbox, insecure };
     let settings = config::load(file.as_deref(), &overrides)?;
+    let (wanted, allowed) = (settings.limits.open_files(), process::allow_open_files()?);
+    if allowed < wanted {
+        tracing::warn!(
+            allowed,
+            wanted,
+            "too few files may be open: raise the limit (ulimit -n), or lower limits.connections_max"
+        );
+    }
     runtime(settings.fronts.tls.is_none())?.block_on(async {
         let running = start::start(settings).await?;
         let mut stop = StopSignals::listen()?;

@@ -11,6 +11,21 @@ pub fn forbid_core_dumps() -> io::Result<()> {
     if refused { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
+/// Lets the process have as many files and connections open as it may ask for, and says how many: the limit that a shell gives, mostly 1,024,
+/// is one for programs that `select`, and fewer than the connections that the fronts take. A journal that finds no room for its next
+/// segment's file has to end the process.
+pub fn allow_open_files() -> io::Result<u64> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the kernel writes the structure, which outlives the call.
+    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    limit.rlim_cur = limit.rlim_max;
+    // SAFETY: the kernel reads the structure, which outlives the call.
+    let refused = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) != 0 };
+    if refused { Err(io::Error::last_os_error()) } else { Ok(limit.rlim_cur) }
+}
+
 /// Files and folders made from here on are the owner's alone, whoever makes them: journal, database, ledgers.
 pub fn keep_files_private() {
     // SAFETY: changes a number of this process and can't fail.
@@ -21,11 +36,22 @@ pub fn keep_files_private() {
 mod tests {
     use super::*;
 
+    /// The soft and the hard limit of this name.
+    fn limits(name: &str) -> Vec<String> {
+        let all = std::fs::read_to_string("/proc/self/limits").unwrap();
+        let line = all.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.split_whitespace().take(2).map(str::to_owned).collect()
+    }
+
     #[test]
     fn a_core_dump_has_no_room() {
         forbid_core_dumps().unwrap();
-        let limits = std::fs::read_to_string("/proc/self/limits").unwrap();
-        let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
-        assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
+        assert_eq!(limits("Max core file size")[0], "0");
+    }
+
+    #[test]
+    fn as_many_files_may_be_open_as_the_process_may_ask_for() {
+        let allowed = allow_open_files().unwrap();
+        assert_eq!(limits("Max open files"), [allowed.to_string(), allowed.to_string()]);
     }
 }

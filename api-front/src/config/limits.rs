@@ -4,8 +4,9 @@ use super::checked::in_bound;
 use super::error::ConfigError;
 use crate::limits::{
     GATE_PARTS, GATE_PLACES, GATE_PLACES_MAX, HTTP_BODY_TIMEOUT_MS, HTTP_CONNECTIONS, HTTP_HEAD_TIMEOUT_MS,
-    HTTP_REFUSALS_PER_CORE_S,
+    HTTP_REFUSALS_PER_CORE_S, HTTP_TURNED_AWAY_MAX, OWN_FILES,
 };
+use crate::listeners::binary::limits as binary;
 use serde::Deserialize;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -62,6 +63,12 @@ impl LimitSettings {
             head_timeout: patience("limits.head_timeout_ms", typed.head_timeout_ms, HTTP_HEAD_TIMEOUT_MS)?,
             body_timeout: patience("limits.body_timeout_ms", typed.body_timeout_ms, HTTP_BODY_TIMEOUT_MS)?,
         })
+    }
+
+    /// Files and connections that are open when all are there that may be.
+    pub fn open_files(&self) -> u64 {
+        let besides = HTTP_TURNED_AWAY_MAX + binary::CONNECTIONS_MAX + binary::TURNED_AWAY_MAX + OWN_FILES;
+        u64::from(self.connections_max) + besides as u64
     }
 }
 

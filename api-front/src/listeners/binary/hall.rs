@@ -1,6 +1,6 @@
 //! Which event loop serves a connection: the one that has the fewest.
 
-use super::limits::CONNECTIONS_MAX;
+use super::limits::{CONNECTIONS_MAX, TURNED_AWAY_MAX};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use mio::net::TcpStream;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ impl Hall {
     /// With a loop for each bell. Where each finds who comes to it is returned in the same order.
     pub(super) fn new(bells: &[Arc<Notify>]) -> (Hall, Vec<Receiver<Arrival>>) {
         let table = |bell: &Arc<Notify>| {
-            // Bounded by the connections that may be, and what is accepted beyond them until the loop has its turn.
+            // Bounded by what `seat` sends on.
             let (arrivals, found) = unbounded();
             (Table { seated: Arc::default(), arrivals, bell: Arc::clone(bell) }, found)
         };
@@ -49,7 +49,12 @@ impl Hall {
     /// Sends a connection to a loop, and rings there.
     pub(super) fn seat(&self, stream: TcpStream) {
         let seated = |table: &&Table| table.seated.load(Ordering::Relaxed);
-        let is_beyond = self.0.iter().map(|table| seated(&table)).sum::<usize>() >= CONNECTIONS_MAX;
+        let all = self.0.iter().map(|table| seated(&table)).sum::<usize>();
+        // Beyond what can be told so: it closes here.
+        if all >= CONNECTIONS_MAX + TURNED_AWAY_MAX {
+            return;
+        }
+        let is_beyond = all >= CONNECTIONS_MAX;
         let Some(table) = self.0.iter().min_by_key(seated) else { return };
         table.seated.fetch_add(1, Ordering::Relaxed);
         let arrival = Arrival { stream, chair: Chair(Arc::clone(&table.seated)), is_beyond };

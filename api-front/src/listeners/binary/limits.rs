@@ -5,6 +5,8 @@ use std::time::Duration;
 
 /// Connections that are served at once; one more is told so and closed.
 pub const CONNECTIONS_MAX: usize = 1_024;
+/// Connections beyond that are being told so; past these, a connection is closed without a word.
+pub const TURNED_AWAY_MAX: usize = 256;
 /// Requests that a connection may have unanswered.
 pub const CREDITS: u32 = 1_024;
 /// Readings of the past that one event loop has under way; past it the request is refused as busy.
