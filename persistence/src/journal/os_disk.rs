@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use protocol::frame::BLOCK_BYTES;
 
@@ -15,6 +17,11 @@ use super::names;
 const PROBE: &str = "PROBE";
 /// Records hold sealed cards and amounts: nobody but the owner reads them.
 const FILE_MODE: u32 = 0o600;
+/// How long the journal waits for a file descriptor when none is left. Callers' connections have taken them, and some of those end any moment; an
+/// error would end the process.
+const DESCRIPTOR_PATIENCE: Duration = Duration::from_secs(30);
+/// Between two tries.
+const DESCRIPTOR_PAUSE: Duration = Duration::from_millis(5);
 
 /// A folder of the file system.
 pub struct OsDisk {
@@ -101,7 +108,11 @@ impl Disk for OsDisk {
             Access::Commit => _ = options.write(true),
             Access::Create => _ = options.write(true).create_new(true),
         }
-        let file = options.open(self.path(name))?;
+        let path = self.path(name);
+        let file = match access {
+            Access::Read => options.open(path)?,
+            Access::Commit | Access::Create => with_a_descriptor(DESCRIPTOR_PATIENCE, || options.open(&path))?,
+        };
         Ok(OsFile { file, write_syncs: access == Access::Commit && self.direct })
     }
 
@@ -114,7 +125,7 @@ impl Disk for OsDisk {
     }
 
     fn sync_folder(&self) -> io::Result<()> {
-        File::open(&self.folder)?.sync_all()
+        with_a_descriptor(DESCRIPTOR_PATIENCE, || File::open(&self.folder))?.sync_all()
     }
 
     fn free_bytes(&self) -> io::Result<u64> {
@@ -132,6 +143,19 @@ impl Disk for OsDisk {
         // Straight to stderr: a log layer might hold the line back in a buffer that dies with the process.
         let _ = writeln!(io::stderr(), "journal {}: {report}", self.folder.display());
         std::process::abort();
+    }
+}
+
+/// Opens a file, and tries again while the process, or the machine, may have no more of them open.
+fn with_a_descriptor(patience: Duration, open: impl Fn() -> io::Result<File>) -> io::Result<File> {
+    let began = Instant::now();
+    loop {
+        match open() {
+            Err(error) if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) && began.elapsed() < patience => {
+                thread::sleep(DESCRIPTOR_PAUSE);
+            }
+            opened => return opened,
+        }
     }
 }
 
@@ -157,5 +181,34 @@ impl DiskFile for OsFile {
     fn sync(&self) -> io::Result<()> {
         // Under O_DSYNC the write itself returned only when the blocks were stable.
         if self.write_syncs { Ok(()) } else { self.file.sync_data() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    fn short_of(code: i32, tries: &Cell<u32>, until: u32) -> io::Result<File> {
+        tries.set(tries.get() + 1);
+        if tries.get() < until { Err(io::Error::from_raw_os_error(code)) } else { tempfile::tempfile() }
+    }
+
+    #[test]
+    fn a_descriptor_that_is_given_up_is_waited_for() {
+        for code in [libc::EMFILE, libc::ENFILE] {
+            let tries = Cell::new(0);
+            with_a_descriptor(DESCRIPTOR_PATIENCE, || short_of(code, &tries, 3)).unwrap();
+            assert_eq!(tries.get(), 3);
+        }
+    }
+
+    #[test]
+    fn no_other_error_is_waited_for_and_patience_ends() {
+        let tries = Cell::new(0);
+        let error = with_a_descriptor(DESCRIPTOR_PATIENCE, || short_of(libc::EACCES, &tries, 3)).unwrap_err();
+        assert_eq!((error.raw_os_error(), tries.get()), (Some(libc::EACCES), 1));
+        let error = with_a_descriptor(Duration::ZERO, || short_of(libc::EMFILE, &tries, u32::MAX)).unwrap_err();
+        assert_eq!((error.raw_os_error(), tries.get()), (Some(libc::EMFILE), 2));
     }
 }
