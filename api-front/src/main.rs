@@ -91,13 +91,16 @@ fn serve(flags: Serve) -> Result<(), Box<dyn Error>> {
     logs::start(flags.log);
     let Serve { config: file, data, http, binary, database, no_sandbox, insecure, log: _ } = flags;
     let overrides = Overrides { data, http, binary, database, no_sandbox, insecure };
-    let settings = config::load(file.as_deref(), &overrides)?;
-    let (wanted, allowed) = (settings.limits.open_files(), process::allow_open_files()?);
-    if allowed < wanted {
+    let mut settings = config::load(file.as_deref(), &overrides)?;
+    let (wished, allowed) = (settings.limits, process::allow_open_files()?);
+    settings.limits = wished.within_open_files(allowed);
+    if settings.limits != wished {
+        let (wished, taken) = (wished.connections_max, settings.limits.connections_max);
         tracing::warn!(
             allowed,
-            wanted,
-            "too few files may be open: raise the limit (ulimit -n), or lower limits.connections_max"
+            wished,
+            taken,
+            "fewer REST connections are taken, for few files may be open: raise the limit (ulimit -n)"
         );
     }
     runtime(settings.fronts.tls.is_none())?.block_on(async {

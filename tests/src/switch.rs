@@ -59,6 +59,8 @@ pub struct Options {
     pub smtp: Option<SocketAddr>,
     /// The SQL home; none for SQLite in the data folder.
     pub database: Option<String>,
+    /// Files and connections that the process may have open at most; none for as many as the tests may.
+    pub files_max: Option<u32>,
     /// Where the data is; none takes a folder that goes with the test.
     pub data: Option<PathBuf>,
 }
@@ -160,7 +162,7 @@ impl Switch {
     fn spawn(&self) -> Leash {
         assert!(self.running.is_none(), "it runs");
         fs::write(self.folder.join("switchyard.toml"), self.options.config()).expect("the configuration can be written");
-        let mut command = Command::new(switchyard());
+        let mut command = self.program();
         command.args(["serve", "--http", "127.0.0.1:0", "--binary", "127.0.0.1:0"]);
         command.arg("--config").arg(self.folder.join("switchyard.toml")).arg("--data").arg(self.data());
         if self.options.host.is_some() {
@@ -174,6 +176,13 @@ impl Switch {
             command.env("SWITCHYARD_LOG", log);
         }
         Leash::start(command, &self.log_file())
+    }
+
+    fn program(&self) -> Command {
+        let Some(files_max) = self.options.files_max else { return Command::new(switchyard()) };
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "ulimit -n \"$0\" && exec \"$@\"", &files_max.to_string()]).arg(switchyard());
+        shell
     }
 
     /// `kill -9`

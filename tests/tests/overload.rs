@@ -11,6 +11,7 @@ use protocol::record::{Body, Record};
 use protocol::tail::tag;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::net::TcpStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tests::client::{id, text};
@@ -244,6 +245,33 @@ fn a_client_that_is_refused_and_asks_on_is_read_later_and_others_are_not() {
     assert_eq!(answer.status, 200);
     assert!(fresh.elapsed() < Duration::from_millis(500), "another connection waited {:?}", fresh.elapsed());
     drop(under_way);
+}
+
+#[test]
+fn who_takes_all_descriptors_ends_no_journal() {
+    const FILES: u32 = 200;
+    let switch =
+        Switch::start(Options { files_max: Some(FILES), journal: "segments_ahead = 1\n".to_owned(), ..Options::default() });
+    let (client, mut connection) = (switch.client(), Connection::open(switch.http()).expect("the switch listens"));
+    let open_files = || std::fs::read_dir(format!("/proc/{}/fd", switch.process())).expect("it runs").count();
+    let segment = switch.journal().join("journal-0000000003.seg");
+    // Of both fronts; those of the binary one may be silent for seconds.
+    let fronts = [switch.binary(), switch.http()];
+    let flood: Vec<_> =
+        fronts.iter().flat_map(|front| (0..FILES).map(|_| TcpStream::connect(*front).expect("a place in the queue"))).collect();
+    let is_full = until(Duration::from_secs(3), || (open_files() >= FILES as usize).then_some(()));
+    assert_eq!(is_full, Some(()), "{} files are open", open_files());
+    // A segment holds some thousand sales that come one by one. The second one is there before anybody comes, the third is made in the flood.
+    let mut sold = 0;
+    while !segment.exists() {
+        let body = payment("sale", 10_000 + sold, VISA).to_string();
+        let answer = client.call_on(&mut connection, "POST", "/api/transaction", &[], body.as_bytes()).expect("an answer");
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        sold += 1;
+        assert!(sold < 5_000, "no third segment after {sold} sales");
+    }
+    assert!(sold > 100, "the third segment was there after {sold} sales, before the descriptors were gone");
+    drop(flood);
 }
 
 #[test]

@@ -65,10 +65,11 @@ impl LimitSettings {
         })
     }
 
-    /// Files and connections that are open when all are there that may be.
-    pub fn open_files(&self) -> u64 {
-        let besides = HTTP_TURNED_AWAY_MAX + binary::CONNECTIONS_MAX + binary::TURNED_AWAY_MAX + OWN_FILES;
-        u64::from(self.connections_max) + besides as u64
+    /// The same with no more connections than leave a process that may have `allowed` files open what else it needs, or than a quarter of them.
+    pub fn within_open_files(self, allowed: u64) -> LimitSettings {
+        let besides = (HTTP_TURNED_AWAY_MAX + binary::CONNECTIONS_MAX + binary::TURNED_AWAY_MAX + OWN_FILES) as u64;
+        let room = allowed.saturating_sub(besides).max(allowed / 4);
+        LimitSettings { connections_max: self.connections_max.min(u32::try_from(room).unwrap_or(u32::MAX)), ..self }
     }
 }
 

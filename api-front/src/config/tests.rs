@@ -30,6 +30,14 @@ fn segments_leave_only_where_it_is_asked_for() {
 }
 
 #[test]
+fn rest_connections_leave_descriptors_for_all_else() {
+    let limits = check("").unwrap().limits;
+    let taken = |allowed| limits.within_open_files(allowed).connections_max;
+    assert_eq!((limits.connections_max, taken(1 << 20), taken(12_560)), (10_000, 10_000, 10_000));
+    assert_eq!((taken(12_559), taken(4_096), taken(1_024)), (9_999, 1_536, 256));
+}
+
+#[test]
 fn flags_win_over_the_file() {
     let overrides = Overrides {
         data: Some("/elsewhere".into()),
