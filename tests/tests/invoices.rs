@@ -151,6 +151,17 @@ fn items_discounts_and_taxes_sum_up() {
         assert_eq!(refused.status, 400, "{body}: {said}");
         assert!(text(&said, "msg").starts_with(&format!("bad request error: invalid {field}")), "{body}: {said}");
     }
+    // Whichever of the two could not be read.
+    for (body, field) in [
+        (r#"{"payment_methods": ["card"], "payment_methods": false}"#, "payment_methods"),
+        (r#"{"payment_methods": false, "payment_methods": ["card"]}"#, "payment_methods"),
+        (r#"{"adjustment": 1, "adjustment": 2}"#, "adjustment"),
+        (r#"{"items": [{"quantity": "many", "quantity": 1}]}"#, "quantity"),
+    ] {
+        let refused = client.call("POST", "/api/invoice", &[], body.as_bytes());
+        let wanted = format!("bad request error: invalid {field}: must be sent once in an object");
+        assert_eq!((refused.status, text(&refused.json(), "msg")), (400, &*wanted), "{body}");
+    }
 }
 
 #[test]

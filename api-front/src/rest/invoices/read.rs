@@ -31,6 +31,9 @@ const URL_MAX_CHARS: usize = 500;
 const QUANTITY_MAX: u64 = 1_000_000_000;
 const PERCENT_WORDS: &str = "must be a percentage such as 7.25, at most 100, with at most 3 decimals";
 
+/// The fields of [`Lists`].
+const LISTS: [&str; 4] = ["items", "payment_methods", "adjustment", "tax_percent"];
+
 /// The lists of a body, and its numbers that may be below zero or have decimals. All else is read by its path.
 #[derive(Deserialize)]
 struct Lists {
@@ -72,7 +75,11 @@ struct TypedItem {
 pub(super) fn terms(bytes: &[u8]) -> Result<InvoiceTerms, Problem> {
     let document = Document::read(bytes)?;
     let body = document.scope();
-    let lists = lists(bytes)?;
+    // A field that was sent twice is told as that, whichever of the two the reader did not like.
+    let lists = lists(bytes).map_err(|problem| match document.sent_twice(&LISTS) {
+        Some(name) => Problem::invalid(name.to_owned(), "must be sent once in an object"),
+        None => problem,
+    })?;
     let word = |name| text(body, name, WORD_MAX_CHARS, checks::printable, "printable characters");
     Ok(InvoiceTerms {
         currency: currency(body)?,

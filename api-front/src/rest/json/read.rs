@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 
 /// Fields that travel along and come back as sent: their text is kept, not their values.
@@ -55,6 +56,11 @@ impl<'a> Object<'a> {
     }
 }
 
+fn twice<'n, 'a: 'n>(fields: impl Iterator<Item = &'n (Cow<'a, str>, Node<'a>)>) -> Option<&'n str> {
+    let mut seen = HashSet::new();
+    fields.map(|(name, _)| name.as_ref()).find(|name| !seen.insert(*name))
+}
+
 /// One of 64 bits for a name, by what mostly tells names apart: length and both ends.
 #[inline]
 fn bit_of(name: &str) -> u64 {
@@ -86,6 +92,14 @@ impl<'a> Document<'a> {
     /// The body's own fields.
     pub fn scope(&self) -> Scope<'_, 'a> {
         Scope { object: Some(&self.0), prefix: "" }
+    }
+
+    /// The name of one of these fields that was sent twice, or of a field that was in an item of theirs.
+    pub fn sent_twice(&self, names: &[&str]) -> Option<&str> {
+        let asked = || self.0.fields.iter().filter(|(name, _)| names.contains(&name.as_ref()));
+        let lists = asked().filter_map(|(_, node)| if let Node::List(items) = node { Some(items) } else { None });
+        let mut items = lists.flatten().filter_map(|item| if let Node::Object(object) = item { Some(object) } else { None });
+        twice(asked()).or_else(|| items.find_map(|item| twice(item.fields.iter())))
     }
 }
 
