@@ -80,22 +80,25 @@ cargo test --workspace --no-fail-fast 2>&1 | tee "$scratch/tests.log"
 
 step "the slow side on PostgreSQL"
 slow_side=(users vault recurring invoices gateway samples clients_in_use)
-SWITCHYARD_TESTS_ON_POSTGRES=1 cargo test -p tests --no-fail-fast "${slow_side[@]/#/--test=}" 2>&1 | tee -a "$scratch/tests.log"
+# Of the whole workspace, as all that cargo builds here: of one package alone, the libraries' features are others, and all are built again.
+SWITCHYARD_TESTS_ON_POSTGRES=1 cargo test --workspace --no-fail-fast "${slow_side[@]/#/--test=}" 2>&1 | tee -a "$scratch/tests.log"
 
 step "the interface against its own description"
 tests/interface/check 30
 
 step "benches, each once"
+criterion=(codec journal routing rules shard)
 cargo build --release --workspace --bins --quiet
-cargo bench -p benches --quiet -- --test
-cargo run --release --quiet -p benches --bin side-by-side -- --smoke
-cargo run --release --quiet -p benches --bin scale -- --smoke
+built=${CARGO_TARGET_DIR:-target}/release
+cargo bench --workspace --profile dev --quiet "${criterion[@]/#/--bench=}" -- --test
+"$built/side-by-side" --smoke
+"$built/scale" --smoke
 # A figure and no check: it needs valgrind, which not every machine can have.
 have callgrind_control || install_missing valgrind || true
-cargo run --release --quiet -p benches --bin instructions || printf 'instructions could not be counted here\n'
+"$built/instructions" || printf 'instructions could not be counted here\n'
 
 step "simulated worlds, fresh seeds, each twice"
-cargo run --release --quiet -p tests --bin simulate -- --seeds 40 --twice
+"$built/simulate" --seeds 40 --twice
 
 step "fuzz targets, a minute in all"
 ./fuzz/smoke 60
