@@ -11,6 +11,7 @@ use protocol::record::{Body, Record};
 use protocol::tail::tag;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::fs;
 use std::net::TcpStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -253,7 +254,7 @@ fn who_takes_all_descriptors_ends_no_journal() {
     let switch =
         Switch::start(Options { files_max: Some(FILES), journal: "segments_ahead = 1\n".to_owned(), ..Options::default() });
     let (client, mut connection) = (switch.client(), Connection::open(switch.http()).expect("the switch listens"));
-    let open_files = || std::fs::read_dir(format!("/proc/{}/fd", switch.process())).expect("it runs").count();
+    let open_files = || fs::read_dir(format!("/proc/{}/fd", switch.process())).expect("it runs").count();
     let segment = switch.journal().join("journal-0000000003.seg");
     // Of both fronts; those of the binary one may be silent for seconds.
     let fronts = [switch.binary(), switch.http()];
@@ -304,6 +305,40 @@ fn connections_are_bounded_and_slow_ones_do_not_keep_their_places() {
         switch.client().try_call("GET", "/healthz", &[], b"").ok().filter(|answer| answer.status == 200)
     });
     assert!(served.is_some(), "their places are free again");
+}
+
+/// The names of a process's threads, and how nice each is.
+fn threads(process: u32) -> Vec<(String, i32)> {
+    const NICENESS_BEHIND_NAME: usize = 16;
+    let tasks = fs::read_dir(format!("/proc/{process}/task")).expect("it runs");
+    let thread = |folder: &Path| {
+        let name = fs::read_to_string(folder.join("comm")).ok()?;
+        let stat = fs::read_to_string(folder.join("stat")).ok()?;
+        let niceness = stat.rsplit_once(')')?.1.split_whitespace().nth(NICENESS_BEHIND_NAME)?.parse().ok()?;
+        Some((name.trim_end().to_owned(), niceness))
+    };
+    // One that ended meanwhile has no files any more.
+    tasks.filter_map(|task| thread(&task.expect("a folder of threads").path())).collect()
+}
+
+#[test]
+fn payments_and_journal_go_first_and_all_that_may_be_late_gives_way() {
+    const MAY_BE_LATE: i32 = 5;
+    const SQLITE_CONNECTIONS: usize = 8;
+    let switch = Switch::sandboxed();
+    switch.client().sale(1_113, VISA);
+    let [own, of_switch] = [std::process::id(), switch.process()].map(threads);
+    let ours = own[0].1;
+    let niceness = |name: &str| -> Vec<i32> {
+        of_switch.iter().filter(|(thread, _)| thread.starts_with(name)).map(|(_, niceness)| *niceness).collect()
+    };
+    let late = ours.max(MAY_BE_LATE);
+    for (name, expected) in [("payments", ours), ("journal", ours), ("sqlx-sqlite", late), ("projection", late), ("office", late)]
+    {
+        let found = niceness(name);
+        assert!(!found.is_empty() && found.iter().all(|niceness| *niceness == expected), "{name}: {of_switch:?}");
+    }
+    assert!(niceness("sqlx-sqlite").len() >= SQLITE_CONNECTIONS, "{of_switch:?}");
 }
 
 #[test]

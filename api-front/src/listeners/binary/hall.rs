@@ -82,4 +82,24 @@ mod tests {
         come();
         assert_eq!(found.iter().map(|found| found.try_iter().count()).collect::<Vec<_>>(), [0, 0, 2]);
     }
+    #[test]
+    fn who_finds_no_room_is_told_so_and_past_those_nobody_is() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        for (before, expected) in [
+            (CONNECTIONS_MAX - 1, Some(false)),
+            (CONNECTIONS_MAX, Some(true)),
+            (CONNECTIONS_MAX + TURNED_AWAY_MAX - 1, Some(true)),
+            (CONNECTIONS_MAX + TURNED_AWAY_MAX, None),
+        ] {
+            let (hall, found) = Hall::new(&[(); 2].map(|()| Arc::default()));
+            let halves = [before / 2, before - before / 2];
+            hall.0.iter().zip(halves).for_each(|(table, seated)| table.seated.store(seated, Ordering::Relaxed));
+            hall.seat(TcpStream::connect(listener.local_addr().unwrap()).unwrap());
+            let arrived: Vec<Arrival> = found.iter().flat_map(Receiver::try_iter).collect();
+            assert_eq!(arrived.first().map(|arrival| arrival.is_beyond), expected, "behind {before}");
+            drop(arrived);
+            let seated: usize = hall.0.iter().map(|table| table.seated.load(Ordering::Relaxed)).sum();
+            assert_eq!(seated, before, "places are given back");
+        }
+    }
 }
