@@ -197,8 +197,8 @@ fn what_cannot_be_billed_is_refused_by_the_field_that_is_wrong() {
         (json!({"duration": 10_001}), "invalid duration: must be 0 to 10000"),
         (json!({"add_ons": "x"}), "invalid add_ons: must be a list"),
         (json!({"add_ons": [1]}), "invalid add_ons: must be a list of objects"),
-        (json!({"add_ons": [{}]}), "invalid add_ons[#].id: is required"),
-        (json!({"discounts": [{"id": "b89flfqj8m0o735i19ig"}]}), "invalid discounts[#].id: no such one"),
+        (json!({"add_ons": [{}]}), "invalid add_ons[0].id: is required"),
+        (json!({"discounts": [{"id": "b89flfqj8m0o735i19ig"}]}), "invalid discounts[0].id: no such one"),
     ] {
         let said = plan(change);
         assert!(said.contains(expected), "{said:?} does not say {expected:?}");

@@ -25,6 +25,7 @@ use persistence::error::PersistenceError;
 use persistence::stores::{AdjustmentKind, KeptAdjustment, Plan, Stores};
 use price::Adjustment;
 use protocol::id::Xid;
+use std::borrow::Cow;
 use std::sync::Arc;
 use tokio::sync::Notify;
 
@@ -38,7 +39,7 @@ pub enum RecurringError {
     #[error("{field}: {reason}")]
     Field {
         /// Its path.
-        field: &'static str,
+        field: Cow<'static, str>,
         /// What is accepted.
         reason: String,
     },
@@ -54,8 +55,8 @@ pub enum RecurringError {
 }
 
 impl RecurringError {
-    fn field(field: &'static str, reason: impl Into<String>) -> RecurringError {
-        RecurringError::Field { field, reason: reason.into() }
+    fn field(field: impl Into<Cow<'static, str>>, reason: impl Into<String>) -> RecurringError {
+        RecurringError::Field { field: field.into(), reason: reason.into() }
     }
 }
 

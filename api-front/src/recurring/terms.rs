@@ -2,7 +2,7 @@
 
 use super::cadence::{Cadence, INTERVAL_MAX, WrongCadence};
 use super::price::Adjustment;
-use super::{ADJUSTMENTS_MAX, Recurring, RecurringError};
+use super::{Recurring, RecurringError};
 use persistence::stores::{AdjustmentKind, BillingTerms};
 use protocol::id::Xid;
 
@@ -42,16 +42,6 @@ pub struct AdjustmentAsked {
     pub duration: Option<u32>,
 }
 
-/// The paths of one kind of list, for messages.
-struct Paths {
-    list: &'static str,
-    id: &'static str,
-    amount: &'static str,
-}
-
-const ADD_ONS: Paths = Paths { list: "add_ons", id: "add_ons[#].id", amount: "add_ons[#].amount" };
-const DISCOUNTS: Paths = Paths { list: "discounts", id: "discounts[#].id", amount: "discounts[#].amount" };
-
 impl Recurring {
     /// The terms that hold from here on: what is asked over what held before.
     pub(super) async fn terms(
@@ -87,16 +77,14 @@ impl Recurring {
         before: String,
     ) -> Result<String, RecurringError> {
         let Some(asked) = asked else { return Ok(before) };
-        let paths = match kind {
-            AdjustmentKind::AddOn => ADD_ONS,
-            AdjustmentKind::Discount => DISCOUNTS,
+        let list = match kind {
+            AdjustmentKind::AddOn => "add_ons",
+            AdjustmentKind::Discount => "discounts",
         };
-        if asked.len() > ADJUSTMENTS_MAX {
-            return Err(RecurringError::field(paths.list, format!("must be at most {ADJUSTMENTS_MAX}")));
-        }
         let mut copies = Vec::with_capacity(asked.len());
-        for asked in asked {
-            copies.push(self.copy(merchant, kind, asked, &paths).await?);
+        for (place, asked) in asked.into_iter().enumerate() {
+            let wrong = |name: &str, reason: &str| RecurringError::field(format!("{list}[{place}].{name}"), reason);
+            copies.push(self.copy(merchant, kind, asked, wrong).await?);
         }
         // Texts and numbers only: there is nothing in it that could fail.
         Ok(serde_json::to_string(&copies).unwrap_or_default())
@@ -107,13 +95,13 @@ impl Recurring {
         merchant: &Xid,
         kind: AdjustmentKind,
         asked: AdjustmentAsked,
-        paths: &Paths,
+        wrong: impl Fn(&str, &str) -> RecurringError,
     ) -> Result<Adjustment, RecurringError> {
-        let id = asked.id.ok_or_else(|| RecurringError::field(paths.id, "is required"))?;
+        let id = asked.id.ok_or_else(|| wrong("id", "is required"))?;
         let kept = self.stores().adjustment(merchant, kind, &id).await?;
-        let kept = kept.ok_or_else(|| RecurringError::field(paths.id, "no such one"))?;
+        let kept = kept.ok_or_else(|| wrong("id", "no such one"))?;
         let (amount, percentage) = match (asked.amount, asked.percentage) {
-            (Some(_), Some(_)) => return Err(RecurringError::field(paths.amount, "must be absent when percentage is given")),
+            (Some(_), Some(_)) => return Err(wrong("amount", "must be absent when percentage is given")),
             (None, None) => (kept.amount, kept.percentage),
             given => given,
         };

@@ -17,9 +17,6 @@ use protocol::calendar::Micros;
 use protocol::id::Xid;
 use protocol::limits::AMOUNT_MAX_MINOR;
 use protocol::money::Currency;
-use serde::de::Error;
-use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
 
 /// Items of an invoice.
 const ITEMS_MAX: usize = 200;
@@ -31,55 +28,10 @@ const URL_MAX_CHARS: usize = 500;
 const QUANTITY_MAX: u64 = 1_000_000_000;
 const PERCENT_WORDS: &str = "must be a percentage such as 7.25, at most 100, with at most 3 decimals";
 
-/// The fields of [`Lists`].
-const LISTS: [&str; 4] = ["items", "payment_methods", "adjustment", "tax_percent"];
-
-/// The lists of a body, and its numbers that may be below zero or have decimals. All else is read by its path.
-#[derive(Deserialize)]
-struct Lists {
-    items: Option<Vec<TypedItem>>,
-    payment_methods: Option<Vec<String>>,
-    adjustment: Option<i64>,
-    tax_percent: Option<Rate>,
-}
-
-/// A percentage as it was sent: the document writes it as a text, some write a number. Its digits are kept, never a float.
-struct Rate(String);
-
-impl<'de> Deserialize<'de> for Rate {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Rate, D::Error> {
-        let raw: Box<RawValue> = Deserialize::deserialize(deserializer)?;
-        let digits = if raw.get().starts_with('"') { serde_json::from_str(raw.get()) } else { Ok(raw.get().to_owned()) };
-        digits.map(Rate).map_err(D::Error::custom)
-    }
-}
-
-#[derive(Deserialize)]
-struct TypedItem {
-    id: Option<String>,
-    name: Option<String>,
-    description: Option<String>,
-    quantity: Option<u64>,
-    quantity_shipped: Option<u64>,
-    unit_of_measure: Option<String>,
-    unit_price: Option<u64>,
-    discount: Option<u64>,
-    discount_type: Option<String>,
-    taxable: Option<bool>,
-    local_tax: Option<Rate>,
-    national_tax: Option<Rate>,
-    tax_rate: Option<Rate>,
-}
-
 /// What an invoice is made or changed to.
 pub(super) fn terms(bytes: &[u8]) -> Result<InvoiceTerms, Problem> {
     let document = Document::read(bytes)?;
     let body = document.scope();
-    // A field that was sent twice is told as that, whichever of the two the reader did not like.
-    let lists = lists(bytes).map_err(|problem| match document.sent_twice(&LISTS) {
-        Some(name) => Problem::invalid(name.to_owned(), "must be sent once in an object"),
-        None => problem,
-    })?;
     let word = |name| text(body, name, WORD_MAX_CHARS, checks::printable, "printable characters");
     Ok(InvoiceTerms {
         currency: currency(body)?,
@@ -89,109 +41,66 @@ pub(super) fn terms(bytes: &[u8]) -> Result<InvoiceTerms, Problem> {
         payable_to: party(body, "payable_to", "payable_to.")?,
         bill_to: party(body, "bill_to", "bill_to.")?,
         date_due: moment(body, "date_due")?,
-        items: lists.items.map(items).transpose()?,
+        items: items(body)?,
         advanced_fields: body.flag("advanced_fields")?,
-        tax_percent: lists.tax_percent.map_or(Ok(None), tax_percent)?,
-        adjustment: lists.adjustment.map(adjustment).transpose()?,
+        tax_percent: percent(body, "tax_percent")?,
+        adjustment: adjustment(body)?,
         message: text(body, "message", MESSAGE_MAX_CHARS, checks::lines, "text without control characters")?,
         send_via: send_via(body)?,
-        payment_methods: lists.payment_methods.map(payment_methods).transpose()?,
+        payment_methods: payment_methods(body)?,
         card_processor_id: word("card_processor_id")?,
         ach_processor_id: word("ach_processor_id")?,
     })
 }
 
-fn lists(bytes: &[u8]) -> Result<Lists, Problem> {
-    if bytes.trim_ascii().is_empty() {
-        return Ok(Lists { items: None, payment_methods: None, adjustment: None, tax_percent: None });
-    }
-    let mut reader = serde_json::Deserializer::from_slice(bytes);
-    serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        let reason = error.inner().to_string();
-        if let Some((name, _)) = reason.strip_prefix("duplicate field `").and_then(|rest| rest.split_once('`')) {
-            return Problem::invalid(name.to_owned(), "must be sent once in an object");
-        }
-        let wanted = reason.rsplit_once("expected ").map_or("", |(_, wanted)| wanted);
-        Problem::invalid(error.path().to_string(), format!("must be {}", accepted(wanted)))
-    })
+fn items(body: Scope<'_, '_>) -> Result<Option<Vec<ItemTerms>>, Problem> {
+    let Some(items) = body.objects("items", "items[#].", ITEMS_MAX)? else { return Ok(None) };
+    items.into_iter().map(item).collect::<Result<_, _>>().map(Some)
 }
 
-/// What the reader's name for a type means to whoever sent another one.
-fn accepted(wanted: &str) -> &'static str {
-    let (wanted, _) = wanted.split_once(" at line ").unwrap_or((wanted, ""));
-    match wanted {
-        "u64" => "an integer of at least 0",
-        "i64" => "an integer",
-        "a string" => "a text",
-        "a boolean" => "true or false",
-        "a sequence" => "a list",
-        "struct TypedItem" => "an object",
-        _ => "of the type that the gateway's document shows",
-    }
-}
-
-fn items(typed: Vec<TypedItem>) -> Result<Vec<ItemTerms>, Problem> {
-    if typed.len() > ITEMS_MAX {
-        return Err(Problem::invalid("items", format!("must be at most {ITEMS_MAX}")));
-    }
-    typed.into_iter().enumerate().map(|(place, item)| checked_item(place, item)).collect()
-}
-
-fn checked_item(place: usize, typed: TypedItem) -> Result<ItemTerms, Problem> {
-    let invalid = |name: &str, reason: &str| Problem::invalid(format!("items[{place}].{name}"), reason.to_owned());
-    let words = |name: &str, text: Option<String>, max_chars: usize| {
-        let text = text.unwrap_or_default();
-        let is_good = text.chars().count() <= max_chars && checks::lines(&text);
-        if is_good {
-            Ok(text)
-        } else {
-            Err(invalid(name, &format!("must be at most {max_chars} characters, no control characters")))
-        }
+fn item(item: Scope<'_, '_>) -> Result<ItemTerms, Problem> {
+    let words = |name: &str, max_chars: usize| -> Result<String, Problem> {
+        Ok(text(item, name, max_chars, checks::lines, "text without control characters")?.unwrap_or_default())
     };
-    let said = ItemWords {
-        name: words("name", typed.name, ADDRESS_LINE_MAX_CHARS)?,
-        description: words("description", typed.description, DESCRIPTION_MAX_CHARS)?,
-        unit_of_measure: words("unit_of_measure", typed.unit_of_measure, NAME_MAX_CHARS)?,
-        local_tax: typed.local_tax.map_or_else(String::new, |rate| rate.0),
-        national_tax: typed.national_tax.map_or_else(String::new, |rate| rate.0),
-        tax_rate: typed.tax_rate.map_or_else(String::new, |rate| rate.0),
-    };
-    let mut taxes = Percent::default();
-    for (name, text) in [("local_tax", &said.local_tax), ("national_tax", &said.national_tax), ("tax_rate", &said.tax_rate)] {
-        let tax = if text.is_empty() { Some(Percent::default()) } else { Percent::parse(text) };
-        taxes = tax.and_then(|tax| taxes.plus(tax)).ok_or_else(|| invalid(name, PERCENT_WORDS))?;
-    }
-    let quantity = typed.quantity.unwrap_or(1);
+    let rate = |name: &str| -> Result<(String, Percent), Problem> { Ok(percent(item, name)?.unwrap_or_default()) };
+    let [(local_tax, local), (national_tax, national), (tax_rate, rest)] =
+        [rate("local_tax")?, rate("national_tax")?, rate("tax_rate")?];
+    let taxes = local.plus(national).and_then(|both| both.plus(rest));
+    let quantity = item.integer("quantity")?.unwrap_or(1);
     if quantity > QUANTITY_MAX {
-        return Err(invalid("quantity", "must be at most 1000000000"));
-    }
-    let unit_price = typed.unit_price.unwrap_or(0);
-    if unit_price > AMOUNT_MAX_MINOR {
-        return Err(invalid("unit_price", &format!("must be at most {AMOUNT_MAX_MINOR}")));
+        return Err(item.invalid("quantity", format!("must be at most {QUANTITY_MAX}")));
     }
     Ok(ItemTerms {
         // An id that is none of ours is drawn anew.
-        id: typed.id.and_then(|id| id.parse().ok()).unwrap_or(Xid::NONE),
+        id: item.text("id")?.and_then(|id| id.parse().ok()).unwrap_or(Xid::NONE),
         quantity,
-        quantity_shipped: typed.quantity_shipped.unwrap_or(0),
-        unit_price,
-        discount: discount(typed.discount.unwrap_or(0), typed.discount_type.as_deref(), invalid)?,
-        taxable: typed.taxable.unwrap_or(false),
-        taxes,
-        said,
+        quantity_shipped: item.integer("quantity_shipped")?.unwrap_or(0),
+        unit_price: item.amount("unit_price")?.unwrap_or(0),
+        discount: discount(item)?,
+        taxable: item.flag("taxable")?.unwrap_or(false),
+        taxes: taxes
+            .ok_or_else(|| item.invalid("tax_rate", "must be, with local_tax and national_tax, at most 100 (percent)"))?,
+        said: ItemWords {
+            name: words("name", ADDRESS_LINE_MAX_CHARS)?,
+            description: words("description", DESCRIPTION_MAX_CHARS)?,
+            unit_of_measure: words("unit_of_measure", NAME_MAX_CHARS)?,
+            local_tax,
+            national_tax,
+            tax_rate,
+        },
     })
 }
 
-fn discount(discount: u64, kind: Option<&str>, invalid: impl Fn(&str, &str) -> Problem) -> Result<Discount, Problem> {
-    match kind {
-        None | Some("" | "$") if discount <= AMOUNT_MAX_MINOR => Ok(Discount::Amount(discount)),
-        None | Some("" | "$") => Err(invalid("discount", &format!("must be at most {AMOUNT_MAX_MINOR}"))),
+fn discount(item: Scope<'_, '_>) -> Result<Discount, Problem> {
+    match item.text("discount_type")? {
+        None | Some("$") => Ok(Discount::Amount(item.amount("discount")?.unwrap_or(0))),
         Some("%") => {
-            let percent =
-                Percent::parse(&discount.to_string()).ok_or_else(|| invalid("discount", "must be at most 100 (percent)"))?;
+            let discount = item.integer("discount")?.unwrap_or(0);
+            let percent = Percent::parse(&discount.to_string());
+            let percent = percent.ok_or_else(|| item.invalid("discount", "must be at most 100 (percent)"))?;
             Ok(Discount::Percent(discount, percent))
         }
-        Some(_) => Err(invalid("discount_type", "must be \"$\" or \"%\"")),
+        Some(_) => Err(item.invalid("discount_type", "must be \"$\" or \"%\"")),
     }
 }
 
@@ -222,17 +131,19 @@ fn day_begins(text: &str) -> Option<Timestamp> {
     date.to_zoned(TimeZone::UTC).ok().map(|midnight| midnight.timestamp())
 }
 
-fn tax_percent(Rate(text): Rate) -> Result<Option<(String, Percent)>, Problem> {
-    if text.is_empty() {
-        return Ok(None);
-    }
-    let percent = Percent::parse(&text).ok_or_else(|| Problem::invalid("tax_percent", PERCENT_WORDS))?;
-    Ok(Some((text, percent)))
+/// A percentage, and its digits.
+fn percent(scope: Scope<'_, '_>, name: &str) -> Result<Option<(String, Percent)>, Problem> {
+    let Some(digits) = scope.digits(name)? else { return Ok(None) };
+    let percent = Percent::parse(&digits).ok_or_else(|| scope.invalid(name, PERCENT_WORDS))?;
+    Ok(Some((digits.into_owned(), percent)))
 }
 
-fn adjustment(sent: i64) -> Result<i64, Problem> {
-    let is_good = sent.unsigned_abs() <= AMOUNT_MAX_MINOR;
-    if is_good { Ok(sent) } else { Err(Problem::invalid("adjustment", format!("must be at most {AMOUNT_MAX_MINOR}"))) }
+fn adjustment(body: Scope<'_, '_>) -> Result<Option<i64>, Problem> {
+    let sent = body.signed("adjustment")?;
+    if sent.is_some_and(|sent| sent.unsigned_abs() > AMOUNT_MAX_MINOR) {
+        return Err(body.invalid("adjustment", format!("must be at most {AMOUNT_MAX_MINOR}, above or below zero")));
+    }
+    Ok(sent)
 }
 
 fn send_via(body: Scope<'_, '_>) -> Result<Option<SendVia>, Problem> {
@@ -246,12 +157,13 @@ fn send_via(body: Scope<'_, '_>) -> Result<Option<SendVia>, Problem> {
     }
 }
 
-fn payment_methods(methods: Vec<String>) -> Result<Vec<String>, Problem> {
-    let is_one = |method: &String| matches!(method.as_str(), "card" | "ach" | "mail");
-    if methods.len() <= 3 && methods.iter().all(is_one) {
-        return Ok(methods);
+fn payment_methods(body: Scope<'_, '_>) -> Result<Option<Vec<String>>, Problem> {
+    const METHODS: [&str; 3] = ["card", "ach", "mail"];
+    let Some(methods) = body.texts("payment_methods", METHODS.len())? else { return Ok(None) };
+    if !methods.iter().all(|method| METHODS.contains(method)) {
+        return Err(body.invalid("payment_methods", "must be a list of \"card\", \"ach\" and \"mail\""));
     }
-    Err(Problem::invalid("payment_methods", "must be a list of \"card\", \"ach\" and \"mail\""))
+    Ok(Some(methods.into_iter().map(str::to_owned).collect()))
 }
 
 fn is_https(text: &str) -> bool {

@@ -10,7 +10,6 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
-use std::collections::HashSet;
 use std::fmt;
 
 /// Fields that travel along and come back as sent: their text is kept, not their values.
@@ -19,13 +18,14 @@ const RAW_FIELDS: [&str; 3] = ["custom_fields", "line_items", "descriptor"];
 /// Fields of an object that room is made for beforehand.
 const USUAL_FIELDS: usize = 12;
 
-/// One value. No floating-point number is kept: no field of ours is one.
+/// One value. A fraction is a percentage or nothing of ours, and has few enough digits to be told exactly.
 #[derive(Clone)]
 enum Node<'a> {
     Null,
     Flag(bool),
     Integer(u64),
-    OtherNumber,
+    Negative(i64),
+    Fraction(f64),
     Text(Cow<'a, str>),
     /// The first items only: one more than are accepted, so that too many are noticed. The rest is checked and passed over.
     List(Vec<Node<'a>>),
@@ -54,11 +54,6 @@ impl<'a> Object<'a> {
     fn find(&self, name: &str) -> Option<&Node<'a>> {
         self.fields.iter().rev().find(|(found, _)| found == name).map(|(_, node)| node)
     }
-}
-
-fn twice<'n, 'a: 'n>(fields: impl Iterator<Item = &'n (Cow<'a, str>, Node<'a>)>) -> Option<&'n str> {
-    let mut seen = HashSet::new();
-    fields.map(|(name, _)| name.as_ref()).find(|name| !seen.insert(*name))
 }
 
 /// One of 64 bits for a name, by what mostly tells names apart: length and both ends.
@@ -91,15 +86,7 @@ impl<'a> Document<'a> {
 
     /// The body's own fields.
     pub fn scope(&self) -> Scope<'_, 'a> {
-        Scope { object: Some(&self.0), prefix: "" }
-    }
-
-    /// The name of one of these fields that was sent twice, or of a field that was in an item of theirs.
-    pub fn sent_twice(&self, names: &[&str]) -> Option<&str> {
-        let asked = || self.0.fields.iter().filter(|(name, _)| names.contains(&name.as_ref()));
-        let lists = asked().filter_map(|(_, node)| if let Node::List(items) = node { Some(items) } else { None });
-        let mut items = lists.flatten().filter_map(|item| if let Node::Object(object) = item { Some(object) } else { None });
-        twice(asked()).or_else(|| items.find_map(|item| twice(item.fields.iter())))
+        Scope { object: Some(&self.0), prefix: "", place: None }
     }
 }
 
@@ -109,6 +96,8 @@ pub struct Scope<'n, 'a> {
     object: Option<&'n Object<'a>>,
     /// What stands before a field's name in a message: `payment_method.card.`
     prefix: &'static str,
+    /// Of an object in a list: its place there, which stands for the `#` of the prefix.
+    place: Option<usize>,
 }
 
 impl<'n, 'a> Scope<'n, 'a> {
@@ -125,7 +114,11 @@ impl<'n, 'a> Scope<'n, 'a> {
 
     /// The complaint about a field of this scope.
     pub fn invalid(&self, name: &str, reason: impl Into<Cow<'static, str>>) -> Problem {
-        Problem::invalid(format!("{}{name}", self.prefix), reason)
+        let prefix = match self.place {
+            None => Cow::Borrowed(self.prefix),
+            Some(place) => self.prefix.replacen('#', &place.to_string(), 1).into(),
+        };
+        Problem::invalid(format!("{prefix}{name}"), reason)
     }
 
     fn wrong_type(&self, name: &str, wanted: &str, node: &Node<'_>) -> Problem {
@@ -147,6 +140,30 @@ impl<'n, 'a> Scope<'n, 'a> {
             None => Ok(None),
             Some(Node::Integer(number)) => Ok(Some(*number)),
             Some(other) => Err(self.wrong_type(name, "an integer of at least 0", other)),
+        }
+    }
+
+    /// An integer that may be below zero.
+    pub fn signed(&self, name: &str) -> Result<Option<i64>, Problem> {
+        let number = match self.get(name) {
+            None => return Ok(None),
+            Some(Node::Negative(number)) => Some(*number),
+            Some(Node::Integer(number)) => i64::try_from(*number).ok(),
+            Some(_) => None,
+        };
+        number.map(Some).ok_or_else(|| self.invalid(name, "must be an integer"))
+    }
+
+    /// The digits of a number that may have decimals: the document writes it as a text, some write a number. An empty text is an unset one.
+    pub fn digits(&self, name: &str) -> Result<Option<Cow<'n, str>>, Problem> {
+        match self.get(name) {
+            None => Ok(None),
+            Some(Node::Text(text)) => Ok(Some(Cow::Borrowed(text.as_ref())).filter(|text| !text.is_empty())),
+            Some(Node::Integer(number)) => Ok(Some(number.to_string().into())),
+            Some(Node::Negative(number)) => Ok(Some(number.to_string().into())),
+            // As few digits as tell it from its neighbours: those that were sent, up to fifteen.
+            Some(Node::Fraction(number)) => Ok(Some(number.to_string().into())),
+            Some(other) => Err(self.wrong_type(name, "a number", other)),
         }
     }
 
@@ -172,27 +189,27 @@ impl<'n, 'a> Scope<'n, 'a> {
     /// The fields of an object in this one. `prefix` is its full path with the dot behind it.
     pub fn object(&self, name: &str, prefix: &'static str) -> Result<Scope<'n, 'a>, Problem> {
         match self.get(name) {
-            None => Ok(Scope { object: None, prefix }),
-            Some(Node::Object(object)) => Ok(Scope { object: Some(object), prefix }),
+            None => Ok(Scope { object: None, prefix, place: self.place }),
+            Some(Node::Object(object)) => Ok(Scope { object: Some(object), prefix, place: self.place }),
             Some(other) => Err(self.wrong_type(name, "an object", other)),
         }
     }
 
     /// The objects of a list. `prefix` is the full path of a field in one of them up to its name: `add_ons[#].`
-    pub fn objects(&self, name: &str, prefix: &'static str) -> Result<Option<Vec<Scope<'n, 'a>>>, Problem> {
+    pub fn objects(&self, name: &str, prefix: &'static str, items_max: usize) -> Result<Option<Vec<Scope<'n, 'a>>>, Problem> {
         let items = match self.get(name) {
             None => return Ok(None),
             Some(Node::List(items)) => items,
             Some(other) => return Err(self.wrong_type(name, "a list", other)),
         };
-        if items.len() > LIST_ITEMS_MAX {
-            return Err(self.invalid(name, format!("must have at most {LIST_ITEMS_MAX} items")));
+        if items.len() > items_max {
+            return Err(self.invalid(name, format!("must have at most {items_max} items")));
         }
-        let scope = |item: &'n Node<'a>| match item {
-            Node::Object(object) => Ok(Scope { object: Some(object), prefix }),
+        let scope = |(place, item): (usize, &'n Node<'a>)| match item {
+            Node::Object(object) => Ok(Scope { object: Some(object), prefix, place: Some(place) }),
             other => Err(self.wrong_type(name, "a list of objects", other)),
         };
-        items.iter().map(scope).collect::<Result<_, _>>().map(Some)
+        items.iter().enumerate().map(scope).collect::<Result<_, _>>().map(Some)
     }
 
     /// The texts of a list.
@@ -236,7 +253,7 @@ impl Node<'_> {
             Node::Null => "null",
             Node::Flag(_) => "a boolean",
             Node::Integer(_) => "a number",
-            Node::OtherNumber => "a number that is negative, fractional or too large",
+            Node::Negative(_) | Node::Fraction(_) => "a number that is negative, fractional or too large",
             Node::Text(_) => "a text",
             Node::List(_) => "a list",
             Node::Object(_) => "an object",
@@ -273,12 +290,12 @@ impl<'de> Visitor<'de> for NodeVisitor {
         Ok(Node::Integer(number))
     }
 
-    fn visit_i64<E>(self, _negative: i64) -> Result<Node<'de>, E> {
-        Ok(Node::OtherNumber)
+    fn visit_i64<E>(self, negative: i64) -> Result<Node<'de>, E> {
+        Ok(Node::Negative(negative))
     }
 
-    fn visit_f64<E>(self, _fraction: f64) -> Result<Node<'de>, E> {
-        Ok(Node::OtherNumber)
+    fn visit_f64<E>(self, fraction: f64) -> Result<Node<'de>, E> {
+        Ok(Node::Fraction(fraction))
     }
 
     fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Node<'de>, E> {

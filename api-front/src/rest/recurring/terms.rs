@@ -1,7 +1,7 @@
 //! What plans and subscriptions have in common in their bodies.
 
 use crate::recurring::price::{self, PERCENTAGE_MAX};
-use crate::recurring::{AdjustmentAsked, TermsAsked, adjustments_of};
+use crate::recurring::{ADJUSTMENTS_MAX, AdjustmentAsked, TermsAsked, adjustments_of};
 use crate::rest::json::Scope;
 use crate::rest::limits::{DESCRIPTION_MAX_CHARS, NAME_MAX_CHARS};
 use crate::rest::problem::Problem;
@@ -67,7 +67,7 @@ pub(super) fn id(scope: Scope<'_, '_>, name: &str) -> Result<Option<Xid>, Proble
 }
 
 fn adjustments(body: Scope<'_, '_>, name_of_list: &str, prefix: &'static str) -> Result<Option<Vec<AdjustmentAsked>>, Problem> {
-    let Some(items) = body.objects(name_of_list, prefix)? else { return Ok(None) };
+    let Some(items) = body.objects(name_of_list, prefix, ADJUSTMENTS_MAX)? else { return Ok(None) };
     let read = |item: Scope<'_, '_>| -> Result<AdjustmentAsked, Problem> {
         Ok(AdjustmentAsked {
             id: id(item, "id")?,
