@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use protocol::record::RecordError;
 
+use crate::journal::JournalError;
+
 /// Why an operation on keys, SQL or the projection failed.
 #[derive(Debug, thiserror::Error)]
 pub enum PersistenceError {
@@ -157,8 +159,23 @@ impl PersistenceError {
         move |source| PersistenceError::Sql { operation, source }
     }
 
-    /// True when trying again later can help: the database is away or busy. Everything else needs a person.
+    /// True when trying again later can help: the database is away or busy, or the process may have no more files open. Everything else
+    /// needs a person.
     pub fn is_transient(&self) -> bool {
-        matches!(self, PersistenceError::Sql { .. })
+        match self {
+            PersistenceError::Sql { source, .. } => !is_damage(source),
+            PersistenceError::Source(cause) => cause.downcast_ref().is_some_and(JournalError::lacks_a_descriptor),
+            _ => false,
+        }
     }
+}
+
+/// True when SQLite says that its file is damaged, or is no database.
+fn is_damage(error: &sqlx::Error) -> bool {
+    // Result codes of SQLite's; the lowest byte is the kind. PostgreSQL's codes have five characters.
+    const CORRUPT: u32 = 11;
+    const NOT_A_DATABASE: u32 = 26;
+    let code = error.as_database_error().and_then(|error| error.code()).filter(|code| code.len() < 5);
+    let kind = code.and_then(|code| code.parse::<u32>().ok()).map(|code| code & 0xff);
+    matches!(kind, Some(CORRUPT | NOT_A_DATABASE))
 }

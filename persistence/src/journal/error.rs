@@ -4,6 +4,8 @@ use std::io;
 
 use protocol::frame::{FrameFault, JournalId, SegmentFault};
 
+use super::os_disk::is_shortage;
+
 /// A call to the disk that failed.
 #[derive(Debug, thiserror::Error)]
 #[error("{operation} {name}: {source}")]
@@ -20,6 +22,13 @@ impl DiskFault {
     pub(super) fn of(operation: &'static str, name: &str) -> impl FnOnce(io::Error) -> Self {
         let name = name.to_owned();
         move |source| Self { operation, name, source }
+    }
+}
+
+impl JournalError {
+    /// True when no more files may be open: later there may be.
+    pub fn lacks_a_descriptor(&self) -> bool {
+        matches!(self, JournalError::Disk(fault) if is_shortage(&fault.source))
     }
 }
 

@@ -17,8 +17,8 @@ use super::names;
 const PROBE: &str = "PROBE";
 /// Records hold sealed cards and amounts: nobody but the owner reads them.
 const FILE_MODE: u32 = 0o600;
-/// How long the journal waits for a file descriptor when none is left. Callers' connections have taken them, and some of those end any moment; an
-/// error would end the process.
+/// How long a call waits for a file descriptor when none is left. Callers' connections have taken them, and some of those end any moment; an
+/// error would end the process, or whoever follows the journal.
 const DESCRIPTOR_PATIENCE: Duration = Duration::from_secs(30);
 /// Between two tries.
 const DESCRIPTOR_PAUSE: Duration = Duration::from_millis(5);
@@ -96,7 +96,8 @@ impl Disk for OsDisk {
 
     fn list(&self) -> io::Result<Vec<String>> {
         // Names that are not UTF-8 are not ours.
-        let entries = fs::read_dir(&self.folder)?.collect::<Result<Vec<_>, _>>()?;
+        let folder = with_a_descriptor(DESCRIPTOR_PATIENCE, || fs::read_dir(&self.folder))?;
+        let entries = folder.collect::<Result<Vec<_>, _>>()?;
         Ok(entries.into_iter().filter_map(|entry| entry.file_name().into_string().ok()).collect())
     }
 
@@ -109,10 +110,7 @@ impl Disk for OsDisk {
             Access::Create => _ = options.write(true).create_new(true),
         }
         let path = self.path(name);
-        let file = match access {
-            Access::Read => options.open(path)?,
-            Access::Commit | Access::Create => with_a_descriptor(DESCRIPTOR_PATIENCE, || options.open(&path))?,
-        };
+        let file = with_a_descriptor(DESCRIPTOR_PATIENCE, || options.open(&path))?;
         Ok(OsFile { file, write_syncs: access == Access::Commit && self.direct })
     }
 
@@ -146,17 +144,27 @@ impl Disk for OsDisk {
     }
 }
 
-/// Opens a file, and tries again while the process, or the machine, may have no more of them open.
-fn with_a_descriptor(patience: Duration, open: impl Fn() -> io::Result<File>) -> io::Result<File> {
+/// Opens something, and tries again while the process, or the machine, may have no more files open.
+fn with_a_descriptor<T>(patience: Duration, open: impl Fn() -> io::Result<T>) -> io::Result<T> {
     let began = Instant::now();
+    let mut is_told = false;
     loop {
         match open() {
-            Err(error) if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) && began.elapsed() < patience => {
+            Err(error) if is_shortage(&error) && began.elapsed() < patience => {
+                if !is_told {
+                    tracing::warn!(%error, ?patience, "the journal waits for a file that it may open: raise the limit (ulimit -n)");
+                    is_told = true;
+                }
                 thread::sleep(DESCRIPTOR_PAUSE);
             }
             opened => return opened,
         }
     }
+}
+
+/// True when the process, or the machine, may have no more files open.
+pub(super) fn is_shortage(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
 }
 
 /// A file of an [`OsDisk`].

@@ -127,16 +127,16 @@ impl Database {
     pub async fn open(url: &DatabaseUrl) -> Result<Database, PersistenceError> {
         const OPERATION: &str = "connect to the database";
         let dialect = url.dialect();
+        // By itself, for the pool tells no cause but that its patience has ended.
+        let first = connect(url, Purpose::Stores).await?;
         let pool = pool_options(dialect).connect_lazy_with(options(url)?);
-        let mut first = pool.acquire().await.map_err(PersistenceError::sql(OPERATION))?;
-        schema::migrate(&mut first, dialect).await?;
         if dialect == Dialect::Sqlite {
-            let mut others = Vec::new();
+            let mut all = Vec::new();
             while pool.size() < POOL_CONNECTIONS_MAX {
-                others.push(pool.acquire().await.map_err(PersistenceError::sql(OPERATION))?);
+                all.push(pool.acquire().await.map_err(PersistenceError::sql(OPERATION))?);
             }
         }
-        drop(first);
+        first.close().await.map_err(PersistenceError::sql(OPERATION))?;
         Ok(Database { pool, dialect, hours: HourCounts::default() })
     }
 

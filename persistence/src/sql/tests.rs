@@ -64,14 +64,15 @@ async fn all_connections_to_a_file_are_opened_with_it_and_stay() {
 }
 
 #[tokio::test]
-async fn a_file_that_cannot_be_opened_leaves_nobody_behind_who_tries_on() {
+async fn a_file_that_is_no_database_is_told_at_once_and_leaves_nobody_behind_who_tries_on() {
     let folder = tempfile::tempdir().unwrap();
     let url = DatabaseUrl::sqlite_in(folder.path());
     let path = folder.path().join("switchyard.db");
     std::fs::write(&path, [7; 4_096]).unwrap();
     let before = tokio::runtime::Handle::current().metrics().num_alive_tasks();
     let fault = Database::open(&url).await.unwrap_err();
-    assert!(fault.to_string().contains("connect to the database"), "{fault}");
+    assert!(fault.to_string().contains("file is not a database"), "{fault}");
+    assert!(!fault.is_transient(), "no later try finds another file");
     assert_eq!(tokio::runtime::Handle::current().metrics().num_alive_tasks(), before);
 }
 
