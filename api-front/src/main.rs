@@ -94,13 +94,13 @@ fn serve(flags: Serve) -> Result<(), Box<dyn Error>> {
     let mut settings = config::load(file.as_deref(), &overrides)?;
     let (wished, allowed) = (settings.limits, process::allow_open_files()?);
     settings.limits = wished.within_open_files(allowed);
-    if settings.limits != wished {
-        let (wished, taken) = (wished.connections_max, settings.limits.connections_max);
+    if wished.open_files() > allowed {
         tracing::warn!(
             allowed,
-            wished,
-            taken,
-            "fewer REST connections are taken, for few files may be open: raise the limit (ulimit -n)"
+            wished = wished.open_files(),
+            rest_connections = settings.limits.connections_max,
+            binary_connections = settings.limits.binary_connections_max,
+            "few files may be open, and connections are bounded to that: raise the limit (ulimit -n)"
         );
     }
     runtime(settings.fronts.tls.is_none())?.block_on(async {

@@ -12,18 +12,19 @@ pub fn forbid_core_dumps() -> io::Result<()> {
 }
 
 /// Lets the process have as many files and connections open as it may ask for, and says how many: the limit that a shell gives, mostly 1,024,
-/// is one for programs that `select`, and fewer than the connections that the fronts take. A journal that finds no room for its next
-/// segment's file has to end the process.
+/// is one for programs that `select`, and fewer than the connections that the fronts take. A journal that can't open its next segment's file
+/// holds all payments up, and ends the process in the end.
 pub fn allow_open_files() -> io::Result<u64> {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the kernel writes the structure, which outlives the call.
     if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } != 0 {
         return Err(io::Error::last_os_error());
     }
-    limit.rlim_cur = limit.rlim_max;
+    let wished = libc::rlimit { rlim_cur: limit.rlim_max, ..limit };
     // SAFETY: the kernel reads the structure, which outlives the call.
-    let refused = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) != 0 };
-    if refused { Err(io::Error::last_os_error()) } else { Ok(limit.rlim_cur) }
+    let refused = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const wished) != 0 };
+    // As where the machine's own limit was lowered below what the process was once given.
+    Ok(if refused { limit.rlim_cur } else { wished.rlim_cur })
 }
 
 /// Files and folders made from here on are the owner's alone, whoever makes them: journal, database, ledgers.

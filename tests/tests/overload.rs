@@ -10,10 +10,13 @@ use persistence::journal::Reader;
 use protocol::record::{Body, Record};
 use protocol::tail::tag;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::fs;
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use tests::client::{id, text};
 use tests::http::{Connection, Response, rendered};
@@ -189,7 +192,7 @@ fn a_payment_whose_client_went_away_keeps_its_place_until_it_is_decided() {
     while gone.elapsed() < Duration::from_millis(700) {
         let refused = client.pay(&payment("sale", 8_100, VISA));
         assert_eq!(refused.status, 503, "six are under way, though nobody waits for them");
-        std::thread::sleep(Duration::from_millis(20));
+        thread::sleep(Duration::from_millis(20));
     }
     let let_in = || Some(client.pay(&payment("sale", 8_200, VISA))).filter(|answer| answer.status == 200);
     let answer = until(Duration::from_secs(5), let_in).expect("their places come back");
@@ -256,10 +259,7 @@ fn who_takes_all_descriptors_ends_no_journal() {
     let (client, mut connection) = (switch.client(), Connection::open(switch.http()).expect("the switch listens"));
     let open_files = || fs::read_dir(format!("/proc/{}/fd", switch.process())).expect("it runs").count();
     let segment = switch.journal().join("journal-0000000003.seg");
-    // Of both fronts; those of the binary one may be silent for seconds.
-    let fronts = [switch.binary(), switch.http()];
-    let flood: Vec<_> =
-        fronts.iter().flat_map(|front| (0..FILES).map(|_| TcpStream::connect(*front).expect("a place in the queue"))).collect();
+    let flood = Flood::of(FILES, [switch.binary(), switch.http()]);
     let is_full = until(Duration::from_secs(3), || (open_files() >= FILES as usize).then_some(()));
     assert_eq!(is_full, Some(()), "{} files are open", open_files());
     // A segment holds some thousand sales that come one by one. The second one is there before anybody comes, the third is made in the flood.
@@ -272,7 +272,52 @@ fn who_takes_all_descriptors_ends_no_journal() {
         assert!(sold < 5_000, "no third segment after {sold} sales");
     }
     assert!(sold > 100, "the third segment was there after {sold} sales, before the descriptors were gone");
+    assert!(
+        until(Duration::from_secs(3), || (open_files() >= FILES as usize).then_some(())).is_some(),
+        "the flood has ended early"
+    );
     drop(flood);
+    // Who follows the journal has found its way into the new segment as well.
+    let last = json!({"amount": {"operator": "=", "value": 10_000 + sold - 1}});
+    eventually(Duration::from_secs(20), || {
+        let answer = client.try_call("POST", "/api/transaction/search", &[], last.to_string().as_bytes());
+        let answer = answer.map_err(|error| error.to_string())?;
+        if answer.status == 200 && answer.json()["total_count"] == 1 { Ok(()) } else { Err(answer.text()) }
+    });
+}
+
+/// Callers who connect, say nothing, and connect again.
+struct Flood {
+    is_over: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Flood {
+    /// So many at a time on each front.
+    fn of(callers: u32, fronts: [SocketAddr; 2]) -> Flood {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&is_over);
+        let thread = thread::spawn(move || {
+            let mut callers: VecDeque<Option<TcpStream>> = (0..callers * 2).map(|_| None).collect();
+            for front in fronts.iter().cycle() {
+                if told.load(Ordering::Relaxed) {
+                    return;
+                }
+                callers.pop_front();
+                callers.push_back(TcpStream::connect_timeout(front, Duration::from_secs(1)).ok());
+            }
+        });
+        Flood { is_over, thread: Some(thread) }
+    }
+}
+
+impl Drop for Flood {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
+    }
 }
 
 #[test]
@@ -347,9 +392,9 @@ fn a_switch_with_nothing_to_do_does_nothing() {
     let switch = Switch::start(Options::with_host(host.addr));
     assert_eq!(switch.client().sale(5_000, VISA)["response_code"], 100);
     // What a start and a first payment leave to be done is done by then.
-    std::thread::sleep(Duration::from_millis(500));
+    thread::sleep(Duration::from_millis(500));
     let watch = Watch::begin(switch.process()).expect("the switch's process");
-    std::thread::sleep(Duration::from_secs(2));
+    thread::sleep(Duration::from_secs(2));
     let used = watch.end().expect("it still runs");
     assert!(used.cpu_ms <= 40, "{} ms of CPU in two idle seconds", used.cpu_ms);
 }
@@ -366,7 +411,7 @@ fn with_nothing_to_do_it_uses_next_to_no_cpu() {
     eventually(Duration::from_secs(20), || {
         let used_ms = || Usage::of(switch.process()).expect("the switch's process").cpu_ms;
         let before = used_ms();
-        std::thread::sleep(SECOND);
+        thread::sleep(SECOND);
         let used = used_ms() - before;
         if used <= IDLE_MS_MAX { Ok(()) } else { Err(format!("{used} ms of CPU in a second, and nobody had asked for anything")) }
     });

@@ -15,6 +15,9 @@ const CONNECTIONS_BOUND: RangeInclusive<u32> = 1..=100_000;
 const REFUSALS_BOUND_PER_S: RangeInclusive<u32> = 1..=1_000_000;
 const PATIENCE_BOUND_MS: RangeInclusive<u32> = 100..=600_000;
 
+/// Files that are open besides those of connections that are served.
+const OPEN_BESIDES: u64 = (HTTP_TURNED_AWAY_MAX + binary::TURNED_AWAY_MAX + OWN_FILES) as u64;
+
 /// `[limits]` as typed.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,6 +43,8 @@ pub struct LimitSettings {
     pub in_flight_max: u32,
     /// REST connections at a time.
     pub connections_max: u32,
+    /// Connections of the binary front at a time.
+    pub binary_connections_max: u32,
     /// Refusals answered in a second.
     pub refusals_per_s_max: u32,
     /// How long a client may take to send a request's head, and to leave a connection unused.
@@ -59,17 +64,24 @@ impl LimitSettings {
         Ok(LimitSettings {
             in_flight_max: in_bound("limits.in_flight_max", places, GATE_PARTS..=GATE_PLACES_MAX)?,
             connections_max: in_bound("limits.connections_max", connections, CONNECTIONS_BOUND)?,
+            binary_connections_max: binary::CONNECTIONS_MAX,
             refusals_per_s_max: in_bound("limits.refusals_per_s_max", refusals, REFUSALS_BOUND_PER_S)?,
             head_timeout: patience("limits.head_timeout_ms", typed.head_timeout_ms, HTTP_HEAD_TIMEOUT_MS)?,
             body_timeout: patience("limits.body_timeout_ms", typed.body_timeout_ms, HTTP_BODY_TIMEOUT_MS)?,
         })
     }
 
-    /// The same with no more connections than leave a process that may have `allowed` files open what else it needs, or than a quarter of them.
+    /// Files that a process with so many connections may have open.
+    pub fn open_files(&self) -> u64 {
+        u64::from(self.connections_max) + u64::from(self.binary_connections_max) + OPEN_BESIDES
+    }
+
+    /// The same with no more connections than leave a process that may have `allowed` files open what else it needs; with very few of them, a
+    /// quarter are the connections'. The binary front has the first half of what there is.
     pub fn within_open_files(self, allowed: u64) -> LimitSettings {
-        let besides = (HTTP_TURNED_AWAY_MAX + binary::CONNECTIONS_MAX + binary::TURNED_AWAY_MAX + OWN_FILES) as u64;
-        let room = allowed.saturating_sub(besides).max(allowed / 4);
-        LimitSettings { connections_max: self.connections_max.min(u32::try_from(room).unwrap_or(u32::MAX)), ..self }
+        let room = u32::try_from(allowed.saturating_sub(OPEN_BESIDES).max(allowed / 4)).unwrap_or(u32::MAX);
+        let binary_connections_max = self.binary_connections_max.min(room.div_ceil(2));
+        LimitSettings { connections_max: self.connections_max.min(room - binary_connections_max), binary_connections_max, ..self }
     }
 }
 

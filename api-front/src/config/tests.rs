@@ -30,11 +30,15 @@ fn segments_leave_only_where_it_is_asked_for() {
 }
 
 #[test]
-fn rest_connections_leave_descriptors_for_all_else() {
+fn connections_leave_descriptors_for_all_else() {
     let limits = check("").unwrap().limits;
-    let taken = |allowed| limits.within_open_files(allowed).connections_max;
-    assert_eq!((limits.connections_max, taken(1 << 20), taken(12_560)), (10_000, 10_000, 10_000));
-    assert_eq!((taken(12_559), taken(4_096), taken(1_024)), (9_999, 1_536, 256));
+    let taken = |allowed| {
+        let taken = limits.within_open_files(allowed);
+        (taken.connections_max, taken.binary_connections_max)
+    };
+    assert_eq!((limits.open_files(), taken(1 << 20), taken(12_560)), (12_560, (10_000, 1_024), (10_000, 1_024)));
+    assert_eq!((taken(12_559), taken(4_096), taken(2_048)), ((9_999, 1_024), (1_536, 1_024), (256, 256)));
+    assert_eq!((taken(1_024), taken(200)), ((128, 128), (25, 25)));
 }
 
 #[test]

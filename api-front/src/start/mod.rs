@@ -286,8 +286,13 @@ impl Sockets {
     ) -> Result<(watch::Sender<bool>, JoinHandle<bool>), StartError> {
         let (stop, stopped) = watch::channel(false);
         let (addr, what) = (self.binary_addr, "the binary protocol");
-        let (loops, tls, refusals_per_s_max) = (self.binary_loops, self.tls.clone(), limits.refusals_per_s_max);
-        let options = listeners::binary::Options { loops, homes: homes.clone(), tls, refusals_per_s_max };
+        let options = listeners::binary::Options {
+            loops: self.binary_loops,
+            homes: homes.clone(),
+            tls: self.tls.clone(),
+            connections_max: limits.binary_connections_max,
+            refusals_per_s_max: limits.refusals_per_s_max,
+        };
         let binary = self.binary.into_std().and_then(|socket| listeners::binary::start(socket, &behind.switch, options));
         let binary = binary.map_err(|source| StartError::Listen { what, addr, source })?;
         let entrance = crate::rest::entrance(behind, trusted_proxies);

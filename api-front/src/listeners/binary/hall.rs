@@ -1,6 +1,6 @@
 //! Which event loop serves a connection: the one that has the fewest.
 
-use super::limits::{CONNECTIONS_MAX, TURNED_AWAY_MAX};
+use super::limits::TURNED_AWAY_MAX;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use mio::net::TcpStream;
 use std::sync::Arc;
@@ -8,7 +8,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::Notify;
 
 /// All event loops, as the one that accepts sees them.
-pub(super) struct Hall(Vec<Table>);
+pub(super) struct Hall {
+    tables: Vec<Table>,
+    /// Who is served, at all tables.
+    connections_max: usize,
+    /// Who is being told that there is no room.
+    turned_away: Arc<AtomicUsize>,
+}
 
 struct Table {
     seated: Arc<AtomicUsize>,
@@ -28,6 +34,13 @@ pub(super) struct Arrival {
 #[derive(Debug)]
 pub(super) struct Chair(Arc<AtomicUsize>);
 
+impl Chair {
+    fn among(seated: &Arc<AtomicUsize>) -> Chair {
+        seated.fetch_add(1, Ordering::Relaxed);
+        Chair(Arc::clone(seated))
+    }
+}
+
 impl Drop for Chair {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
@@ -36,28 +49,27 @@ impl Drop for Chair {
 
 impl Hall {
     /// With a loop for each bell. Where each finds who comes to it is returned in the same order.
-    pub(super) fn new(bells: &[Arc<Notify>]) -> (Hall, Vec<Receiver<Arrival>>) {
+    pub(super) fn new(bells: &[Arc<Notify>], connections_max: u32) -> (Hall, Vec<Receiver<Arrival>>) {
         let table = |bell: &Arc<Notify>| {
             // Bounded by what `seat` sends on.
             let (arrivals, found) = unbounded();
             (Table { seated: Arc::default(), arrivals, bell: Arc::clone(bell) }, found)
         };
         let (tables, found) = bells.iter().map(table).unzip();
-        (Hall(tables), found)
+        (Hall { tables, connections_max: connections_max as usize, turned_away: Arc::default() }, found)
     }
 
     /// Sends a connection to a loop, and rings there.
     pub(super) fn seat(&self, stream: TcpStream) {
         let seated = |table: &&Table| table.seated.load(Ordering::Relaxed);
-        let all = self.0.iter().map(|table| seated(&table)).sum::<usize>();
+        let Some(table) = self.tables.iter().min_by_key(seated) else { return };
+        let is_beyond = self.tables.iter().map(|table| seated(&table)).sum::<usize>() >= self.connections_max;
         // Beyond what can be told so: it closes here.
-        if all >= CONNECTIONS_MAX + TURNED_AWAY_MAX {
+        if is_beyond && self.turned_away.load(Ordering::Relaxed) >= TURNED_AWAY_MAX {
             return;
         }
-        let is_beyond = all >= CONNECTIONS_MAX;
-        let Some(table) = self.0.iter().min_by_key(seated) else { return };
-        table.seated.fetch_add(1, Ordering::Relaxed);
-        let arrival = Arrival { stream, chair: Chair(Arc::clone(&table.seated)), is_beyond };
+        let chair = Chair::among(if is_beyond { &self.turned_away } else { &table.seated });
+        let arrival = Arrival { stream, chair, is_beyond };
         // A loop that has ended takes nobody: the connection closes here.
         if table.arrivals.send(arrival).is_ok() {
             table.bell.notify_one();
@@ -71,7 +83,7 @@ mod tests {
 
     #[test]
     fn each_goes_where_the_fewest_are_and_leaves_its_place_behind() {
-        let (hall, found) = Hall::new(&[(); 3].map(|()| Arc::default()));
+        let (hall, found) = Hall::new(&[(); 3].map(|()| Arc::default()), 8);
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let come = || hall.seat(TcpStream::connect(listener.local_addr().unwrap()).unwrap());
         (0..7).for_each(|_| come());
@@ -84,22 +96,24 @@ mod tests {
     }
     #[test]
     fn who_finds_no_room_is_told_so_and_past_those_nobody_is() {
+        const ROOM: u32 = 3;
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        for (before, expected) in [
-            (CONNECTIONS_MAX - 1, Some(false)),
-            (CONNECTIONS_MAX, Some(true)),
-            (CONNECTIONS_MAX + TURNED_AWAY_MAX - 1, Some(true)),
-            (CONNECTIONS_MAX + TURNED_AWAY_MAX, None),
-        ] {
-            let (hall, found) = Hall::new(&[(); 2].map(|()| Arc::default()));
-            let halves = [before / 2, before - before / 2];
-            hall.0.iter().zip(halves).for_each(|(table, seated)| table.seated.store(seated, Ordering::Relaxed));
+        let (hall, found) = Hall::new(&[(); 2].map(|()| Arc::default()), ROOM);
+        let come = || {
             hall.seat(TcpStream::connect(listener.local_addr().unwrap()).unwrap());
-            let arrived: Vec<Arrival> = found.iter().flat_map(Receiver::try_iter).collect();
-            assert_eq!(arrived.first().map(|arrival| arrival.is_beyond), expected, "behind {before}");
-            drop(arrived);
-            let seated: usize = hall.0.iter().map(|table| table.seated.load(Ordering::Relaxed)).sum();
-            assert_eq!(seated, before, "places are given back");
-        }
+            found.iter().flat_map(Receiver::try_iter).next()
+        };
+        let mut served: Vec<Arrival> = (0..ROOM).filter_map(|_| come()).collect();
+        assert!(served.len() == ROOM as usize && served.iter().all(|arrival| !arrival.is_beyond));
+        hall.turned_away.store(TURNED_AWAY_MAX - 1, Ordering::Relaxed);
+        let told = come().unwrap();
+        assert!(told.is_beyond);
+        assert!(come().is_none(), "as many are being told as can be");
+        served.pop();
+        let next = come().unwrap();
+        assert!(!next.is_beyond, "a place that is free is given, whoever is being told still");
+        drop((served, told, next));
+        let seated: usize = hall.tables.iter().map(|table| table.seated.load(Ordering::Relaxed)).sum();
+        assert_eq!((seated, hall.turned_away.load(Ordering::Relaxed)), (0, TURNED_AWAY_MAX - 1), "places are given back");
     }
 }

@@ -3,8 +3,8 @@
 use protocol::binary::limits::FRAME_MAX_BYTES;
 use std::time::Duration;
 
-/// Connections that are served at once; one more is told so and closed.
-pub const CONNECTIONS_MAX: usize = 1_024;
+/// Connections that are served at once, where the process may have as many files open; one more is told so and closed.
+pub const CONNECTIONS_MAX: u32 = 1_024;
 /// Connections beyond that are being told so; past these, a connection is closed without a word.
 pub const TURNED_AWAY_MAX: usize = 256;
 /// Requests that a connection may have unanswered.

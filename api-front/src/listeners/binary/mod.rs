@@ -49,6 +49,8 @@ pub struct Options {
     pub homes: Homes,
     /// Certificate and key; without them it speaks in clear.
     pub tls: Option<Arc<ServerConfig>>,
+    /// Connections at a time.
+    pub connections_max: u32,
     /// Refusals a second, beyond which refused connections rest.
     pub refusals_per_s_max: u32,
 }
@@ -57,11 +59,11 @@ pub struct Options {
 pub fn start(listener: TcpListener, switch: &Switch, options: Options) -> io::Result<Serving> {
     listener.set_nonblocking(true)?;
     let is_stopping = Arc::new(AtomicBool::new(false));
-    let Options { loops, homes, tls, refusals_per_s_max } = options;
+    let Options { loops, homes, tls, connections_max, refusals_per_s_max } = options;
     let homes = if tls.is_some() { Homes::here() } else { homes };
     let shared = Shared { brake: Brake::new(refusals_per_s_max), tls, is_stopping: Arc::clone(&is_stopping) };
     let bells: Vec<Arc<Notify>> = (0..loops.max(1)).map(|_| Arc::default()).collect();
-    let (hall, arrivals) = Hall::new(&bells);
+    let (hall, arrivals) = Hall::new(&bells, connections_max);
     let mut door = Some(Door { listener: mio::net::TcpListener::from_std(listener), hall });
     let mut ended = Vec::with_capacity(bells.len());
     for (index, (bell, arrivals)) in (0..).zip(bells.iter().zip(arrivals)) {
