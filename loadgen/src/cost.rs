@@ -25,8 +25,9 @@ impl StolenTime {
     /// The share of all cores' time that was stolen, percent; none when the system does not tell.
     pub fn percent(self) -> Option<u64> {
         let (before, now) = (self.0?, CoreTimes::now()?);
-        let passed = now.all.saturating_sub(before.all).max(1);
-        Some(now.stolen.saturating_sub(before.stolen) * 100 / passed)
+        // Where no tick passes, or is counted, nothing is known.
+        let stolen = now.stolen.saturating_sub(before.stolen) * 100;
+        stolen.checked_div(now.all.saturating_sub(before.all))
     }
 }
 

@@ -38,6 +38,8 @@ pub struct Extent {
     pub rounds: usize,
     /// The same beside those who read: a worst hundredth moves from turn to turn, and many say more than a few.
     pub rounds_with_readers: usize,
+    /// Of those, how many must have been the machine's own for their table to say anything.
+    pub turns_needed: usize,
     /// Length of one measurement.
     pub time: Duration,
     /// Merchants that share the load.
@@ -60,6 +62,7 @@ impl Extent {
         Extent {
             rounds: 3,
             rounds_with_readers: 9,
+            turns_needed: 1,
             time: Duration::from_secs(3),
             merchants: vec![1, 10, 100, 1_000],
             connections: vec![1, 4, 16, 64, 256, 1_000],
@@ -74,6 +77,7 @@ impl Extent {
         Extent {
             rounds: 1,
             rounds_with_readers: 1,
+            turns_needed: 0,
             time: Duration::from_millis(300),
             merchants: vec![1, 5],
             connections: vec![1, 8],

@@ -18,8 +18,8 @@ const READERS_CONNECTIONS: usize = 16;
 const LENGTHS: u32 = 2;
 /// Turns that may be made for each that counts: the others are lost to the machine.
 const TURNS_PER_ROUND_MAX: usize = 3;
-/// A turn in which other machines took this much of the cores or more, percent, tells of them and does not count.
-const STOLEN_PERCENT_MAX: u64 = 2;
+/// A turn in which other machines took more of the cores than this, percent, tells of them and does not count.
+const STOLEN_PERCENT_MAX: u64 = 1;
 
 /// Payments at one rate while the readers' grows.
 pub fn beside_payments(extent: &Extent) -> anyhow::Result<Table> {
@@ -53,21 +53,24 @@ pub fn beside_payments(extent: &Extent) -> anyhow::Result<Table> {
         }
         turns += 1;
     }
-    let _ = write!(
-        table.how,
-        " {counted} of {turns} turns count: in the others other machines had the cores, or the generator was late itself."
-    );
+    anyhow::ensure!(counted >= extent.turns_needed, "in none of {turns} turns were the cores this machine's own");
+    let _ = write!(table.how, " {counted} of {turns} turns count");
+    table.how += match turns - counted {
+        0 => ".",
+        _ => ": in the others other machines had the cores, or the generator was late itself.",
+    };
     Ok(table)
 }
 
 /// What a measurement says of the payments, unless it says more of the machine: where the generator was late itself, or others had the cores.
 fn believed(size: &str, report: &Report) -> Option<Vec<f64>> {
-    let stolen = report.machine.stolen_percent.unwrap_or(0);
-    let times = report.latency.filter(|_| stolen < STOLEN_PERCENT_MAX);
+    let stolen = report.machine.stolen_percent;
+    let times = report.latency.filter(|_| stolen.is_none_or(|percent| percent <= STOLEN_PERCENT_MAX));
+    let stolen = stolen.map_or_else(|| "unknown".to_owned(), |percent| format!("{percent} %"));
     let us = |ns: u64| ns as f64 / 1e3;
     match times {
-        Some(times) => eprintln!("{size}: p50 {:.0} µs, p99 {:.0} µs, stolen {stolen} %", us(times.p50_ns), us(times.p99_ns)),
-        None => eprintln!("{size}: does not count, stolen {stolen} %, {:?}", report.verdict),
+        Some(times) => eprintln!("{size}: p50 {:.0} µs, p99 {:.0} µs, stolen {stolen}", us(times.p50_ns), us(times.p99_ns)),
+        None => eprintln!("{size}: does not count, stolen {stolen}, {:?}", report.verdict),
     }
     times.map(|times| [times.p50_ns, times.p90_ns, times.p99_ns].map(us).to_vec())
 }

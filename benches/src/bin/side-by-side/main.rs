@@ -79,7 +79,10 @@ fn measure(effort: Effort, only: &str) -> anyhow::Result<()> {
         }
         stolen.extend(lost.percent().map(|percent| format!("{name} {percent} %")));
     }
-    println!("{}\nOf all cores the hypervisor gave to other machines meanwhile: {}.", table::render(&rows), stolen.join(", "));
+    println!("{}", table::render(&rows));
+    if !stolen.is_empty() {
+        println!("Of all cores the hypervisor gave to other machines meanwhile: {}.", stolen.join(", "));
+    }
     anyhow::ensure!(failed.is_empty(), "not measured: {}", failed.join("; "));
     Ok(())
 }
