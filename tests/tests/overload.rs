@@ -10,8 +10,9 @@ use persistence::journal::Reader;
 use protocol::record::{Body, Record};
 use protocol::tail::tag;
 use serde_json::{Value, json};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::fs;
+use std::io::{ErrorKind, Read};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
@@ -258,20 +259,20 @@ fn who_takes_all_descriptors_ends_no_journal() {
         Switch::start(Options { files_max: Some(FILES), journal: "segments_ahead = 1\n".to_owned(), ..Options::default() });
     let (client, mut connection) = (switch.client(), Connection::open(switch.http()).expect("the switch listens"));
     let open_files = || fs::read_dir(format!("/proc/{}/fd", switch.process())).expect("it runs").count();
-    let segment = switch.journal().join("journal-0000000003.seg");
-    let flood = Flood::of(FILES, [switch.binary(), switch.http()]);
+    let segment = switch.journal().join("journal-0000000005.seg");
+    let flood = Flood::of(FILES as usize, [switch.binary(), switch.http()]);
     let is_full = until(Duration::from_secs(3), || (open_files() >= FILES as usize).then_some(()));
     assert_eq!(is_full, Some(()), "{} files are open", open_files());
-    // A segment holds some thousand sales that come one by one. The second one is there before anybody comes, the third is made in the flood.
+    // A segment holds some thousand sales that come one by one. The second one is there before anybody comes, three are made in the flood.
     let mut sold = 0;
     while !segment.exists() {
         let body = payment("sale", 10_000 + sold, VISA).to_string();
         let answer = client.call_on(&mut connection, "POST", "/api/transaction", &[], body.as_bytes()).expect("an answer");
         assert_eq!(answer.status, 200, "{}", answer.text());
         sold += 1;
-        assert!(sold < 5_000, "no third segment after {sold} sales");
+        assert!(sold < 20_000, "no fifth segment after {sold} sales");
     }
-    assert!(sold > 100, "the third segment was there after {sold} sales, before the descriptors were gone");
+    assert!(sold > 100, "the fifth segment was there after {sold} sales, before the descriptors were gone");
     assert!(
         until(Duration::from_secs(3), || (open_files() >= FILES as usize).then_some(())).is_some(),
         "the flood has ended early"
@@ -286,25 +287,44 @@ fn who_takes_all_descriptors_ends_no_journal() {
     });
 }
 
-/// Callers who connect, say nothing, and connect again.
+/// Callers who connect, say nothing, and connect again when they were told to go.
 struct Flood {
     is_over: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
+/// One that has not come yet, or is about to come again, has no stream.
+#[derive(Default)]
+struct Caller(Option<(TcpStream, Instant)>);
+
+impl Caller {
+    /// As long as the switch waits for one to go.
+    const STAYS: Duration = Duration::from_secs(1);
+
+    fn call(&mut self, front: SocketAddr) {
+        let is_told_to_go = |stream: &mut TcpStream| match stream.read(&mut [0; 512]) {
+            Ok(bytes) => bytes == 0,
+            Err(error) => error.kind() != ErrorKind::WouldBlock,
+        };
+        if self.0.as_mut().is_none_or(|(stream, since)| since.elapsed() > Caller::STAYS && is_told_to_go(stream)) {
+            let stream = TcpStream::connect_timeout(&front, Caller::STAYS).ok();
+            self.0 = stream.filter(|stream| stream.set_nonblocking(true).is_ok()).map(|stream| (stream, Instant::now()));
+        }
+    }
+}
+
 impl Flood {
     /// So many at a time on each front.
-    fn of(callers: u32, fronts: [SocketAddr; 2]) -> Flood {
+    fn of(callers: usize, fronts: [SocketAddr; 2]) -> Flood {
         let is_over = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&is_over);
         let thread = thread::spawn(move || {
-            let mut callers: VecDeque<Option<TcpStream>> = (0..callers * 2).map(|_| None).collect();
-            for front in fronts.iter().cycle() {
-                if told.load(Ordering::Relaxed) {
-                    return;
+            let mut callers: Vec<Caller> = (0..callers * fronts.len()).map(|_| Caller::default()).collect();
+            while !told.load(Ordering::Relaxed) {
+                for (caller, front) in callers.iter_mut().zip(fronts.iter().cycle()) {
+                    caller.call(*front);
                 }
-                callers.pop_front();
-                callers.push_back(TcpStream::connect_timeout(front, Duration::from_secs(1)).ok());
+                thread::sleep(Duration::from_millis(1));
             }
         });
         Flood { is_over, thread: Some(thread) }
