@@ -94,6 +94,7 @@ mod tests {
         come();
         assert_eq!(found.iter().map(|found| found.try_iter().count()).collect::<Vec<_>>(), [0, 0, 2]);
     }
+
     #[test]
     fn who_finds_no_room_is_told_so_and_past_those_nobody_is() {
         const ROOM: u32 = 3;
