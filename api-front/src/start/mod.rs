@@ -63,7 +63,7 @@ use crate::switch::running::RunningShards;
 use crate::switch::sensitive_table::SensitiveTable;
 use crate::terminals::Kept;
 use crate::vault::Vault;
-use crate::webhooks::{Secrets, Webhooks};
+use crate::webhooks::{Deliverer, Secrets, Webhooks};
 use error::StartError;
 use participants::{Participants, Sandbox};
 use persistence::projection::Fold;
@@ -151,13 +151,9 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let shards = start_shards(shards, insides, &run, &recorders, &prepared, &moved, &homes);
     // Whoever waits for batches is told that there will be no more when the last shard has gone.
     drop(moved);
-    let (history, board) = (recorders.history.clone(), Arc::new(Board::default()));
     let files = bank_files(&participants, &run, &settings.nacha, &data);
-    let settler = Settler { history, doors: run.doors.clone(), clock: run.clock, board: Arc::clone(&board), files };
-    tokio::spawn(settler.run(moves));
-    let (cut_overs, watched) = watch::channel(participants.cut_overs());
-    let doors = run.doors.clone();
-    tokio::spawn(Schedule { calendar: calendar.clone(), doors, cut_overs: watched, board: Arc::clone(&board) }.run());
+    let board = start_settler(&run, recorders.history.clone(), files, moves);
+    let cut_overs = start_schedule(&participants, &run, &calendar, &board);
     let collectors = start_collectors(&participants, &run, &vitals, &calendar, &stores);
     let shared = run.shared_by_links(&participants, &recorders.history, homes.clone());
     let links = prepared.start(&shared);
@@ -182,12 +178,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let public_url = settings.public_url.unwrap_or_else(|| sockets.url());
     let (webhooks, deliverer) = Webhooks::new(switch.clone(), &settings.webhooks).map_err(StartError::WebhookTls)?;
     let behind = behind_the_front(&switch, outbox, &public_url, webhooks, settings.console_users, settings.payment_request_days);
-    tokio::spawn(behind.vault.clone().granting());
-    tokio::spawn(Scheduler::new(behind.recurring.clone(), behind.vault.clone()).run());
-    tokio::spawn(deliverer.run());
-    tokio::spawn(PayablesFollower::new(behind.payables.clone()).run());
-    tokio::spawn(Payouts::new(switch.clone()).run());
-    tokio::spawn(behind.links.clone().carry_out_refunds());
+    start_the_slow_side(&behind, deliverer);
     let (stop_listeners, served) = sockets.serve(behind, settings.limits, settings.trusted_proxies, homes)?;
     Ok(Running {
         http,
@@ -229,6 +220,16 @@ fn behind_the_front(
         console_users,
         payment_request_days,
     }
+}
+
+/// What the slow side does unasked, for as long as the switch runs.
+fn start_the_slow_side(behind: &Behind, deliverer: Deliverer) {
+    tokio::spawn(behind.vault.clone().granting());
+    tokio::spawn(Scheduler::new(behind.recurring.clone(), behind.vault.clone()).run());
+    tokio::spawn(deliverer.run());
+    tokio::spawn(PayablesFollower::new(behind.payables.clone()).run());
+    tokio::spawn(Payouts::new(behind.switch.clone()).run());
+    tokio::spawn(behind.links.clone().carry_out_refunds());
 }
 
 impl Running {
@@ -381,6 +382,22 @@ impl Run {
             operator: oversight.operator,
         })
     }
+}
+
+/// What follows the batches that shards move. They are shown on the board that is given back.
+fn start_settler(run: &Run, history: History, files: BankFiles, moves: mpsc::UnboundedReceiver<Batch>) -> Arc<Board> {
+    let board = Arc::new(Board::default());
+    let settler = Settler { history, doors: run.doors.clone(), clock: run.clock, board: Arc::clone(&board), files };
+    tokio::spawn(settler.run(moves));
+    board
+}
+
+/// What closes batches when a processor's day ends, and where it is told of more processors.
+fn start_schedule(participants: &Participants, run: &Run, calendar: &Calendar, board: &Arc<Board>) -> watch::Sender<CutOvers> {
+    let (told, cut_overs) = watch::channel(participants.cut_overs());
+    let (calendar, doors, board) = (calendar.clone(), run.doors.clone(), Arc::clone(board));
+    tokio::spawn(Schedule { calendar, doors, cut_overs, board }.run());
+    told
 }
 
 /// What writes the bank's files.
