@@ -76,10 +76,19 @@ impl Duplicates {
         self.index.has_room()
     }
 
-    /// Reads what a look-up of a command's like, and remembering it as the `ahead`-th from now, will read first.
-    pub(crate) fn glance(&self, command: &Command, ahead: usize) -> u64 {
-        let place = self.free.iter().rev().nth(ahead).map_or(0, |at| self.recent[*at as usize].likeness.amount);
-        self.index.glance(Likeness::wanted(command).hash64()) ^ place
+    /// Reads what a look-up of a command's like will read first.
+    pub(crate) fn glance(&self, command: &Command) -> u64 {
+        self.index.glance(Likeness::wanted(command).hash64())
+    }
+
+    /// Reads what forgetting this payment will read first.
+    pub(crate) fn glance_at(&self, at: RecentAt) -> u64 {
+        self.index.glance(self.recent[at.0 as usize].likeness.hash64())
+    }
+
+    /// Reads the place of the `ahead`-th payment that is remembered from now on.
+    pub(crate) fn glance_at_free(&self, ahead: usize) -> u64 {
+        self.free.iter().rev().nth(ahead).map_or(0, |at| self.recent[*at as usize].likeness.amount)
     }
 
     /// The payment that one like this would repeat.

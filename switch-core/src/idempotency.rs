@@ -53,10 +53,19 @@ impl Keys {
         self.index.find(hash64(hash), |at| self.keys[at as usize].hash == *hash).map(KeyAt)
     }
 
-    /// Reads what a look-up of this key, and keeping it as the `ahead`-th from now, will read first.
-    pub(crate) fn glance(&self, hash: &[u8; 16], ahead: usize) -> u64 {
-        let place = self.free.iter().rev().nth(ahead).map_or(0, |at| self.keys[*at as usize].request[0]);
-        self.index.glance(hash64(hash)) ^ u64::from(place)
+    /// Reads what a look-up of this key will read first.
+    pub(crate) fn glance(&self, hash: &[u8; 16]) -> u64 {
+        self.index.glance(hash64(hash))
+    }
+
+    /// Reads what forgetting this key will read first.
+    pub(crate) fn glance_at(&self, at: KeyAt) -> u64 {
+        self.glance(&self.keys[at.0 as usize].hash)
+    }
+
+    /// Reads the place of the `ahead`-th key that is kept from now on.
+    pub(crate) fn glance_at_free(&self, ahead: usize) -> u64 {
+        self.free.iter().rev().nth(ahead).map_or(0, |at| self.keys[*at as usize].request[0].into())
     }
 
     /// Keeps a key that was not there.

@@ -14,6 +14,7 @@ pub mod output;
 pub mod routing;
 pub mod rules;
 
+mod bits;
 mod duplicates;
 mod idempotency;
 mod index;

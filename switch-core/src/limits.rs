@@ -40,8 +40,7 @@ pub const RESIDENCY_MIN_MS: u32 = 2_000;
 pub const HYDRATION_AGE_MAX_MS: u32 = 1_000;
 /// Share of the transaction table, in percent, above which transactions with nothing under way leave it.
 pub const EVICTION_ABOVE_PERCENT: u32 = 75;
-/// Slots that one input's sweep may look at. A payment takes one slot and comes as two inputs, so that a few looks keep up; each is
-/// a cache miss.
+/// Slots that one input's sweep may look at. A payment takes one slot and comes as two inputs, so that a few looks keep up.
 pub const EVICTION_SWEEP_SLOTS: u32 = 4;
 /// Bytes of one block of the tail pool.
 pub const TAIL_BLOCK_BYTES: usize = 256;

@@ -12,6 +12,8 @@ use zerocopy::IntoBytes;
 
 /// What memory is fetched by, bytes.
 const CACHE_LINE_BYTES: usize = 64;
+/// Slots of a sweep that are looked at together.
+const SWEEP_FORESEEN: usize = 32;
 
 /// A transaction's place in memory. Valid until the transaction leaves; never kept across inputs but in timers, which are
 /// cancelled before it leaves.
@@ -73,15 +75,19 @@ impl Table {
         self.index.find(id.hash64(), |at| self.slots[at as usize].transaction.id == id).map(SlotAt)
     }
 
-    /// Reads what a look-up of this transaction, and taking it into memory as the `ahead`-th from now, will touch first.
-    pub(crate) fn glance(&self, id: Xid, ahead: usize) -> u64 {
-        let place = self.free.iter().rev().nth(ahead).map_or(0, |at| self.read_through(*at));
-        self.index.glance(id.hash64()) ^ place
+    /// Reads what a look-up of this transaction will read first.
+    pub(crate) fn glance(&self, id: Xid) -> u64 {
+        self.index.glance(id.hash64())
     }
 
     /// Reads a transaction that is in memory through.
-    pub(crate) fn glance_at(&self, id: Xid) -> u64 {
-        self.find(id).map_or(0, |at| self.read_through(at.0))
+    pub(crate) fn glance_at(&self, at: SlotAt) -> u64 {
+        self.read_through(at.0)
+    }
+
+    /// Reads the place of the `ahead`-th transaction that comes into memory from now on.
+    pub(crate) fn glance_at_free(&self, ahead: usize) -> u64 {
+        self.free.iter().rev().nth(ahead).map_or(0, |at| self.read_through(*at))
     }
 
     fn read_through(&self, at: u32) -> u64 {
@@ -138,10 +144,21 @@ impl Table {
                 return;
             }
             self.sweep_at = if self.sweep_at as usize + 1 >= self.slots.len() { 0 } else { self.sweep_at + 1 };
+            if (self.sweep_at as usize).is_multiple_of(SWEEP_FORESEEN) {
+                self.foresee_sweep();
+            }
             if self.may_leave(self.sweep_at, now, durable_sequence) {
                 self.remove(self.sweep_at, tails);
             }
         }
+    }
+
+    /// Looks at the next slots of the sweep, and at what their transactions' leaving will read first: each look waits for memory, and here
+    /// the waits of many overlap.
+    fn foresee_sweep(&self) {
+        let next = self.slots[self.sweep_at as usize..].iter().take(SWEEP_FORESEEN);
+        let look = |slot: &Slot| slot.touched_at.0 as u64 ^ self.glance(slot.transaction.id);
+        core::hint::black_box(next.fold(0, |seen, slot| seen ^ look(slot)));
     }
 
     fn may_leave(&self, at: u32, now: Micros, durable_sequence: u64) -> bool {

@@ -68,7 +68,7 @@ fn a_sale_allocates_nothing_after_warm_up() {
     let mut tail = Vec::new();
     tail::push(&mut tail, tail::tag::DESCRIPTION, &[b'x'; 300]);
     let mut sales = Sales { shard, tail, count: 0, last_lsn: 0 };
-    // Long enough that keys expire, transactions leave memory, and the wheel turns over several slots of its second level.
+    // Long enough that keys expire and transactions leave memory.
     for _ in 0..40_000 {
         sales.one();
     }
