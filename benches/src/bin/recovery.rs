@@ -9,9 +9,6 @@ use anyhow::Context;
 use benches::recovery::{Figures, Scene, Start, measure, rebuild};
 use std::time::Duration;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> anyhow::Result<()> {
     let mut scene = Scene {
         transactions: 1_000_000,

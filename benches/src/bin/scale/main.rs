@@ -17,9 +17,6 @@ use loadgen::cost::StolenTime;
 use std::time::Duration;
 use table::Table;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 type Measure = fn(&Extent) -> anyhow::Result<Table>;
 
 /// What grows, and who measures it.

@@ -21,9 +21,6 @@ use loadgen::cost::StolenTime;
 use std::time::Duration;
 use table::Row;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// How long and how often each side of a row is measured.
 #[derive(Debug, Clone, Copy)]
 pub struct Effort {
