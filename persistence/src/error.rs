@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use protocol::record::RecordError;
 
 use crate::journal::JournalError;
+use crate::sql::DatabaseUrl;
 
 /// Why an operation on keys, SQL or the projection failed.
 #[derive(Debug, thiserror::Error)]
@@ -61,7 +62,15 @@ pub enum PersistenceError {
         /// What is wrong with it. Not the address itself: it may hold a password.
         fault: &'static str,
     },
-    /// The database refused or could not be reached.
+    /// The database could not be reached, or it is none.
+    #[error("connect to {database}: {source}")]
+    Connect {
+        /// Which one; what it prints has no password.
+        database: DatabaseUrl,
+        /// What the driver said.
+        source: sqlx::Error,
+    },
+    /// The database refused.
     #[error("{operation}: {source}")]
     Sql {
         /// What was tried.
@@ -154,6 +163,11 @@ pub enum SealedCardFault {
 }
 
 impl PersistenceError {
+    /// Names the database that the driver failed to connect to.
+    pub(crate) fn connect(database: &DatabaseUrl) -> impl FnOnce(sqlx::Error) -> PersistenceError {
+        move |source| PersistenceError::Connect { database: database.clone(), source }
+    }
+
     /// Names the operation that the driver failed in.
     pub(crate) fn sql(operation: &'static str) -> impl FnOnce(sqlx::Error) -> PersistenceError {
         move |source| PersistenceError::Sql { operation, source }
@@ -163,7 +177,7 @@ impl PersistenceError {
     /// needs a person.
     pub fn is_transient(&self) -> bool {
         match self {
-            PersistenceError::Sql { source, .. } => !is_damage(source),
+            PersistenceError::Sql { source, .. } | PersistenceError::Connect { source, .. } => !is_damage(source),
             PersistenceError::Source(cause) => cause.downcast_ref().is_some_and(JournalError::lacks_a_descriptor),
             _ => false,
         }

@@ -16,6 +16,7 @@ pub(crate) mod tests;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection, Executor};
+use std::io::ErrorKind;
 use std::str::FromStr;
 use std::time::Duration;
 use tracing::log::LevelFilter;
@@ -125,7 +126,6 @@ impl Database {
     /// here, once the tables are there, so that they are as late as the caller's thread, and not one of them goes before payments because a
     /// payment was the first to need it. (The pool's own least number of connections would be kept by a task that outlives a failed call.)
     pub async fn open(url: &DatabaseUrl) -> Result<Database, PersistenceError> {
-        const OPERATION: &str = "connect to the database";
         let dialect = url.dialect();
         // By itself, for the pool tells no cause but that its patience has ended.
         let first = connect(url, Purpose::Stores).await?;
@@ -133,10 +133,10 @@ impl Database {
         if dialect == Dialect::Sqlite {
             let mut all = Vec::new();
             while pool.size() < POOL_CONNECTIONS_MAX {
-                all.push(pool.acquire().await.map_err(PersistenceError::sql(OPERATION))?);
+                all.push(pool.acquire().await.map_err(PersistenceError::connect(url))?);
             }
         }
-        first.close().await.map_err(PersistenceError::sql(OPERATION))?;
+        first.close().await.map_err(PersistenceError::connect(url))?;
         Ok(Database { pool, dialect, hours: HourCounts::default() })
     }
 
@@ -186,11 +186,10 @@ fn pool_options(dialect: Dialect) -> AnyPoolOptions {
 pub(crate) async fn connect(url: &DatabaseUrl, purpose: Purpose) -> Result<AnyConnection, PersistenceError> {
     let options = options(url)?;
     let attempt = tokio::time::timeout(Duration::from_millis(CONNECT_TIMEOUT_MS), options.connect());
-    let timed_out = |_| PersistenceError::sql("connect to the database")(sqlx::Error::PoolTimedOut);
-    let connected = attempt.await.map_err(timed_out)?;
-    let mut connection = connected.map_err(PersistenceError::sql("connect to the database"))?;
-    let applied = apply_settings(&mut connection, url.dialect(), purpose).await;
-    applied.map_err(PersistenceError::sql("set the connection up"))?;
+    let failed = || PersistenceError::connect(url);
+    let connected = attempt.await.map_err(|_| failed()(sqlx::Error::Io(ErrorKind::TimedOut.into())))?;
+    let mut connection = connected.map_err(failed())?;
+    apply_settings(&mut connection, url.dialect(), purpose).await.map_err(failed())?;
     schema::migrate(&mut connection, url.dialect()).await?;
     Ok(connection)
 }

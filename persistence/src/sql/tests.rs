@@ -71,7 +71,8 @@ async fn a_file_that_is_no_database_is_told_at_once_and_leaves_nobody_behind_who
     std::fs::write(&path, [7; 4_096]).unwrap();
     let before = tokio::runtime::Handle::current().metrics().num_alive_tasks();
     let fault = Database::open(&url).await.unwrap_err();
-    assert!(fault.to_string().contains("file is not a database"), "{fault}");
+    let told = fault.to_string();
+    assert!(told.contains("file is not a database") && told.contains(&*path.to_string_lossy()), "{told}");
     assert!(!fault.is_transient(), "no later try finds another file");
     assert_eq!(tokio::runtime::Handle::current().metrics().num_alive_tasks(), before);
 }
