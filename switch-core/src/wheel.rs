@@ -16,8 +16,8 @@ const NEAR_TICKS: i64 = 2 * GRANULE_TICKS;
 const FAR_SLOTS: i64 = 1 << 13;
 /// Farther deadlines wait at the horizon and are set anew when they come near: 49 days. The present granule and the next are not far.
 const HORIZON_TICKS: i64 = (FAR_SLOTS - 2) * GRANULE_TICKS;
-/// Deadlines that come near with each tick that has passed, and with each turn where none has: an input that sets a far one pays for its
-/// way as well.
+/// Deadlines that come near with each turn, so that an input that sets a far one pays for its way as well, and with each tick that has
+/// passed.
 const COME_NEAR: i64 = 4;
 /// How often the wheel wants to be turned while some come near, ticks. However many have passed, no more than these count: half a
 /// millisecond's work.
