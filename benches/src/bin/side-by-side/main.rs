@@ -43,11 +43,17 @@ fn main() -> anyhow::Result<()> {
         [] => measure(FULL, ""),
         ["--smoke"] => measure(SMOKE, ""),
         ["--only", part] if PARTS.iter().any(|(name, _)| *name == part) => measure(FULL, part),
-        _ => {
-            let parts = PARTS.map(|(name, _)| name).join(", ");
-            anyhow::bail!("side-by-side takes no argument, or --smoke, or --only and one of {parts}")
+        ["--help" | "-h"] => {
+            println!("{}", usage());
+            Ok(())
         }
+        _ => anyhow::bail!(usage()),
     }
+}
+
+fn usage() -> String {
+    let parts = PARTS.map(|(name, _)| name).join(", ");
+    format!("side-by-side takes no argument, or --smoke, or --only and one of {parts}")
 }
 
 type Part = fn(Effort) -> anyhow::Result<Vec<Row>>;
