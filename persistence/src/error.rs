@@ -186,10 +186,19 @@ impl PersistenceError {
 
 /// True when SQLite says that its file is damaged, or is no database.
 fn is_damage(error: &sqlx::Error) -> bool {
-    // Result codes of SQLite's; the lowest byte is the kind. PostgreSQL's codes have five characters.
     const CORRUPT: u32 = 11;
     const NOT_A_DATABASE: u32 = 26;
-    let code = error.as_database_error().and_then(|error| error.code()).filter(|code| code.len() < 5);
-    let kind = code.and_then(|code| code.parse::<u32>().ok()).map(|code| code & 0xff);
-    matches!(kind, Some(CORRUPT | NOT_A_DATABASE))
+    matches!(sqlite_kind(error), Some(CORRUPT | NOT_A_DATABASE))
+}
+
+/// True when SQLite says that another connection has the file's lock.
+pub(crate) fn is_locked(error: &sqlx::Error) -> bool {
+    const BUSY: u32 = 5;
+    sqlite_kind(error) == Some(BUSY)
+}
+
+/// The lowest byte of SQLite's result code, which is the kind. PostgreSQL's codes have five characters.
+fn sqlite_kind(error: &sqlx::Error) -> Option<u32> {
+    let code = error.as_database_error().and_then(|error| error.code()).filter(|code| code.len() < 5)?;
+    code.parse::<u32>().ok().map(|code| code & 0xff)
 }

@@ -18,7 +18,7 @@ use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection, Executor};
 use std::io::ErrorKind;
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tracing::log::LevelFilter;
 
 pub(crate) use bulk::{BulkStatement, BulkWriter};
@@ -27,7 +27,7 @@ pub(crate) use row::{Fields, id_or_null, signed, text_or_null, time_or_null, uns
 pub(crate) use schema::digest_step;
 pub use url::DatabaseUrl;
 
-use crate::error::PersistenceError;
+use crate::error::{PersistenceError, is_locked};
 use crate::projection::Queries;
 use crate::projection::search::HourCounts;
 use crate::stores::Stores;
@@ -36,6 +36,8 @@ use crate::stores::Stores;
 const POOL_CONNECTIONS_MAX: u32 = 8;
 /// How long a query waits for a free connection, and a connection for its database, milliseconds.
 const CONNECT_TIMEOUT_MS: u64 = 5_000;
+/// How long until a lock that SQLite does not wait for is asked for again.
+const LOCK_ASKED_AGAIN_AFTER: Duration = Duration::from_millis(10);
 /// How long a connection to a server may be idle and is still taken for one that is there, milliseconds.
 const TRUSTED_IDLE_MS: u64 = 500;
 /// Page of a SQLite database, bytes; taken when the file is made. A page of the write-ahead log costs two writes of the
@@ -204,9 +206,17 @@ fn options(url: &DatabaseUrl) -> Result<AnyConnectOptions, PersistenceError> {
     options.map(quiet).map_err(|_| PersistenceError::DatabaseUrl { fault: "it can't be read as a URL" })
 }
 
+/// SQLite waits for a lock by itself, but not for the one under which a new file gets its write-ahead log: of two that open it at once, one is
+/// refused on the spot.
 async fn apply_settings(connection: &mut AnyConnection, dialect: Dialect, purpose: Purpose) -> Result<(), sqlx::Error> {
+    let patience = Instant::now() + Duration::from_millis(CONNECT_TIMEOUT_MS);
     for setting in dialect.settings(purpose) {
-        connection.execute(sqlx::AssertSqlSafe(setting)).await?;
+        while let Err(error) = connection.execute(sqlx::AssertSqlSafe(setting.clone())).await {
+            if !is_locked(&error) || Instant::now() > patience {
+                return Err(error);
+            }
+            tokio::time::sleep(LOCK_ASKED_AGAIN_AFTER).await;
+        }
     }
     Ok(())
 }

@@ -56,6 +56,21 @@ async fn tables_are_made_once_however_many_open_at_once() {
 }
 
 #[tokio::test]
+async fn a_new_file_whose_lock_another_has_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = DatabaseUrl::sqlite_in(folder.path());
+    let mut other = options(&url).unwrap().connect().await.unwrap();
+    other.execute("CREATE TABLE theirs (one INTEGER)").await.unwrap();
+    other.execute("BEGIN IMMEDIATE").await.unwrap();
+    let gives_it_back = async {
+        tokio::time::sleep(5 * LOCK_ASKED_AGAIN_AFTER).await;
+        other.execute("COMMIT").await.unwrap();
+    };
+    let (opened, ()) = tokio::join!(Database::open(&url), gives_it_back);
+    opened.unwrap();
+}
+
+#[tokio::test]
 async fn all_connections_to_a_file_are_opened_with_it_and_stay() {
     let folder = tempfile::tempdir().unwrap();
     let database = Database::open(&DatabaseUrl::sqlite_in(folder.path())).await.unwrap();
