@@ -4,7 +4,13 @@
 //! pages, share what is left of the cores. Without a word to the kernel all take turns as equals, and a payment that has come waits for
 //! the end of a search's turn. SQLite's threads are as late as the thread that opened them: see `Database::open`.
 //!
+//! That is not enough where the kernel does not let in at once who has woken, but at the next tick of its clock, some milliseconds later: who
+//! works long looks up now and then ([`let_others_in`]).
+//!
 //! Nothing depends on it: where the kernel refuses, or is too old to know, threads are equals.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 /// Niceness of what may be late: on a core that it shares with one thread of payments that has always something to do it still gets a
 /// quarter, which is what the projection of those payments takes.
@@ -13,6 +19,9 @@ const MAY_BE_LATE: libc::c_int = 5;
 /// A turn of what must not be late, nanoseconds: the shortest that Linux knows (from 6.12 on; three milliseconds otherwise). Whose turns are
 /// shorter is let in when it wakes, in the midst of another's, and gets no more of the core in all.
 const SHORT_TURN_NS: u64 = 100_000;
+
+/// Whether the projection has more to do than it can put off. One for the process: SQLite's threads can't be told apart.
+static IS_FAR_BEHIND: AtomicBool = AtomicBool::new(false);
 
 /// Lets the calling thread, and those that it starts from now on, give way.
 pub fn give_way() {
@@ -37,6 +46,19 @@ pub fn come_at_once() {
     }
 }
 
+/// Lets whoever has woken for this core meanwhile have it, in the midst of long work: to be called every tenth of a millisecond or so. The caller's
+/// turn ends by it, so that on busy cores it gets less than its share; nothing while the projection is [far behind](set_far_behind).
+pub fn let_others_in() {
+    if !IS_FAR_BEHIND.load(Ordering::Relaxed) {
+        thread::yield_now();
+    }
+}
+
+/// Says whether the projection is so far behind that what it has to do is put off no longer.
+pub fn set_far_behind(is_far_behind: bool) {
+    IS_FAR_BEHIND.store(is_far_behind, Ordering::Relaxed);
+}
+
 /// How the kernel treats the calling thread.
 fn own_attributes() -> Option<libc::sched_attr> {
     let bytes = size_of::<libc::sched_attr>() as u32;
@@ -50,7 +72,6 @@ fn own_attributes() -> Option<libc::sched_attr> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::thread;
 
     fn of_a_thread(does: fn()) -> (libc::sched_attr, libc::sched_attr) {
         let thread = thread::spawn(move || {

@@ -17,13 +17,15 @@ use super::pace::Pace;
 use super::source::RecordFeed;
 use super::{BATCH_RECORDS_MAX, PURGE_KEYS_MAX, Projection};
 use crate::error::PersistenceError;
-use crate::precedence::give_way;
+use crate::precedence::{give_way, set_far_behind};
 use crate::sql::DatabaseUrl;
 
 /// Wait after the first failure; doubled at each further one. Milliseconds.
 const RETRY_MIN_MS: u64 = 100;
 /// Bound of that doubling, milliseconds.
 const RETRY_MAX_MS: u64 = 5_000;
+/// From so many records behind payments on, the projection keeps its turns: it would not keep up on cores that are never idle.
+const FAR_BEHIND_RECORDS: u64 = 4 * BATCH_RECORDS_MAX as u64;
 /// How soon a request to stop is noticed when nothing is written, milliseconds.
 const IDLE_MS: u64 = 200;
 /// Expired keys are purged when the journal's time has moved on by this much. Microseconds.
@@ -148,7 +150,10 @@ impl<Feed: RecordFeed> Worker<Feed> {
     fn run(&mut self, runtime: &Runtime) {
         let mut retry_ms = RETRY_MIN_MS;
         while !self.is_stopping() {
-            let Err(error) = self.follow(runtime, &mut retry_ms) else { break };
+            let followed = self.follow(runtime, &mut retry_ms);
+            // What can't be done now is no reason for searches to keep their turns.
+            set_far_behind(false);
+            let Err(error) = followed else { break };
             if !error.is_transient() {
                 tracing::error!(%error, "projection stopped; payments go on, searches see nothing newer");
                 self.state.send_replace(State::Refused { error: error.to_string() });
@@ -185,6 +190,7 @@ impl<Feed: RecordFeed> Worker<Feed> {
     fn apply(&self, runtime: &Runtime, session: &mut Session<Feed::Source>) -> Result<(), PersistenceError> {
         let applied = session.projection.applied_lsn();
         let behind = self.feed.wait_past(applied, Duration::ZERO).saturating_sub(applied);
+        set_far_behind(behind >= FAR_BEHIND_RECORDS);
         runtime.block_on(async {
             if behind < BATCH_RECORDS_MAX as u64 {
                 self.wait_for_more(applied, &session.pace).await;

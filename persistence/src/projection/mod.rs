@@ -46,6 +46,7 @@ pub use source::{JournalFeed, RecordFeed, RecordSource};
 pub use state::AppliedState;
 
 use crate::error::PersistenceError;
+use crate::precedence::let_others_in;
 use crate::sql::{BulkWriter, DatabaseUrl, Dialect, Fields, Purpose, connect, signed, unsigned};
 use changes::Changes;
 
@@ -53,6 +54,8 @@ use changes::Changes;
 const BATCH_RECORDS_MAX: usize = 4_096;
 /// Bytes of bodies in one SQL transaction, about: records can be 64 KiB each.
 const BATCH_BYTES_MAX: usize = 8 << 20;
+/// Records that are read from one look up to the next: some 50 µs.
+const RECORDS_BETWEEN: usize = 32;
 /// A key is kept this long after it has expired, microseconds of the journal's time: shards do not tick together.
 const KEY_GRACE_MICROS: i64 = 60_000_000;
 /// Keys that one purge removes at most: it must not hold the tables for long.
@@ -145,6 +148,9 @@ impl Projection {
             }
             changes.take(lsn, record)?;
             bytes += record.len();
+            if changes.record_count.is_multiple_of(RECORDS_BETWEEN) {
+                let_others_in();
+            }
         }
         Ok(changes)
     }

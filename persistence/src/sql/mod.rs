@@ -9,6 +9,7 @@
 mod bulk;
 mod row;
 mod schema;
+mod turns;
 mod url;
 
 #[cfg(test)]
@@ -198,6 +199,7 @@ pub(crate) async fn connect(url: &DatabaseUrl, purpose: Purpose) -> Result<AnyCo
 
 fn options(url: &DatabaseUrl) -> Result<AnyConnectOptions, PersistenceError> {
     sqlx::any::install_default_drivers();
+    turns::let_others_in_between();
     let options = AnyConnectOptions::from_str(&url.driver_address());
     // Statements of many rows are hundreds of kilobytes of text: they have no place in a log.
     let quiet = |options: AnyConnectOptions| {
